@@ -1,0 +1,83 @@
+//! Everything that can happen to a tree.
+
+use crate::command::Command;
+use crate::exit::Exit;
+use crate::id::{ChildId, RunId};
+use alloc::sync::Arc;
+
+/// One thing that happened. Facts about a run carry its [`RunId`]; a fact about another run than the
+/// present one becomes [`Event::Stale`](crate::Event::Stale) and changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The tree begins: its root starts. Later ones change nothing.
+    Boot,
+    /// A deadline may have passed.
+    Clock,
+    /// A run has begun: the task is spawned, the process executed.
+    Started(ChildId, RunId),
+    /// A run can serve.
+    Ready(ChildId, RunId),
+    /// A run is over and everything it owned is gone.
+    Exited {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// How it ended.
+        exit: Exit,
+        /// What it said about it: an error's text, a panic's message. Kept, never judged.
+        detail: Option<Arc<str>>,
+    },
+    /// A sign of life.
+    Beat(ChildId, RunId),
+    /// A probe has its answer.
+    Probed {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// The index of the probe in its spec.
+        probe: u8,
+        /// Whether it succeeded.
+        ok: bool,
+    },
+    /// Work is pending, or no longer.
+    Pending {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// Whether there is any.
+        pending: bool,
+    },
+    /// Pending work moved.
+    Progress(ChildId, RunId),
+    /// What the last run had is restored.
+    Rehydrated(ChildId, RunId),
+    /// A reload is done.
+    Reloaded(ChildId, RunId),
+    /// The run asks for more time in its present phase.
+    Extend {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// How much, counted from now.
+        by: core::time::Duration,
+    },
+    /// The run asks to be replaced by a fresh one.
+    WantsRecycle(ChildId, RunId),
+    /// The memory guard spoke.
+    Guard {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// Whether the hard limit was passed: the run is recycled.
+        hard: bool,
+    },
+    /// Somebody wants to use the child.
+    Demand(ChildId),
+    /// Somebody asks for something.
+    Command(Command),
+}

@@ -1,0 +1,473 @@
+//! Whether a declaration makes sense. All problems at once, each with the path and the rule it breaks.
+
+use super::draft::TreeDraft;
+use super::{
+    Activation, AutoShutdown, ChildSpec, Grace, Kind, OnExhausted, ProbeKind, Ready,
+    SupervisorSpec, TreeSpec,
+};
+use crate::id::Path;
+use crate::policy::backoff::Shape;
+use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
+use crate::policy::restart::Restart;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+/// The longest span a spec may name: 100 years, so that no deadline comes near the end of time.
+pub const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3_600);
+/// The largest count of a limit; its window may hold that many moments.
+pub const MOST: u32 = 65_536;
+/// The deepest nesting of supervisors.
+pub const DEEPEST: usize = 64;
+
+/// Something that keeps a spec from being accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {text} ({})", rule.name())]
+pub struct Problem {
+    /// Where it stands.
+    pub path: Path,
+    /// The rule it breaks.
+    pub rule: Rule,
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+/// Something worth knowing about a spec that is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Where it stands.
+    pub path: Path,
+    /// The rule that noticed it.
+    pub rule: Rule,
+    /// What it means in practice.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.path, self.text, self.rule.name())
+    }
+}
+
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])+ $rule:ident = $name:literal,)+) => {
+        /// A rule about specs, with a name that never changes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Rule { $($(#[doc = $doc])+ $rule,)+ }
+
+        impl Rule {
+            /// Returns the lasting name, for machines and for searching the documentation.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$rule => $name,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    /// A name is empty or has characters that paths cannot carry.
+    Name = "spec.name",
+    /// Two siblings have one name.
+    Duplicate = "spec.duplicate",
+    /// A child has no kind.
+    NoKind = "spec.no-kind",
+    /// A number is outside what makes sense.
+    Range = "spec.range",
+    /// A backoff contradicts itself.
+    Backoff = "spec.backoff",
+    /// A limit stands where it cannot count.
+    Scope = "spec.scope",
+    /// A need names nobody, or itself.
+    Need = "spec.need",
+    /// Children need each other in a circle.
+    Cycle = "spec.cycle",
+    /// `significant` contradicts the restart rule or `auto_shutdown`.
+    Significant = "spec.significant",
+    /// A setting would have no effect where it stands.
+    NoEffect = "spec.no-effect",
+    /// Supervisors are nested too deeply.
+    Depth = "spec.depth",
+    /// A limit can never be reached.
+    CannotTrip = "warn.cannot-trip",
+    /// A crash loop inside is invisible to the limit outside.
+    HiddenLoop = "warn.hidden-loop",
+    /// Stopping may take longer than the drain allows.
+    DrainFit = "warn.drain-fit",
+    /// A need on ready where ready means no more than started.
+    NeedReady = "warn.need-ready",
+    /// Nothing keeps a crash loop from being a busy loop.
+    BusyLoop = "warn.busy-loop",
+    /// `auto_shutdown` waits for significant children, and there are none.
+    NoneSignificant = "warn.none-significant",
+}
+
+impl Problem {
+    pub(crate) fn new(path: &Path, rule: Rule, text: impl Into<String>) -> Self {
+        Self { path: path.clone(), rule, text: text.into() }
+    }
+}
+
+/// Collects problems of one place.
+struct Finder<'a> {
+    path: &'a Path,
+    found: Vec<Problem>,
+}
+
+impl<'a> Finder<'a> {
+    const fn new(path: &'a Path) -> Self {
+        Self { path, found: Vec::new() }
+    }
+
+    fn require(&mut self, holds: bool, rule: Rule, text: impl Into<String>) {
+        if !holds {
+            self.found.push(Problem::new(self.path, rule, text));
+        }
+    }
+
+    fn span(&mut self, field: &str, span: Duration) {
+        self.require(span <= LONGEST, Rule::Range, format!("{field} is longer than 100 years"));
+    }
+
+    fn positive(&mut self, field: &str, span: Duration) {
+        self.require(!span.is_zero(), Rule::Range, format!("{field} must be longer than zero"));
+        self.span(field, span);
+    }
+}
+
+pub(crate) fn name(path: &Path, name: &str) -> Vec<Problem> {
+    let mut finder = Finder::new(path);
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '/' && c != '*';
+    finder.require(!name.is_empty(), Rule::Name, "a child needs a name");
+    finder.require(
+        name.chars().all(plain) && name.len() <= 255,
+        Rule::Name,
+        format!("the name {name:?} must be at most 255 bytes without spaces, `/`, `*` or control characters"),
+    );
+    finder.found
+}
+
+pub(crate) fn tree_draft(draft: &TreeDraft) -> Vec<Problem> {
+    let root = Path::root();
+    let mut finder = Finder::new(&root);
+    if let Some(rate) = draft.storm_rate {
+        finder.require(rate.burst > 0, Rule::Range, "storm_rate.burst must be at least 1");
+        finder.require(
+            rate.per_second.is_finite() && rate.per_second > 1e-6 && rate.per_second <= 1e9,
+            Rule::Range,
+            "storm_rate.per_second must be a number above 0.000001 and at most a billion",
+        );
+    }
+    finder.found
+}
+
+pub(crate) fn tree(spec: &TreeSpec) -> Vec<Problem> {
+    let root = Path::root();
+    let mut finder = Finder::new(&root);
+    finder.positive("drain_timeout", spec.drain_timeout);
+    finder.positive("fatal_drain_timeout", spec.fatal_drain_timeout);
+    for (field, is_set) in [
+        ("needs", !spec.root.needs.is_empty()),
+        ("significant", spec.root.significant),
+        ("recycle", spec.root.recycle.is_some()),
+    ] {
+        finder.require(
+            !is_set,
+            Rule::NoEffect,
+            format!("the root has no siblings and no parent: {field} has no effect"),
+        );
+    }
+    let mut problems = finder.found;
+    problems.extend(node(&root, &spec.root, true, 0));
+    problems
+}
+
+/// Checks a child that is not the root, and what is below it.
+pub(crate) fn child(path: &Path, spec: &ChildSpec) -> Vec<Problem> {
+    node(path, spec, false, path.names().count())
+}
+
+fn node(path: &Path, spec: &ChildSpec, is_root: bool, depth: usize) -> Vec<Problem> {
+    let mut finder = Finder::new(path);
+    timings(&mut finder, spec);
+    backoff(&mut finder, spec);
+    liveness(&mut finder, spec);
+    for (index, limit) in spec.budget.iter().enumerate() {
+        self::limit(&mut finder, index, limit, spec.supervisor().is_some(), is_root);
+    }
+    finder.require(
+        spec.on_exhausted != OnExhausted::Cooldown || !spec.cooldown.is_empty(),
+        Rule::Range,
+        "on_exhausted is cooldown, so cooldown needs at least one rung",
+    );
+    let mut problems = finder.found;
+    if let Kind::Supervisor(supervisor) = &spec.kind {
+        problems.extend(self::supervisor(path, spec, supervisor, depth));
+    }
+    problems
+}
+
+fn timings(finder: &mut Finder<'_>, spec: &ChildSpec) {
+    finder.positive("start_timeout", spec.start_timeout);
+    finder.positive("ready_timeout", spec.ready_timeout);
+    finder.positive("level_decay", spec.level_decay);
+    finder.span("stable_after", spec.stable_after);
+    finder.positive("stop.kill_wait", spec.stop.kill_wait);
+    finder.require(spec.stop.steps.len() <= 16, Rule::Range, "stop has more than 16 steps");
+    for step in &spec.stop.steps {
+        if let Grace::For(grace) = step {
+            finder.span("stop.grace", *grace);
+        }
+    }
+    if let Some(age) = spec.recycle {
+        finder.positive("recycle", age);
+    }
+    if let Some(limit) = spec.rehydrate {
+        finder.positive("rehydrate", limit);
+    }
+    if let Activation::OnDemand { idle: Some(idle) } = spec.activation {
+        finder.positive("activation.idle", idle);
+    }
+    for rung in &spec.cooldown {
+        if let crate::policy::breaker::Cooldown::For(span) = rung {
+            finder.positive("cooldown", *span);
+        }
+    }
+}
+
+fn backoff(finder: &mut Finder<'_>, spec: &ChildSpec) {
+    finder.span("holdoff", spec.backoff.holdoff);
+    let below = |finder: &mut Finder<'_>, first: Duration, most: Duration| {
+        let text = format!("backoff begins at {first:?}, above its own most of {most:?}");
+        finder.require(first <= most, Rule::Backoff, text);
+        finder.span("backoff.most", most);
+    };
+    match &spec.backoff.shape {
+        Shape::None => {}
+        Shape::Fixed(delay) => finder.span("backoff", *delay),
+        Shape::Linear { first, step, most } => {
+            below(finder, *first, *most);
+            finder.span("backoff.step", *step);
+        }
+        Shape::Exponential { first, factor, most } => {
+            below(finder, *first, *most);
+            let text = format!("backoff.factor is {factor}; it must be a number of at least 1");
+            finder.require(factor.is_finite() && *factor >= 1.0, Rule::Backoff, text);
+        }
+        Shape::Geometric { first, most, .. } => below(finder, *first, *most),
+        Shape::Ladder(rungs) => {
+            finder.require(
+                !rungs.is_empty(),
+                Rule::Backoff,
+                "a backoff ladder needs at least one rung",
+            );
+            for rung in rungs {
+                finder.span("backoff", *rung);
+            }
+        }
+    }
+}
+
+fn liveness(finder: &mut Finder<'_>, spec: &ChildSpec) {
+    let liveness = &spec.liveness;
+    if spec.supervisor().is_some() {
+        let watched =
+            spec.is_watched() && spec.recycle.is_none() || spec.activation != Activation::Always;
+        let text =
+            "a supervisor sends no sign of life and waits for no demand: put this on its children";
+        finder.require(!watched && spec.rehydrate.is_none(), Rule::NoEffect, text);
+        let text = "a supervisor is ready when its children are: it takes no ready rule";
+        finder.require(spec.ready == Ready::Immediate, Rule::NoEffect, text);
+    }
+    if let Some(heartbeat) = liveness.heartbeat {
+        finder.positive("heartbeat.every", heartbeat.every);
+        finder.require(heartbeat.misses > 0, Rule::Range, "heartbeat.misses must be at least 1");
+    }
+    if let Some(limit) = liveness.progress {
+        finder.positive("progress", limit);
+    }
+    finder.require(liveness.probes.len() <= 16, Rule::Range, "a child has more than 16 probes");
+    for probe in &liveness.probes {
+        finder.positive("probe.every", probe.every);
+        finder.positive("probe.timeout", probe.timeout);
+        finder.span("probe.initial", probe.initial);
+        let counts = probe.failures > 0 && probe.successes > 0;
+        finder.require(
+            counts,
+            Rule::Range,
+            "probe.failures and probe.successes must be at least 1",
+        );
+    }
+    let has_readiness = liveness.probes.iter().any(|probe| probe.kind == ProbeKind::Readiness);
+    let text = "ready waits for a readiness probe, and there is none";
+    finder.require(spec.ready != Ready::Probe || has_readiness, Rule::NoEffect, text);
+}
+
+fn limit(finder: &mut Finder<'_>, index: usize, limit: &Limit, is_supervisor: bool, is_root: bool) {
+    let text = format!("limit {index} allows {}; the most is {MOST}", limit.most);
+    finder.require(limit.most <= MOST, Rule::Range, text);
+    match limit.within {
+        Within::Sliding(span) | Within::Tumbling(span) => finder.positive("a limit's span", span),
+        Within::Consecutive => {
+            let text = format!(
+                "limit {index} counts starts in a row, but stability forgets failures, not starts"
+            );
+            finder.require(limit.count != Count::Starts, Rule::NoEffect, text);
+        }
+    }
+    let text =
+        format!("limit {index} is checked at the start, which only a limit on starts can be");
+    finder.require(
+        limit.admit == Admit::AtExit || limit.count == Count::Starts,
+        Rule::NoEffect,
+        text,
+    );
+    match limit.scope {
+        Scope::Child => {
+            let text = format!("limit {index} counts the root itself, which nobody restarts");
+            finder.require(!is_root, Rule::Scope, text);
+        }
+        Scope::Supervisor => {
+            let text = format!(
+                "limit {index} counts the children of a supervisor, but this child has none"
+            );
+            finder.require(is_supervisor, Rule::Scope, text);
+        }
+        Scope::Tree => {
+            let text = format!("limit {index} counts the whole tree: it stands on the root");
+            finder.require(is_root, Rule::Scope, text);
+        }
+    }
+    let counts_one = limit.scope == Scope::Child || limit.within != Within::Consecutive;
+    let text = format!(
+        "limit {index} counts several children in a row, but each becomes stable for itself"
+    );
+    finder.require(counts_one, Rule::Scope, text);
+}
+
+fn supervisor(
+    path: &Path,
+    spec: &ChildSpec,
+    supervisor: &SupervisorSpec,
+    depth: usize,
+) -> Vec<Problem> {
+    let mut finder = Finder::new(path);
+    finder.require(
+        depth < DEEPEST,
+        Rule::Depth,
+        format!("supervisors are nested deeper than {DEEPEST}"),
+    );
+    let _ = spec;
+    finder.require(
+        supervisor.start_concurrency != Some(0),
+        Rule::Range,
+        "start_concurrency must be at least 1",
+    );
+    if let Some(dynamic) = &supervisor.dynamic {
+        let text = "a dynamic supervisor makes its children from the template: it takes no others in the spec";
+        finder.require(supervisor.children.is_empty(), Rule::NoEffect, text);
+        let text = "a dynamic supervisor is one-for-one: strategy has no effect";
+        finder.require(supervisor.strategy == super::Strategy::OneForOne, Rule::NoEffect, text);
+        finder.require(dynamic.max != Some(0), Rule::Range, "max must be at least 1");
+    }
+    let mut problems = finder.found;
+    let mut seen = BTreeSet::new();
+    for (name, child) in &supervisor.children {
+        let below = path.join(name);
+        if !name.is_empty() && !seen.insert(name) {
+            problems.push(Problem::new(
+                &below,
+                Rule::Duplicate,
+                format!("duplicate name {below}: rename one"),
+            ));
+        }
+        problems.extend(membership(&below, child, supervisor));
+        problems.extend(needs(&below, name, child, supervisor));
+        problems.extend(node(&below, child, false, depth + 1));
+    }
+    problems.extend(cycles(path, supervisor));
+    if let Some(dynamic) = &supervisor.dynamic {
+        let below = path.join("*");
+        problems.extend(membership(&below, &dynamic.template, supervisor));
+        let mut finder = Finder::new(&below);
+        let text =
+            "children of a dynamic supervisor come and go: the template cannot need one of them";
+        finder.require(dynamic.template.needs.is_empty(), Rule::Need, text);
+        problems.extend(finder.found);
+        problems.extend(node(&below, &dynamic.template, false, depth + 1));
+    }
+    problems
+}
+
+/// Checks what a child says about itself as a member of its supervisor.
+pub(crate) fn membership(path: &Path, child: &ChildSpec, above: &SupervisorSpec) -> Vec<Problem> {
+    let mut finder = Finder::new(path);
+    if child.significant {
+        let text =
+            "a significant child that is always restarted never ends: make it on-failure or never";
+        finder.require(child.restart != Restart::Always, Rule::Significant, text);
+        let text = "significant has no effect while its supervisor's auto_shutdown is never";
+        finder.require(above.auto_shutdown != AutoShutdown::Never, Rule::Significant, text);
+    }
+    if above.dynamic.is_some() {
+        let text = "children of a dynamic supervisor are one-for-one: strategy has no effect";
+        finder.require(child.strategy.is_none(), Rule::NoEffect, text);
+    }
+    finder.found
+}
+
+fn needs(path: &Path, name: &str, child: &ChildSpec, above: &SupervisorSpec) -> Vec<Problem> {
+    let mut finder = Finder::new(path);
+    for need in &child.needs {
+        finder.require(&*need.child != name, Rule::Need, "a child cannot need itself");
+        let known = above.children.iter().any(|(sibling, _)| *sibling == need.child);
+        let text = format!(
+            "needs {:?}, but it has no such sibling; to need something deeper, need the supervisor that holds it",
+            need.child
+        );
+        finder.require(known, Rule::Need, text);
+    }
+    finder.found
+}
+
+/// Finds every circle of needs, each named once, from its first member in order of declaration.
+fn cycles(path: &Path, supervisor: &SupervisorSpec) -> Vec<Problem> {
+    let index_of =
+        |name: &str| supervisor.children.iter().position(|(sibling, _)| &**sibling == name);
+    let mut problems = Vec::new();
+    let mut done = BTreeSet::new();
+    for start in 0..supervisor.children.len() {
+        let mut trail: Vec<(usize, usize)> = alloc::vec![(start, 0)];
+        while let Some((at, next)) = trail.pop() {
+            let Some((_, child)) = supervisor.children.get(at) else { continue };
+            let Some(need) = child.needs.get(next) else {
+                done.insert(at);
+                continue;
+            };
+            trail.push((at, next + 1));
+            let Some(needed) = index_of(&need.child).filter(|needed| !done.contains(needed)) else {
+                continue;
+            };
+            if needed == at {
+                continue; // Needing oneself is reported where it is written.
+            }
+            if let Some(from) = trail.iter().position(|(seen, _)| *seen == needed) {
+                let names: Vec<&str> = trail
+                    .iter()
+                    .skip(from)
+                    .map(|(seen, _)| *seen)
+                    .chain([needed])
+                    .filter_map(|seen| supervisor.children.get(seen).map(|(name, _)| &**name))
+                    .collect();
+                let text = format!("children need each other in a circle: {}", names.join(" -> "));
+                problems.push(Problem::new(path, Rule::Cycle, text));
+            } else {
+                trail.push((needed, 0));
+            }
+        }
+    }
+    problems
+}

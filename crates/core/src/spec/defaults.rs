@@ -1,0 +1,95 @@
+//! The one table of defaults. `docs/defaults.md` gives the reason of each.
+
+use super::draft::Owner;
+use super::{Criticality, Grace, OnExhausted, Stop};
+use crate::policy::backoff::Shape;
+use crate::policy::breaker::Cooldown;
+use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
+use crate::policy::restart::Restart;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Whose defaults apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// The standalone program: children are optional and always restarted.
+    Daemon,
+    /// The library: children are required and restarted on failure.
+    Library,
+}
+
+/// A start that takes longer than this is not going to happen.
+pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same for becoming ready.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A minute without a failure is what operators call "it runs".
+pub const STABLE_AFTER: Duration = Duration::from_secs(60);
+/// Below this a crash loop would be a busy loop.
+pub const HOLDOFF: Duration = Duration::from_millis(1);
+/// What a child gets to put its affairs in order.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// Force is final; what outlives it this long hangs in the kernel.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+/// A drain that was asked for; below the 90 s after which a machine's own init loses patience.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// A drain that a failure caused: the outer supervisor is to act soon.
+pub const FATAL_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A day without an opening lets a breaker's level fall by one.
+pub const LEVEL_DECAY: Duration = Duration::from_secs(24 * 3_600);
+
+pub(crate) fn criticality(profile: Profile) -> Criticality {
+    match profile {
+        Profile::Daemon => Criticality::Optional,
+        Profile::Library => Criticality::Required,
+    }
+}
+
+pub(crate) fn restart(profile: Profile, criticality: Criticality) -> Restart {
+    match (criticality, profile) {
+        (Criticality::Critical, _) => Restart::Never,
+        (Criticality::Required | Criticality::Optional, Profile::Daemon) => Restart::Always,
+        (Criticality::Required | Criticality::Optional, Profile::Library) => Restart::OnFailure,
+    }
+}
+
+pub(crate) fn on_exhausted(
+    owner: Owner,
+    is_supervisor: bool,
+    criticality: Criticality,
+) -> OnExhausted {
+    match criticality {
+        _ if owner == Owner::Nobody => OnExhausted::Shutdown,
+        Criticality::Critical => OnExhausted::Shutdown,
+        _ if is_supervisor => OnExhausted::Escalate,
+        Criticality::Required => OnExhausted::Escalate,
+        Criticality::Optional => OnExhausted::Cooldown,
+    }
+}
+
+pub(crate) fn backoff() -> Shape {
+    Shape::Exponential {
+        first: Duration::from_millis(500),
+        factor: 2.0,
+        most: Duration::from_secs(30),
+    }
+}
+
+pub(crate) fn stop() -> Stop {
+    Stop { steps: vec![Grace::For(GRACE)], kill_wait: KILL_WAIT }
+}
+
+pub(crate) fn budget() -> Vec<Limit> {
+    let restarts = |most, seconds, scope| Limit {
+        count: Count::Restarts,
+        most,
+        within: Within::Sliding(Duration::from_secs(seconds)),
+        scope,
+        admit: Admit::AtExit,
+    };
+    vec![restarts(10, 600, Scope::Child), restarts(30, 60, Scope::Supervisor)]
+}
+
+pub(crate) fn cooldown() -> Vec<Cooldown> {
+    [60, 600, 3_600].map(|seconds| Cooldown::For(Duration::from_secs(seconds))).into()
+}

@@ -1,0 +1,463 @@
+//! Declarations as people write them: only what they want to say. [`TreeDraft::build`] makes a spec of them.
+
+use super::check::{self, Problem, Warning};
+use super::defaults::{self, Profile};
+use super::{
+    Activation, AutoShutdown, ChildSpec, Criticality, Dynamic, Finished, Kind, Liveness, Need,
+    OnExhausted, Overlap, Payload, Preset, Ready, Stop, StormRate, Strategy, SupervisorSpec,
+    TreeSpec,
+};
+use crate::exit::Success;
+use crate::id::Path;
+use crate::policy::backoff::{Backoff, Jitter, Shape};
+use crate::policy::breaker::Cooldown;
+use crate::policy::budget::Limit;
+use crate::policy::restart::Restart;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// A tree as written: the root's name does not appear in paths.
+#[derive(Clone, Debug, Default)]
+pub struct TreeDraft {
+    /// The root supervisor.
+    pub root: SupervisorDraft,
+    /// What holds for the root beside its children: its budget, its preset.
+    pub root_policy: ChildDraft,
+    /// The bound on a drain that was asked for; absent: 60 s.
+    pub drain_timeout: Option<Duration>,
+    /// The bound on a drain that a failure caused; absent: 10 s.
+    pub fatal_drain_timeout: Option<Duration>,
+    /// How fast starts may follow each other; absent: as they come.
+    pub storm_rate: Option<StormRate>,
+    /// The seed of every jitter.
+    pub seed: u64,
+    /// The machine's cores, from which the default start concurrency is taken; absent: 2.
+    pub cores: Option<u32>,
+}
+
+/// A child as written. Every absent field takes the preset's value, else the default.
+#[derive(Clone, Debug, Default)]
+pub struct ChildDraft {
+    /// Its name among its siblings.
+    pub name: String,
+    /// What kind of thing it is; absent: a problem.
+    pub kind: Option<KindDraft>,
+    /// A named policy that fills what is absent here.
+    pub preset: Option<Preset>,
+    /// See [`ChildSpec::restart`].
+    pub restart: Option<Restart>,
+    /// See [`ChildSpec::success`].
+    pub success: Option<Success>,
+    /// See [`ChildSpec::needs`].
+    pub needs: Option<Vec<Need>>,
+    /// See [`ChildSpec::criticality`].
+    pub criticality: Option<Criticality>,
+    /// See [`ChildSpec::significant`].
+    pub significant: Option<bool>,
+    /// See [`ChildSpec::activation`].
+    pub activation: Option<Activation>,
+    /// See [`ChildSpec::start_timeout`].
+    pub start_timeout: Option<Duration>,
+    /// See [`ChildSpec::ready`].
+    pub ready: Option<Ready>,
+    /// See [`ChildSpec::ready_timeout`].
+    pub ready_timeout: Option<Duration>,
+    /// See [`ChildSpec::rehydrate`].
+    pub rehydrate: Option<Duration>,
+    /// See [`ChildSpec::stop`].
+    pub stop: Option<Stop>,
+    /// See [`Backoff::shape`].
+    pub backoff: Option<Shape>,
+    /// See [`Backoff::jitter`].
+    pub jitter: Option<Jitter>,
+    /// See [`Backoff::holdoff`].
+    pub holdoff: Option<Duration>,
+    /// See [`ChildSpec::budget`].
+    pub budget: Option<Vec<Limit>>,
+    /// See [`ChildSpec::on_exhausted`].
+    pub on_exhausted: Option<OnExhausted>,
+    /// See [`ChildSpec::cooldown`].
+    pub cooldown: Option<Vec<Cooldown>>,
+    /// See [`ChildSpec::level_decay`].
+    pub level_decay: Option<Duration>,
+    /// See [`ChildSpec::stable_after`].
+    pub stable_after: Option<Duration>,
+    /// See [`ChildSpec::strategy`].
+    pub strategy: Option<Strategy>,
+    /// See [`ChildSpec::liveness`].
+    pub liveness: Option<Liveness>,
+    /// See [`ChildSpec::recycle`].
+    pub recycle: Option<Duration>,
+    /// See [`ChildSpec::overlap`].
+    pub overlap: Option<Overlap>,
+    /// See [`ChildSpec::payload`].
+    pub payload: Option<Arc<dyn Payload>>,
+}
+
+/// The kind of a child as written.
+#[derive(Clone, Debug)]
+pub enum KindDraft {
+    /// Anything but a supervisor.
+    Leaf(Kind),
+    /// A supervisor with its children.
+    Supervisor(SupervisorDraft),
+}
+
+/// A supervisor as written.
+#[derive(Clone, Debug, Default)]
+pub struct SupervisorDraft {
+    /// See [`SupervisorSpec::strategy`]; absent: one-for-one.
+    pub strategy: Option<Strategy>,
+    /// Its children in order.
+    pub children: Vec<ChildDraft>,
+    /// See [`SupervisorSpec::start_concurrency`].
+    pub start_concurrency: Option<u32>,
+    /// See [`SupervisorSpec::auto_shutdown`].
+    pub auto_shutdown: Option<AutoShutdown>,
+    /// See [`SupervisorSpec::dynamic`].
+    pub dynamic: Option<DynamicDraft>,
+    /// See [`SupervisorSpec::finished`].
+    pub finished: Option<Finished>,
+    /// See [`SupervisorSpec::revive`].
+    pub revive: Option<bool>,
+}
+
+/// A template as written.
+#[derive(Clone, Debug)]
+pub struct DynamicDraft {
+    /// What an added child is; its name is ignored.
+    pub template: Box<ChildDraft>,
+    /// See [`Dynamic::max`].
+    pub max: Option<u32>,
+}
+
+/// A field of a child's policy, for [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// `restart`
+    Restart,
+    /// `success`
+    Success,
+    /// `criticality`
+    Criticality,
+    /// `start_timeout`
+    StartTimeout,
+    /// `ready`
+    Ready,
+    /// `ready_timeout`
+    ReadyTimeout,
+    /// `stop`
+    Stop,
+    /// `backoff`
+    Backoff,
+    /// `jitter`
+    Jitter,
+    /// `holdoff`
+    Holdoff,
+    /// `budget`
+    Budget,
+    /// `on_exhausted`
+    OnExhausted,
+    /// `cooldown`
+    Cooldown,
+    /// `level_decay`
+    LevelDecay,
+    /// `stable_after`
+    StableAfter,
+    /// `liveness`
+    Liveness,
+}
+
+impl Field {
+    /// Every field, in the order in which people are shown them.
+    pub const ALL: [Self; 16] = [
+        Self::Restart,
+        Self::Success,
+        Self::Criticality,
+        Self::StartTimeout,
+        Self::Ready,
+        Self::ReadyTimeout,
+        Self::Stop,
+        Self::Backoff,
+        Self::Jitter,
+        Self::Holdoff,
+        Self::Budget,
+        Self::OnExhausted,
+        Self::Cooldown,
+        Self::LevelDecay,
+        Self::StableAfter,
+        Self::Liveness,
+    ];
+
+    /// Returns the name the field has in a spec file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Success => "success",
+            Self::Criticality => "criticality",
+            Self::StartTimeout => "start_timeout",
+            Self::Ready => "ready",
+            Self::ReadyTimeout => "ready_timeout",
+            Self::Stop => "stop",
+            Self::Backoff => "backoff",
+            Self::Jitter => "jitter",
+            Self::Holdoff => "holdoff",
+            Self::Budget => "budget",
+            Self::OnExhausted => "on_exhausted",
+            Self::Cooldown => "cooldown",
+            Self::LevelDecay => "level_decay",
+            Self::StableAfter => "stable_after",
+            Self::Liveness => "liveness",
+        }
+    }
+}
+
+/// Where an effective value came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody said anything.
+    #[default]
+    Default,
+    /// The preset.
+    Preset(Preset),
+    /// The spec.
+    Explicit,
+}
+
+/// Where each effective value of a spec came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources([Source; Field::ALL.len()]);
+
+impl Sources {
+    /// Returns where the value of `field` came from.
+    pub const fn of(&self, field: Field) -> Source {
+        self.0[field as usize]
+    }
+}
+
+impl TreeDraft {
+    /// Makes a spec, with the defaults of `profile`.
+    ///
+    /// Returns what is worth knowing about a spec that is accepted.
+    ///
+    /// # Errors
+    ///
+    /// Every problem there is, each with the path and the rule it breaks.
+    pub fn build(self, profile: Profile) -> Result<(TreeSpec, Vec<Warning>), Vec<Problem>> {
+        let start_concurrency = self.cores.unwrap_or(2).saturating_mul(4).max(1);
+        let mut problems = check::tree_draft(&self);
+        let mut root = self.root_policy;
+        root.kind = Some(KindDraft::Supervisor(self.root));
+        let root = root.resolve(profile, &Path::root(), Owner::Nobody, &mut problems);
+        let spec = TreeSpec {
+            root: Arc::new(root),
+            drain_timeout: self.drain_timeout.unwrap_or(defaults::DRAIN_TIMEOUT),
+            fatal_drain_timeout: self.fatal_drain_timeout.unwrap_or(defaults::FATAL_DRAIN_TIMEOUT),
+            storm_rate: self.storm_rate,
+            seed: self.seed,
+            start_concurrency,
+        };
+        problems.extend(check::tree(&spec));
+        if problems.is_empty() {
+            let warnings = super::meaning::warnings(&spec);
+            Ok((spec, warnings))
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+/// What a child draft is told about the supervisor it stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It is the root.
+    Nobody,
+    /// It has a supervisor.
+    Supervisor,
+}
+
+/// Picks each value and remembers from where.
+struct Picker {
+    preset: Option<Preset>,
+    sources: Sources,
+}
+
+impl Picker {
+    fn pick<T>(
+        &mut self,
+        field: Field,
+        explicit: Option<T>,
+        preset: Option<T>,
+        default: impl FnOnce() -> T,
+    ) -> T {
+        let (value, source) = match (explicit, preset, self.preset) {
+            (Some(value), _, _) => (value, Source::Explicit),
+            (None, Some(value), Some(preset)) => (value, Source::Preset(preset)),
+            (None, _, _) => (default(), Source::Default),
+        };
+        self.sources.0[field as usize] = source;
+        value
+    }
+}
+
+impl ChildDraft {
+    /// Makes the spec of a child that is added to a running tree below `above`.
+    ///
+    /// # Errors
+    ///
+    /// Every problem with the child alone; how it fits its siblings is checked when it is added.
+    pub fn build(
+        self,
+        profile: Profile,
+        above: &Path,
+    ) -> Result<(Arc<str>, Arc<ChildSpec>), Vec<Problem>> {
+        let path = above.join(&self.name);
+        let name: Arc<str> = self.name.as_str().into();
+        let mut problems = check::name(&path, &name);
+        let spec = self.resolve(profile, &path, Owner::Supervisor, &mut problems);
+        problems.extend(check::child(&path, &spec));
+        if problems.is_empty() { Ok((name, Arc::new(spec))) } else { Err(problems) }
+    }
+
+    fn resolve(
+        self,
+        profile: Profile,
+        path: &Path,
+        owner: Owner,
+        problems: &mut Vec<Problem>,
+    ) -> ChildSpec {
+        let (fill, group) = self.preset.map_or_else(Default::default, Preset::expand);
+        let mut picker = Picker { preset: self.preset, sources: Sources::default() };
+        let kind = match self.kind {
+            Some(KindDraft::Leaf(kind)) => kind,
+            Some(KindDraft::Supervisor(draft)) => {
+                Kind::Supervisor(Box::new(draft.resolve(profile, path, group, problems)))
+            }
+            None => {
+                problems.push(Problem::new(
+                    path,
+                    check::Rule::NoKind,
+                    "a child needs a kind, which says what starts it",
+                ));
+                Kind::Task
+            }
+        };
+        let is_supervisor = matches!(kind, Kind::Supervisor(_));
+        let p = &mut picker;
+        let criticality = p.pick(Field::Criticality, self.criticality, fill.criticality, || {
+            defaults::criticality(profile)
+        });
+        let restart = p.pick(Field::Restart, self.restart, fill.restart, || {
+            defaults::restart(profile, criticality)
+        });
+        let on_exhausted = p.pick(Field::OnExhausted, self.on_exhausted, fill.on_exhausted, || {
+            defaults::on_exhausted(owner, is_supervisor, criticality)
+        });
+        let shape = p.pick(Field::Backoff, self.backoff, fill.backoff, defaults::backoff);
+        let jitter = p.pick(Field::Jitter, self.jitter, fill.jitter, || Jitter::Equal);
+        let holdoff = p.pick(Field::Holdoff, self.holdoff, fill.holdoff, || defaults::HOLDOFF);
+        let ready = p.pick(Field::Ready, self.ready, fill.ready, || Ready::Immediate);
+        // A preset or default speaks for every place; of its limits those hold that can count here.
+        let fitting = |limits: Vec<Limit>| -> Vec<Limit> {
+            limits
+                .into_iter()
+                .filter(|limit| limit.scope.fits(is_supervisor, owner == Owner::Nobody))
+                .collect()
+        };
+        let forgives = self.preset.is_some_and(Preset::forgives);
+        ChildSpec {
+            restart,
+            criticality,
+            on_exhausted,
+            ready,
+            success: p.pick(Field::Success, self.success, fill.success, Success::default),
+            needs: self.needs.unwrap_or_default(),
+            significant: self.significant.unwrap_or(false),
+            activation: self.activation.unwrap_or(Activation::Always),
+            start_timeout: p.pick(
+                Field::StartTimeout,
+                self.start_timeout,
+                fill.start_timeout,
+                || defaults::START_TIMEOUT,
+            ),
+            ready_timeout: p.pick(
+                Field::ReadyTimeout,
+                self.ready_timeout,
+                fill.ready_timeout,
+                || defaults::READY_TIMEOUT,
+            ),
+            rehydrate: self.rehydrate,
+            stop: p.pick(Field::Stop, self.stop, fill.stop, defaults::stop),
+            backoff: Backoff { shape, jitter, holdoff, forgives },
+            budget: p.pick(Field::Budget, self.budget, fill.budget.map(fitting), || {
+                fitting(defaults::budget())
+            }),
+            cooldown: p.pick(Field::Cooldown, self.cooldown, fill.cooldown, defaults::cooldown),
+            level_decay: p.pick(Field::LevelDecay, self.level_decay, fill.level_decay, || {
+                defaults::LEVEL_DECAY
+            }),
+            stable_after: p.pick(Field::StableAfter, self.stable_after, fill.stable_after, || {
+                defaults::STABLE_AFTER
+            }),
+            strategy: self.strategy,
+            liveness: p.pick(Field::Liveness, self.liveness, fill.liveness, Liveness::default),
+            recycle: self.recycle,
+            overlap: self.overlap.unwrap_or(Overlap::Refuse),
+            payload: self.payload,
+            kind,
+            sources: picker.sources,
+        }
+    }
+}
+
+/// What a preset says about a supervisor beside its policy as a child.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GroupFill {
+    /// See [`SupervisorSpec::start_concurrency`].
+    pub start_concurrency: Option<u32>,
+    /// See [`SupervisorSpec::finished`].
+    pub finished: Option<Finished>,
+    /// See [`SupervisorSpec::revive`].
+    pub revive: Option<bool>,
+}
+
+impl SupervisorDraft {
+    fn resolve(
+        self,
+        profile: Profile,
+        path: &Path,
+        fill: GroupFill,
+        problems: &mut Vec<Problem>,
+    ) -> SupervisorSpec {
+        let mut children = Vec::with_capacity(self.children.len());
+        for child in self.children {
+            let name: Arc<str> = child.name.as_str().into();
+            let path = path.join(&name);
+            problems.extend(check::name(&path, &name));
+            children
+                .push((name, Arc::new(child.resolve(profile, &path, Owner::Supervisor, problems))));
+        }
+        let dynamic = self.dynamic.map(|dynamic| Dynamic {
+            template: Arc::new(dynamic.template.resolve(
+                profile,
+                &path.join("*"),
+                Owner::Supervisor,
+                problems,
+            )),
+            max: dynamic.max,
+        });
+        let keeps = if dynamic.is_some() { Finished::Forget } else { Finished::Keep };
+        SupervisorSpec {
+            strategy: self.strategy.unwrap_or(Strategy::OneForOne),
+            children,
+            start_concurrency: self.start_concurrency.or(fill.start_concurrency),
+            auto_shutdown: self.auto_shutdown.unwrap_or(AutoShutdown::Never),
+            finished: self.finished.or(fill.finished).unwrap_or(keeps),
+            revive: self.revive.or(fill.revive).unwrap_or(false),
+            dynamic,
+        }
+    }
+}

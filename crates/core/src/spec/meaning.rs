@@ -1,0 +1,229 @@
+//! What an accepted spec means in practice: warnings for policies that will surprise.
+
+use super::check::{Rule, Warning};
+use super::{AutoShutdown, ChildSpec, Grace, Ready, SupervisorSpec, TreeSpec, Until};
+use crate::id::Path;
+use crate::policy::backoff::Jitter;
+use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Returns everything worth saying about an accepted tree.
+pub fn warnings(spec: &TreeSpec) -> Vec<Warning> {
+    let mut found = Vec::new();
+    node(&Path::root(), &spec.root, &mut found);
+    let longest = longest_stop(&spec.root);
+    if longest > spec.drain_timeout {
+        let text = format!(
+            "stopping everything may take {longest:?}, more than drain_timeout {:?}: the last are cut short",
+            spec.drain_timeout
+        );
+        found.push(warning(&Path::root(), Rule::DrainFit, text));
+    }
+    found
+}
+
+fn warning(path: &Path, rule: Rule, text: String) -> Warning {
+    Warning { path: path.clone(), rule, text }
+}
+
+fn node(path: &Path, spec: &ChildSpec, found: &mut Vec<Warning>) {
+    for limit in spec.budget.iter().filter(|limit| limit.scope == Scope::Child) {
+        if let Some(text) = cannot_trip(spec, limit) {
+            found.push(warning(path, Rule::CannotTrip, text));
+        }
+    }
+    let in_a_row = |limit: &Limit| limit.within == Within::Consecutive;
+    if !spec.budget.is_empty() && spec.budget.iter().all(in_a_row) && spec.supervisor().is_none() {
+        let text = format!(
+            "every limit counts ends in a row, and {:?} of being ready starts the row anew: a child that dies a little later is restarted for ever",
+            spec.stable_after
+        );
+        found.push(warning(path, Rule::CannotTrip, text));
+    }
+    if spec.backoff.holdoff.is_zero()
+        && spec.backoff.shape.at(0).is_zero()
+        && spec.supervisor().is_none()
+    {
+        let text = "neither backoff nor holdoff: a child that dies at once is restarted as fast as the machine can".into();
+        found.push(warning(path, Rule::BusyLoop, text));
+    }
+    if let Some(supervisor) = spec.supervisor() {
+        group(path, spec, supervisor, found);
+        for (name, child) in &supervisor.children {
+            node(&path.join(name), child, found);
+        }
+        if let Some(dynamic) = &supervisor.dynamic {
+            node(&path.join("*"), &dynamic.template, found);
+        }
+    }
+}
+
+fn group(path: &Path, spec: &ChildSpec, supervisor: &SupervisorSpec, found: &mut Vec<Warning>) {
+    let members = || supervisor.children.iter().map(|(name, child)| (path.join(name), child));
+    if supervisor.auto_shutdown != AutoShutdown::Never
+        && supervisor.dynamic.is_none()
+        && !members().any(|(_, child)| child.significant)
+    {
+        let text = "auto_shutdown waits for significant children, and there are none".into();
+        found.push(warning(path, Rule::NoneSignificant, text));
+    }
+    for (below, child) in members() {
+        for need in child.needs.iter().filter(|need| need.until == Until::Ready) {
+            let needed = supervisor.children.iter().find(|(name, _)| *name == need.child);
+            if needed.is_some_and(|(_, needed)| {
+                needed.supervisor().is_none() && needed.ready == Ready::Immediate
+            }) {
+                let text = format!(
+                    "needs {} to be ready, but that child has no ready rule: it counts as ready once started",
+                    need.child
+                );
+                found.push(warning(&below, Rule::NeedReady, text));
+            }
+        }
+        hidden_loop(path, spec, &below, child, found);
+    }
+}
+
+/// Warns where a child can crash, be given up and restarted for ever without the limit above noticing.
+fn hidden_loop(
+    path: &Path,
+    outer: &ChildSpec,
+    below: &Path,
+    inner: &ChildSpec,
+    found: &mut Vec<Warning>,
+) {
+    let Some(group) = inner.supervisor() else { return };
+    let limits = || inner.budget.iter().filter(|limit| limit.scope == Scope::Supervisor);
+    // The soonest this supervisor can give up: its fastest child, its tightest limit.
+    let soonest = group
+        .children
+        .iter()
+        .flat_map(|(_, child)| limits().filter_map(|limit| time_to_spend(child, limit)))
+        .min();
+    let Some(soonest) = soonest else { return };
+    for limit in outer.budget.iter().filter(|limit| limit.scope == Scope::Supervisor) {
+        let Some(span) = span(limit) else { continue };
+        let ends = needed_ends(limit).saturating_sub(1);
+        let cycle = soonest.saturating_add(shortest(inner, 0));
+        if !soonest.is_zero() && cycle.saturating_mul(ends) >= span {
+            let text = format!(
+                "{below} cannot give up sooner than every {cycle:?}, so the limit here ({limit}) never sees its crash loop"
+            );
+            found.push(warning(path, Rule::HiddenLoop, text));
+        }
+    }
+}
+
+fn cannot_trip(spec: &ChildSpec, limit: &Limit) -> Option<String> {
+    let span = span(limit)?;
+    let least = spread(spec, limit);
+    (least >= span).then(|| {
+        format!("{limit} can never trip: with the delays here, even a child that dies at once takes {least:?} to get there")
+    })
+}
+
+/// Returns how soon a child that dies at once spends `limit`; `None` when it never does.
+pub fn time_to_spend(spec: &ChildSpec, limit: &Limit) -> Option<Duration> {
+    let least = spread(spec, limit);
+    span(limit).is_none_or(|span| least < span).then_some(least)
+}
+
+/// The least time from the first entry that must still count to the verdict.
+fn spread(spec: &ChildSpec, limit: &Limit) -> Duration {
+    let gaps = needed_ends(limit).saturating_sub(1);
+    let mut total = Duration::ZERO;
+    for position in 0..gaps {
+        total = total.saturating_add(shortest(spec, position));
+        // Past its last rung a shape repeats itself: no need to add up thousands of equal delays.
+        if position >= 64 {
+            let left = gaps - position - 1;
+            return total.saturating_add(shortest(spec, position).saturating_mul(left));
+        }
+    }
+    total
+}
+
+/// How many ends of an instantly dying child the verdict takes.
+const fn needed_ends(limit: &Limit) -> u32 {
+    match (limit.count, limit.admit) {
+        (Count::Starts, Admit::AtExit) | (Count::Failures, _) => limit.most,
+        // The delay before the refused start or restart belongs to the span.
+        (Count::Starts, Admit::AtStart) | (Count::Restarts, _) => limit.most.saturating_add(1),
+    }
+}
+
+const fn span(limit: &Limit) -> Option<Duration> {
+    match limit.within {
+        Within::Sliding(span) | Within::Tumbling(span) => Some(span),
+        Within::Consecutive => None,
+    }
+}
+
+/// The shortest time from one end to the next of a child that dies at once.
+fn shortest(spec: &ChildSpec, position: u32) -> Duration {
+    let base = spec.backoff.shape.at(position);
+    let base = match spec.backoff.jitter {
+        Jitter::None | Jitter::Additive(_) => base,
+        Jitter::Full => Duration::ZERO,
+        Jitter::Equal => base / 2,
+    };
+    base.max(spec.backoff.holdoff)
+}
+
+/// The longest time an orderly stop of `spec` may take, layer after layer.
+pub fn longest_stop(spec: &ChildSpec) -> Duration {
+    let Some(supervisor) = spec.supervisor() else {
+        let steps = spec.stop.steps.iter().map(|step| match step {
+            Grace::For(grace) => *grace,
+            Grace::Unbounded => Duration::MAX,
+        });
+        return steps.fold(Duration::ZERO, Duration::saturating_add);
+    };
+    if let Some(dynamic) = &supervisor.dynamic {
+        return longest_stop(&dynamic.template);
+    }
+    let mut layers: BTreeMap<u32, Duration> = BTreeMap::new();
+    for ((_, child), rank) in supervisor.children.iter().zip(ranks(supervisor)) {
+        let layer = layers.entry(rank).or_default();
+        *layer = (*layer).max(longest_stop(child));
+    }
+    layers.into_values().fold(Duration::ZERO, Duration::saturating_add)
+}
+
+/// Returns the layer of each child: starts go from the lowest up, stops from the highest down.
+///
+/// A child stands one above the highest of those it needs, and children of one layer start and stop
+/// in parallel. In a serial supervisor each child is a layer of its own: in order of declaration,
+/// except that a child comes after those it needs.
+pub fn ranks(supervisor: &SupervisorSpec) -> Vec<u32> {
+    let children = &supervisor.children;
+    let serial = supervisor.is_serial();
+    if children.iter().all(|(_, child)| child.needs.is_empty()) {
+        return (0..children.len() as u32).map(|at| if serial { at } else { 0 }).collect();
+    }
+    let mut placed: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut ranks = alloc::vec![0_u32; children.len()];
+    // A need can point forward, so each round places the first child whose needs are all placed.
+    while placed.len() < children.len() {
+        let next = children.iter().enumerate().find_map(|(at, (name, child))| {
+            if placed.contains_key(&**name) {
+                return None;
+            }
+            let above: Option<Vec<u32>> =
+                child.needs.iter().map(|need| placed.get(&*need.child).copied()).collect();
+            Some((at, &**name, above?.into_iter().max()))
+        });
+        // A circle is a problem of its own; what hangs in one stays in the lowest layer.
+        let Some((at, name, above)) = next else { break };
+        let rank = if serial { placed.len() as u32 } else { above.map_or(0, |rank| rank + 1) };
+        placed.insert(name, rank);
+        if let Some(slot) = ranks.get_mut(at) {
+            *slot = rank;
+        }
+    }
+    ranks
+}

@@ -1,0 +1,521 @@
+//! The tree: the one place that decides.
+//!
+//! An input comes in, is matched to its child and run, and changes that child; what follows for
+//! others is put on an agenda and worked off before [`Tree::handle`] returns. The way of an exit:
+//!
+//! 1. `run.rs` judges it against what was asked and closes the run;
+//! 2. `decide.rs` consults restart rule, class, breaker and limits, and states one decision;
+//! 3. `settle.rs` carries it out: wait, group restart, breaker, quarantine, giving up, drain;
+//! 4. `gate.rs` is asked, for each child that rests, whether anything keeps it from starting.
+//!
+//! Nothing else starts a run. So whatever wants a child up (a delay that is over, a resume, a need
+//! that is met, a command) only asks the gate again.
+
+mod brood;
+mod change;
+mod close;
+mod command;
+mod deadlines;
+mod decide;
+mod drain;
+mod due;
+mod explain;
+mod gate;
+mod group;
+mod names;
+mod run;
+mod settle;
+mod snapshot;
+mod stop;
+mod watch;
+
+use crate::child::{Child, Group, Place, Plan, Rest, State, Want};
+use crate::effect::{Effects, Outcome};
+use crate::event::Event;
+use crate::id::{ChildId, Path, RunId};
+use crate::input::Input;
+use crate::moment::Moment;
+use crate::spec::meaning::ranks;
+use crate::spec::{ChildSpec, StormRate, TreeSpec};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use brood::{Brood, Standpoint};
+use core::time::Duration;
+use deadlines::Deadlines;
+use names::Names;
+
+pub use change::Plan as ChangePlan;
+pub use command::Remembered;
+pub use drain::{Drain, Report, ReportLine};
+pub use due::Why;
+pub use explain::{Chance, Explanation, LimitView};
+pub use snapshot::{RestoreError, Snapshot};
+
+/// A supervision tree. It decides; it does nothing.
+#[derive(Debug)]
+pub struct Tree {
+    settings: Settings,
+    children: Vec<Option<Child>>,
+    epochs: Vec<u32>,
+    free: Vec<u32>,
+    now: Moment,
+    tickets: u64,
+    /// When the storm rate's bucket would be empty again had nobody waited (GCRA).
+    storm: Moment,
+    drain: Option<Drain>,
+    remembered: Remembered,
+
+    // What follows from the above, for speed; `Tree::restore` makes it anew.
+    broods: Vec<Option<Box<Brood>>>,
+    names: Names,
+    deadlines: Deadlines,
+    storm_queue: BTreeSet<(u64, u32)>,
+    agenda: VecDeque<Todo>,
+    touched: Vec<u32>,
+}
+
+/// What holds for the tree at large.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// The bound on a drain that was asked for.
+    pub drain_timeout: Duration,
+    /// The bound on a drain that a failure caused.
+    pub fatal_drain_timeout: Duration,
+    /// How fast starts may follow each other.
+    pub storm_rate: Option<StormRate>,
+    /// The seed of every jitter.
+    pub seed: u64,
+    /// The start concurrency where a supervisor states none.
+    pub start_concurrency: u32,
+}
+
+impl From<&TreeSpec> for Settings {
+    fn from(spec: &TreeSpec) -> Self {
+        Self {
+            drain_timeout: spec.drain_timeout,
+            fatal_drain_timeout: spec.fatal_drain_timeout,
+            storm_rate: spec.storm_rate,
+            seed: spec.seed,
+            start_concurrency: spec.start_concurrency,
+        }
+    }
+}
+
+/// Something to look at again before the present input is settled.
+#[derive(Clone, Copy, Debug)]
+enum Todo {
+    /// Whether this child may start now.
+    Consider(ChildId),
+    /// Whether another child of this supervisor gets a start slot.
+    Slots(u32),
+    /// Whether this supervisor is ready.
+    Readiness(u32),
+}
+
+impl Tree {
+    /// Makes a tree in which nothing runs yet; [`Input::Boot`] begins it.
+    pub fn new(spec: &TreeSpec) -> Self {
+        let mut tree = Self::empty(Settings::from(spec));
+        tree.insert(None, "".into(), &spec.root, Place::FIRST);
+        tree
+    }
+
+    fn empty(settings: Settings) -> Self {
+        Self {
+            settings,
+            children: Vec::new(),
+            epochs: Vec::new(),
+            free: Vec::new(),
+            now: Moment::ZERO,
+            tickets: 0,
+            storm: Moment::ZERO,
+            drain: None,
+            remembered: Remembered::default(),
+            broods: Vec::new(),
+            names: Names::new(),
+            deadlines: Deadlines::default(),
+            storm_queue: BTreeSet::new(),
+            agenda: VecDeque::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Takes one input and pushes what must now be done, stated and answered.
+    ///
+    /// It cannot fail. Deadlines that have passed are met first, at `now` and in order of moment and
+    /// path, so the outcome does not depend on whether a [`Clock`](Input::Clock) came before another
+    /// input of the same moment. Afterwards [`deadline`](Self::deadline) is later than `now` or absent.
+    pub fn handle(&mut self, now: Moment, input: Input, out: &mut Effects) {
+        if now < self.now {
+            out.note(Event::Backwards { by: self.now.since(now) });
+        }
+        self.now = now.max(self.now);
+        self.meet_deadlines(out);
+        match input {
+            Input::Boot => self.boot(),
+            Input::Clock => {}
+            Input::Command(command) => self.command(&command, out),
+            Input::Demand(child) => self.demand(child),
+            Input::Started(child, run) => {
+                self.fact(child, run, out, |tree, slot, out| tree.started(slot, out));
+            }
+            Input::Ready(child, run) => {
+                self.fact(child, run, out, |tree, slot, out| tree.became_ready(slot, out));
+            }
+            Input::Exited { child, run, exit, detail } => {
+                self.fact(child, run, out, |tree, slot, out| tree.exited(slot, exit, detail, out));
+            }
+            Input::Beat(child, run) => self.fact(child, run, out, |tree, slot, _| tree.beat(slot)),
+            Input::Probed { child, run, probe, ok } => {
+                self.fact(child, run, out, |tree, slot, out| tree.probed(slot, probe, ok, out));
+            }
+            Input::Pending { child, run, pending } => {
+                self.fact(child, run, out, |tree, slot, _| tree.pending(slot, pending));
+            }
+            Input::Progress(child, run) => {
+                self.fact(child, run, out, |tree, slot, _| tree.progress(slot));
+            }
+            Input::Rehydrated(child, run) => {
+                self.fact(child, run, out, |tree, slot, out| tree.rehydrated(slot, out));
+            }
+            Input::Reloaded(child, run) => {
+                self.fact(child, run, out, |_, _, out| {
+                    out.note(Event::Reloaded { child, run, done: true });
+                });
+            }
+            Input::Extend { child, run, by } => {
+                self.fact(child, run, out, |tree, slot, _| tree.extend(slot, by));
+            }
+            Input::WantsRecycle(child, run) => {
+                self.fact(child, run, out, |tree, slot, out| {
+                    tree.recycle(slot, crate::Asked::Recycle, out);
+                });
+            }
+            Input::Guard { child, run, hard } => {
+                self.fact(child, run, out, |tree, slot, out| tree.guarded(slot, hard, out));
+            }
+        }
+        self.settle(out);
+        self.meet_deadlines(out);
+    }
+
+    /// Returns when the tree next needs [`Input::Clock`], and why.
+    pub fn deadline(&self) -> Option<(Moment, Why)> {
+        let (_, slot) = self.deadlines.first()?;
+        self.due(slot)
+    }
+
+    /// Returns whether the tree has ended.
+    pub fn has_ended(&self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.ended)
+    }
+
+    /// Returns how the tree ends or ended, once it drains.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.drain.as_ref().map(|drain| drain.outcome)
+    }
+
+    /// Returns the moment of the last input.
+    pub const fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Returns what is known about a child; `None` once it has left the tree.
+    pub fn child(&self, id: ChildId) -> Option<&Child> {
+        self.children.get(id.slot())?.as_ref().filter(|child| child.id == id)
+    }
+
+    /// Returns every child, the root first, in order of their slots.
+    pub fn children(&self) -> impl Iterator<Item = &Child> {
+        self.children.iter().flatten()
+    }
+
+    /// Returns the children of a supervisor in the order of starts.
+    pub fn children_of(&self, id: ChildId) -> impl Iterator<Item = &Child> {
+        let brood = self.child(id).and_then(|_| self.broods.get(id.slot())?.as_deref());
+        brood.into_iter().flat_map(|brood| brood.from(Place::FIRST)).map(|slot| self.at(slot))
+    }
+
+    /// Finds a child by its path.
+    pub fn find(&self, path: &Path) -> Option<ChildId> {
+        let mut slot = ChildId::ROOT.slot;
+        for name in path.names() {
+            slot = self.find_below(slot, name)?;
+        }
+        Some(self.at(slot).id)
+    }
+
+    /// Returns the path of a child; `None` once it has left the tree.
+    pub fn path(&self, id: ChildId) -> Option<Path> {
+        let mut names = Vec::new();
+        let mut child = self.child(id)?;
+        while let Some(above) = child.above {
+            names.push(&*child.name);
+            child = self.child(above)?;
+        }
+        names.reverse();
+        Some(Path::from(names.join("/").as_str()))
+    }
+
+    /// Hands a fact to the run it is about; about any other run it is stale.
+    fn fact(
+        &mut self,
+        child: ChildId,
+        run: RunId,
+        out: &mut Effects,
+        then: impl FnOnce(&mut Self, u32, &mut Effects),
+    ) {
+        let present = self.child(child).and_then(Child::life);
+        if present.is_some_and(|life| life.run == run) {
+            then(self, child.slot, out);
+        } else {
+            out.note(Event::Stale { child, run });
+        }
+    }
+
+    fn boot(&mut self) {
+        if matches!(self.at(0).state, State::Rest { why: Rest::Above, .. }) && self.at(0).runs == 0
+        {
+            self.agenda.push_back(Todo::Consider(ChildId::ROOT));
+        }
+    }
+
+    /// Works off the agenda. Whatever an entry finds to be done otherwise by now, it leaves alone.
+    fn settle(&mut self, out: &mut Effects) {
+        while let Some(todo) = self.agenda.pop_front() {
+            match todo {
+                Todo::Consider(id) if self.child(id).is_some() => self.consider(id.slot, out),
+                Todo::Consider(_) => {}
+                Todo::Slots(supervisor) => self.hand_out_slots(supervisor),
+                Todo::Readiness(supervisor) => self.supervisor_readiness(supervisor, out),
+            }
+        }
+        while let Some(slot) = self.touched.pop() {
+            self.refresh(slot);
+        }
+    }
+
+    fn at(&self, slot: u32) -> &Child {
+        self.children[slot as usize].as_ref().expect("a slot that is in use")
+    }
+
+    fn at_mut(&mut self, slot: u32) -> &mut Child {
+        self.children[slot as usize].as_mut().expect("a slot that is in use")
+    }
+
+    /// The stored state of a supervisor.
+    fn group(&self, slot: u32) -> &Group {
+        self.at(slot).group.as_deref().expect("a supervisor")
+    }
+
+    fn group_mut(&mut self, slot: u32) -> &mut Group {
+        self.at_mut(slot).group.as_deref_mut().expect("a supervisor")
+    }
+
+    /// The index of a supervisor's children.
+    fn brood(&self, slot: u32) -> &Brood {
+        self.broods[slot as usize].as_deref().expect("a supervisor")
+    }
+
+    fn brood_mut(&mut self, slot: u32) -> &mut Brood {
+        self.broods[slot as usize].as_deref_mut().expect("a supervisor")
+    }
+
+    fn above(&self, slot: u32) -> Option<u32> {
+        self.at(slot).above.map(|above| above.slot)
+    }
+
+    fn find_below(&self, above: u32, name: &str) -> Option<u32> {
+        self.names.find(names::hash(above, name), |slot| {
+            let child = self.at(slot);
+            child.above.is_some_and(|id| id.slot == above) && *child.name == *name
+        })
+    }
+
+    /// Asks the gate again, soon.
+    fn look_again(&mut self, slot: u32) {
+        let id = self.at(slot).id;
+        self.agenda.push_back(Todo::Consider(id));
+    }
+
+    /// Changes what a child does, and everything that is counted about it.
+    fn set_state(&mut self, slot: u32, state: State) {
+        let child = self.children[slot as usize].as_mut().expect("a slot that is in use");
+        let before = (Standpoint::of(child), core::mem::replace(&mut child.state, state));
+        let after = Standpoint::of(child);
+        self.touched.push(slot);
+        let Some(above) = child.above.map(|above| above.slot) else { return };
+        let brood = self.broods[above as usize].as_deref_mut().expect("a supervisor");
+        brood.swap(before.0, after);
+        match before.1 {
+            State::Rest { why: Rest::Slot { ticket }, .. } => {
+                _ = brood.queue.remove(&(ticket, slot));
+            }
+            State::Rest { why: Rest::Storm { ticket }, .. } => {
+                _ = self.storm_queue.remove(&(ticket, slot));
+            }
+            State::Rest { .. } | State::Live(_) => {}
+        }
+        match state {
+            State::Rest { why: Rest::Slot { ticket }, .. } => {
+                _ = brood.queue.insert((ticket, slot));
+            }
+            State::Rest { why: Rest::Storm { ticket }, .. } => {
+                self.storm_queue.insert((ticket, slot));
+                self.touched.push(ChildId::ROOT.slot);
+            }
+            State::Rest { .. } | State::Live(_) => {}
+        }
+        if before.0.opening && !after.opening && !brood.queue.is_empty() {
+            self.agenda.push_back(Todo::Slots(above));
+        }
+        if before.0.coming && !after.coming && brood.coming == 0 {
+            self.agenda.push_back(Todo::Readiness(above));
+        }
+    }
+
+    /// Puts a new child, and all below it, into the tree.
+    fn insert(
+        &mut self,
+        above: Option<ChildId>,
+        name: Arc<str>,
+        spec: &Arc<ChildSpec>,
+        place: Place,
+    ) -> ChildId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.children.push(None);
+            self.epochs.push(0);
+            self.broods.push(None);
+            (self.children.len() - 1) as u32
+        });
+        let id = ChildId { slot, epoch: self.epochs[slot as usize] };
+        self.children[slot as usize] = Some(Child {
+            id,
+            above,
+            name,
+            spec: Arc::clone(spec),
+            revision: 0,
+            place,
+            want: Want::Up,
+            paused: false,
+            frozen: false,
+            quarantined: false,
+            leaving: false,
+            demanded: false,
+            by_hand: false,
+            counted: false,
+            plan: Plan::Run,
+            state: State::Rest { why: Rest::Above, since: self.now },
+            runs: 0,
+            position: 0,
+            began: Moment::ZERO,
+            memory: None,
+            watch: None,
+            group: spec.supervisor().map(|_| Box::new(Group::new())),
+        });
+        self.broods[slot as usize] = spec.supervisor().map(|_| Box::default());
+        self.enter_index(slot);
+        if let Some(supervisor) = spec.supervisor() {
+            for ((name, child), rank) in supervisor.children.iter().zip(ranks(supervisor)) {
+                let order = self.next_order(slot);
+                self.insert(Some(id), Arc::clone(name), child, Place { rank, order });
+            }
+        }
+        id
+    }
+
+    fn next_order(&mut self, supervisor: u32) -> u32 {
+        let group = self.group_mut(supervisor);
+        let order = group.next_order;
+        group.next_order += 1;
+        order
+    }
+
+    /// Adds a stored child to everything that is derived: names, order, counts, queues, needs.
+    fn enter_index(&mut self, slot: u32) {
+        self.touched.push(slot);
+        let child = self.at(slot);
+        let (place, point, state) = (child.place, Standpoint::of(child), child.state);
+        let Some(above) = child.above.map(|above| above.slot) else { return };
+        let hash = names::hash(above, &child.name);
+        let children = &self.children;
+        self.names.insert(hash, slot, |slot| rehash(children, slot));
+        if let State::Rest { why: Rest::Storm { ticket }, .. } = state {
+            self.storm_queue.insert((ticket, slot));
+        }
+        let brood = self.brood_mut(above);
+        brood.order.insert((place, slot));
+        brood.swap(Standpoint::default(), point);
+        if let State::Rest { why: Rest::Slot { ticket }, .. } = state {
+            brood.queue.insert((ticket, slot));
+        }
+        self.enter_needs(above, slot);
+    }
+
+    /// Takes note of who needs the child, and whom it needs, among the siblings that are present.
+    fn enter_needs(&mut self, above: u32, slot: u32) {
+        let spec = Arc::clone(&self.at(slot).spec);
+        for need in &spec.needs {
+            if let Some(needed) = self.find_below(above, &need.child) {
+                self.brood_mut(above).dependents.entry(needed).or_default().push(slot);
+            }
+        }
+        if self.brood(above).needing || !spec.needs.is_empty() {
+            self.brood_mut(above).needing = true;
+            let name = Arc::clone(&self.at(slot).name);
+            let needs_it =
+                |sibling: &u32| self.at(*sibling).spec.needs.iter().any(|need| need.child == name);
+            let dependents: Vec<u32> = self
+                .brood(above)
+                .from(Place::FIRST)
+                .filter(|sibling| *sibling != slot)
+                .filter(needs_it)
+                .collect();
+            if !dependents.is_empty() {
+                self.brood_mut(above).dependents.insert(slot, dependents);
+            }
+        }
+    }
+
+    /// Takes a child that rests, and all below it, out of the tree.
+    fn remove(&mut self, slot: u32, out: &mut Effects) {
+        let below: Vec<u32> = match &self.broods[slot as usize] {
+            Some(brood) => brood.from(Place::FIRST).collect(),
+            None => Vec::new(),
+        };
+        for child in below {
+            self.remove(child, out);
+        }
+        let placeholder = State::Rest { why: Rest::Above, since: self.now };
+        self.set_state(slot, placeholder);
+        self.uncount(slot, out);
+        let child = self.at(slot);
+        let (id, place) = (child.id, child.place);
+        if let Some(above) = child.above.map(|above| above.slot) {
+            let hash = names::hash(above, &child.name);
+            let children = &self.children;
+            self.names.remove(hash, slot, |slot| rehash(children, slot));
+            let brood = self.brood_mut(above);
+            brood.order.remove(&(place, slot));
+            brood.dependents.remove(&slot);
+            for dependents in brood.dependents.values_mut() {
+                dependents.retain(|dependent| *dependent != slot);
+            }
+        }
+        self.deadlines.set(slot, None);
+        self.touched.retain(|touched| *touched != slot);
+        self.children[slot as usize] = None;
+        self.broods[slot as usize] = None;
+        self.epochs[slot as usize] += 1;
+        self.free.push(slot);
+        out.note(Event::Removed(id));
+        out.ask(crate::Effect::Forget(id));
+    }
+}
+
+fn rehash(children: &[Option<Child>], slot: u32) -> u64 {
+    let child = children[slot as usize].as_ref().expect("a slot that is in use");
+    names::hash(child.above.map_or(0, |above| above.slot), &child.name)
+}

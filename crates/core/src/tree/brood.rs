@@ -1,0 +1,61 @@
+//! The children of one supervisor, as an index: their order, who waits for a slot, who is on the way.
+//!
+//! Everything here follows from the stored form of the children and is rebuilt from it.
+
+use crate::child::{Child, Place};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+#[derive(Debug, Default)]
+pub(crate) struct Brood {
+    /// The children in the order of starts.
+    pub(crate) order: BTreeSet<(Place, u32)>,
+    /// Who waits for a start slot, by ticket.
+    pub(crate) queue: BTreeSet<(u64, u32)>,
+    /// How many children are between start and ready.
+    pub(crate) opening: u32,
+    /// How many children are on their way to being ready.
+    pub(crate) coming: u32,
+    /// Whether any child ever needed another.
+    pub(crate) needing: bool,
+    /// Who needs whom: from the needed child to its dependents.
+    pub(crate) dependents: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Brood {
+    /// Returns the children from `from` on, in order.
+    pub(crate) fn from(&self, from: Place) -> impl DoubleEndedIterator<Item = u32> {
+        self.order.range((from, 0)..).map(|(_, slot)| *slot)
+    }
+
+    /// Returns the children of one layer from `from` on, in order.
+    pub(crate) fn layer(&self, rank: u32, from: Place) -> impl DoubleEndedIterator<Item = u32> {
+        let first = Place { rank, order: 0 }.max(from);
+        let last = Place { rank, order: u32::MAX };
+        self.order.range((first, 0)..=(last, u32::MAX)).map(|(_, slot)| *slot)
+    }
+
+    /// Takes note of what a child does now, and no longer of what it did.
+    pub(crate) fn swap(&mut self, before: Standpoint, after: Standpoint) {
+        self.opening = self.opening + u32::from(after.opening) - u32::from(before.opening);
+        self.coming = self.coming + u32::from(after.coming) - u32::from(before.coming);
+    }
+}
+
+/// What a brood counts about one child.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Standpoint {
+    pub(crate) opening: bool,
+    pub(crate) coming: bool,
+}
+
+impl Standpoint {
+    pub(crate) const fn of(child: &Child) -> Self {
+        Self { opening: child.is_opening(), coming: child.is_coming() }
+    }
+}
+
+impl Place {
+    /// Before every other place.
+    pub(crate) const FIRST: Self = Self { rank: 0, order: 0 };
+}

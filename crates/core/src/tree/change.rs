@@ -1,0 +1,384 @@
+//! Other specs in a running tree: add, replace, apply. Whole or not at all, in every state.
+
+use super::Tree;
+use crate::child::{Child, Place, Want};
+use crate::command::{Act, Refusal, Step};
+use crate::effect::{Effect, Effects};
+use crate::event::Event;
+use crate::exit::Asked;
+use crate::id::{ChildId, Path};
+use crate::spec::check::{self, Problem, Rule};
+use crate::spec::meaning::ranks;
+use crate::spec::{Change, ChildSpec, Kind, SupervisorSpec, TreeSpec};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// What applying a spec would do, child by child.
+pub type Plan = Vec<Step>;
+
+impl Tree {
+    /// Returns what applying `spec` would do. Asking changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Every change that cannot be made in a running tree.
+    pub fn plan(&self, spec: &TreeSpec) -> Result<Plan, Vec<Problem>> {
+        let (mut plan, mut problems) = (Vec::new(), Vec::new());
+        self.plan_child(0, &Path::root(), &spec.root, &mut plan, &mut problems);
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    fn plan_child(
+        &self,
+        slot: u32,
+        path: &Path,
+        next: &Arc<ChildSpec>,
+        plan: &mut Plan,
+        problems: &mut Vec<Problem>,
+    ) {
+        let present = &self.at(slot).spec;
+        plan.push(Step { path: path.clone(), act: act(present, next) });
+        match (present.supervisor(), next.supervisor()) {
+            (Some(_), Some(next)) if next.dynamic.is_none() => {
+                for (name, child) in &next.children {
+                    let below = path.join(name);
+                    match self.find_below(slot, name) {
+                        Some(present) => self.plan_child(present, &below, child, plan, problems),
+                        None => plan.push(Step { path: below, act: Act::Add }),
+                    }
+                }
+                for child in self.undeclared(slot, next) {
+                    plan.push(Step { path: path.join(&child.name), act: Act::Remove });
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => problems.push(Problem::new(
+                path,
+                Rule::NoEffect,
+                "a child cannot become a supervisor, nor a supervisor a plain child: give it another name",
+            )),
+        }
+    }
+
+    /// The children that a new spec no longer has, and the old one had. What was added by hand stays.
+    fn undeclared<'a>(
+        &'a self,
+        slot: u32,
+        next: &'a SupervisorSpec,
+    ) -> impl Iterator<Item = &'a Child> {
+        let declared = |spec: &SupervisorSpec, name: &str| {
+            spec.children.iter().any(|(known, _)| **known == *name)
+        };
+        let child_of = |slot| self.at(slot);
+        let before = self.at(slot).spec.supervisor();
+        self.brood(slot).from(Place::FIRST).map(child_of).filter(move |child| {
+            !declared(next, &child.name)
+                && before.is_some_and(|before| declared(before, &child.name))
+        })
+    }
+
+    /// Applies a whole spec: nothing at all unless every change can be made.
+    pub(super) fn apply(&mut self, spec: &TreeSpec, out: &mut Effects) -> Result<Plan, Refusal> {
+        let plan = self.plan(spec).map_err(|problems| Refusal::Spec { problems })?;
+        self.settings = super::Settings::from(spec);
+        self.apply_child(0, &spec.root, out);
+        self.touched.push(0);
+        Ok(plan)
+    }
+
+    /// Gives one child, and all below it, another spec.
+    pub(super) fn replace(
+        &mut self,
+        slot: u32,
+        next: &Arc<ChildSpec>,
+        out: &mut Effects,
+    ) -> Result<bool, Refusal> {
+        let path = self.path(self.at(slot).id).unwrap_or_else(Path::root);
+        let (mut plan, mut problems) = (Vec::new(), Vec::new());
+        self.plan_child(slot, &path, next, &mut plan, &mut problems);
+        problems.extend(check::child(&path, next));
+        if let Some(above) = self.above(slot) {
+            problems.extend(self.misfits(above, &path, &self.at(slot).name, next));
+        }
+        if !problems.is_empty() {
+            return Err(Refusal::Spec { problems });
+        }
+        self.apply_child(slot, next, out);
+        Ok(plan.iter().any(|step| step.act != Act::Keep))
+    }
+
+    fn apply_child(&mut self, slot: u32, next: &Arc<ChildSpec>, out: &mut Effects) {
+        let present = Arc::clone(&self.at(slot).spec);
+        let act = act(&present, next);
+        if let (Some(before), Some(after)) = (present.supervisor(), next.supervisor()) {
+            self.apply_children(slot, before, after, out);
+        }
+        if act == Act::Keep {
+            // Equal in every value; the sources may differ, and its children point into the new one.
+            self.at_mut(slot).spec = Arc::clone(next);
+            return;
+        }
+        let is_live = self.at(slot).life().is_some_and(|life| !life.is_ending());
+        if act == Act::Restart && is_live {
+            self.at_mut(slot).by_hand = self.at(slot).want == Want::Up;
+            self.stop_run(slot, Asked::Replace, out);
+        }
+        let child = self.at_mut(slot);
+        child.spec = Arc::clone(next);
+        child.revision += 1;
+        if present.budget != next.budget
+            && let Some(memory) = &mut child.memory
+        {
+            memory.windows.clear();
+        }
+        let (id, revision) = (child.id, child.revision);
+        let change = payload_change(&present, next);
+        out.note(Event::Replaced { child: id, revision });
+        if let Some(run) = child
+            .life()
+            .filter(|life| !life.is_ending() && change == Change::Live)
+            .map(|life| life.run)
+        {
+            out.ask(Effect::Change(id, run));
+        }
+        if present.needs != next.needs {
+            self.renew_needs(slot);
+        }
+        if present.liveness != next.liveness
+            || present.recycle != next.recycle
+            || present.activation != next.activation
+        {
+            self.watch_anew(slot);
+        }
+        self.touched.push(slot);
+        self.look_again(slot);
+    }
+
+    fn apply_children(
+        &mut self,
+        slot: u32,
+        before: &SupervisorSpec,
+        after: &SupervisorSpec,
+        out: &mut Effects,
+    ) {
+        if after.dynamic.is_some() {
+            return;
+        }
+        let leaving: Vec<u32> = self.undeclared_slots(slot, before, after);
+        for child in leaving {
+            self.begin_removal(child, out);
+        }
+        for (name, child) in &after.children {
+            match self.find_below(slot, name) {
+                Some(present) => self.apply_child(present, child, out),
+                None => {
+                    let order = self.next_order(slot);
+                    let id = self.insert(
+                        Some(self.at(slot).id),
+                        Arc::clone(name),
+                        child,
+                        Place { rank: 0, order },
+                    );
+                    out.note(Event::Added { child: id, above: self.at(slot).id });
+                    self.look_again(id.slot);
+                }
+            }
+        }
+        let ranks = ranks(after);
+        for ((name, _), rank) in after.children.iter().zip(ranks) {
+            if let Some(child) = self.find_below(slot, name) {
+                self.move_to(child, rank);
+            }
+        }
+    }
+
+    fn undeclared_slots(
+        &self,
+        slot: u32,
+        before: &SupervisorSpec,
+        after: &SupervisorSpec,
+    ) -> Vec<u32> {
+        let had = |name: &str| before.children.iter().any(|(known, _)| **known == *name);
+        let has = |name: &str| after.children.iter().any(|(known, _)| **known == *name);
+        let children = self.brood(slot).from(Place::FIRST);
+        children.filter(|child| had(&self.at(*child).name) && !has(&self.at(*child).name)).collect()
+    }
+
+    /// Gives a child another layer among its siblings.
+    fn move_to(&mut self, slot: u32, rank: u32) {
+        let child = self.at_mut(slot);
+        let before = child.place;
+        let after = Place { rank, ..before };
+        child.place = after;
+        if let Some(above) = self.above(slot) {
+            let brood = self.brood_mut(above);
+            brood.order.remove(&(before, slot));
+            brood.order.insert((after, slot));
+        }
+    }
+
+    fn renew_needs(&mut self, slot: u32) {
+        let Some(above) = self.above(slot) else { return };
+        for dependents in self.brood_mut(above).dependents.values_mut() {
+            dependents.retain(|dependent| *dependent != slot);
+        }
+        let mine = self.brood_mut(above).dependents.remove(&slot);
+        self.enter_needs(above, slot);
+        if let Some(mine) = mine {
+            self.brood_mut(above).dependents.insert(slot, mine);
+        }
+    }
+
+    /// Arms the watch of a live run by its new spec.
+    fn watch_anew(&mut self, slot: u32) {
+        use crate::child::Phase;
+        let phase = self.at(slot).life().map(|life| life.phase);
+        self.at_mut(slot).watch = None;
+        if matches!(
+            phase,
+            Some(
+                Phase::Started { .. }
+                    | Phase::Rehydrating { .. }
+                    | Phase::Ready { .. }
+                    | Phase::Unready
+            )
+        ) {
+            self.watch_from_started(slot);
+        }
+        if matches!(phase, Some(Phase::Ready { .. })) {
+            self.watch_from_ready(slot);
+        }
+    }
+
+    /// Adds a child below a supervisor: the last in its order.
+    pub(super) fn add(
+        &mut self,
+        slot: u32,
+        name: &Arc<str>,
+        spec: Option<&Arc<ChildSpec>>,
+        out: &mut Effects,
+    ) -> Result<ChildId, Refusal> {
+        let above = Arc::clone(&self.at(slot).spec);
+        let Some(supervisor) = above.supervisor() else {
+            return Err(Refusal::Unfit { reason: "only a supervisor has children" });
+        };
+        let above_path = self.path(self.at(slot).id).unwrap_or_else(Path::root);
+        let path = above_path.join(name);
+        if self.find_below(slot, name).is_some() {
+            return Err(Refusal::Exists { path });
+        }
+        let spec = match (spec, &supervisor.dynamic) {
+            (Some(spec), _) => Arc::clone(spec),
+            (None, Some(dynamic)) => Arc::clone(&dynamic.template),
+            (None, None) => {
+                return Err(Refusal::Unfit {
+                    reason: "there is no template here: the child needs a spec",
+                });
+            }
+        };
+        let max = supervisor.dynamic.as_ref().and_then(|dynamic| dynamic.max);
+        if let Some(max) = max.filter(|max| self.brood(slot).order.len() >= *max as usize) {
+            return Err(Refusal::Full { max });
+        }
+        let mut problems = check::name(&path, name);
+        problems.extend(check::child(&path, &spec));
+        problems.extend(self.misfits(slot, &path, name, &spec));
+        if !problems.is_empty() {
+            return Err(Refusal::Spec { problems });
+        }
+        let order = self.next_order(slot);
+        let place = Place { rank: self.rank_of_addition(slot, &spec, order), order };
+        let above_id = self.at(slot).id;
+        let id = self.insert(Some(above_id), Arc::clone(name), &spec, place);
+        out.note(Event::Added { child: id, above: above_id });
+        self.look_again(id.slot);
+        Ok(id)
+    }
+
+    /// What keeps a spec from standing among the present children of a supervisor.
+    fn misfits(&self, above: u32, path: &Path, name: &str, spec: &ChildSpec) -> Vec<Problem> {
+        let Some(supervisor) = self.at(above).spec.supervisor() else { return Vec::new() };
+        let mut problems = check::membership(path, spec, supervisor);
+        for need in &spec.needs {
+            match self.find_below(above, &need.child) {
+                None => {
+                    let text = format!("needs {:?}, but it has no such sibling", need.child);
+                    problems.push(Problem::new(path, Rule::Need, text));
+                }
+                Some(needed) if *need.child == *name || self.leads_to(above, needed, name) => {
+                    let text = format!(
+                        "children need each other in a circle: {name} -> {} -> {name}",
+                        need.child
+                    );
+                    problems.push(Problem::new(path, Rule::Cycle, text));
+                }
+                Some(_) => {}
+            }
+        }
+        problems
+    }
+
+    /// Returns whether a child needs the one called `name`, directly or through others.
+    fn leads_to(&self, above: u32, from: u32, name: &str) -> bool {
+        let mut seen = alloc::collections::BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(slot) = open.pop() {
+            if !seen.insert(slot) {
+                continue;
+            }
+            for need in &self.at(slot).spec.needs {
+                if *need.child == *name {
+                    return true;
+                }
+                open.extend(self.find_below(above, &need.child));
+            }
+        }
+        false
+    }
+
+    /// The layer of a child that is added: the last where order matters, else above what it needs.
+    fn rank_of_addition(&self, slot: u32, spec: &ChildSpec, order: u32) -> u32 {
+        if self.at(slot).spec.supervisor().is_some_and(SupervisorSpec::is_serial) {
+            return order;
+        }
+        let needed = spec.needs.iter().filter_map(|need| self.find_below(slot, &need.child));
+        needed.map(|needed| self.at(needed).place.rank + 1).max().unwrap_or(0)
+    }
+}
+
+/// What it takes to get from one spec to another, the children of a supervisor left aside.
+fn act(present: &Arc<ChildSpec>, next: &Arc<ChildSpec>) -> Act {
+    if Arc::ptr_eq(present, next) {
+        return Act::Keep;
+    }
+    let same_kind = core::mem::discriminant(&present.kind) == core::mem::discriminant(&next.kind);
+    let change = payload_change(present, next);
+    if !same_kind || change == Change::Restart {
+        return Act::Restart;
+    }
+    if change == Change::Live || !is_same_policy(present, next) { Act::Live } else { Act::Keep }
+}
+
+fn payload_change(present: &ChildSpec, next: &ChildSpec) -> Change {
+    match (&present.payload, &next.payload) {
+        (None, None) => Change::Same,
+        (Some(present), Some(next)) => present.change(&**next),
+        (None, Some(_)) | (Some(_), None) => Change::Restart,
+    }
+}
+
+/// Returns whether two specs decide alike, children and origins of values left aside.
+fn is_same_policy(present: &ChildSpec, next: &ChildSpec) -> bool {
+    let alone = |spec: &ChildSpec| {
+        let mut spec = spec.clone();
+        spec.sources = crate::spec::Sources::default();
+        spec.payload = None;
+        if let Kind::Supervisor(supervisor) = &mut spec.kind {
+            supervisor.children = Vec::new();
+        }
+        spec
+    };
+    alone(present) == alone(next)
+}

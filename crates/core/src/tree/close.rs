@@ -1,0 +1,196 @@
+//! What a supervisor does with all of its children: bring them up, stop them layer by layer, end.
+
+use super::{Todo, Tree};
+use crate::child::{Group, Life, Phase, Place, Plan, State, Work};
+use crate::effect::Effects;
+use crate::exit::Asked;
+use alloc::vec::Vec;
+
+impl Tree {
+    /// A supervisor begins its run: counters are clean, every child may start.
+    ///
+    /// What operators want, quarantines and breakers outlive it. A dynamic supervisor begins empty.
+    pub(super) fn open(&mut self, supervisor: u32, by_hand: bool, out: &mut Effects) {
+        let group = self.group_mut(supervisor);
+        let (breaker, next_order) = (group.breaker, group.next_order);
+        *group = Group { breaker, next_order, ..Group::new() };
+        self.clear_windows(supervisor);
+        let is_dynamic =
+            self.at(supervisor).spec.supervisor().is_some_and(|spec| spec.dynamic.is_some());
+        let is_first = self.at(supervisor).runs == 1;
+        let children: Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
+        for slot in children {
+            let rests = self.at(slot).life().is_none();
+            if is_dynamic && !is_first && rests {
+                self.remove(slot, out);
+                continue;
+            }
+            let child = self.at_mut(slot);
+            child.forget_failures();
+            child.counted = false;
+            if rests {
+                child.plan = Plan::Run;
+                child.by_hand |= by_hand;
+                self.look_again(slot);
+            }
+        }
+        self.agenda.push_back(Todo::Readiness(supervisor));
+    }
+
+    /// Stops every child of a supervisor, layer by layer from the last to the first; then it ends.
+    pub(super) fn close(&mut self, supervisor: u32, out: &mut Effects) {
+        self.stop_counting(supervisor);
+        self.group_mut(supervisor).work = Work::Closing { rank: u32::MAX };
+        self.look_again_below(supervisor);
+        self.sweep_on(supervisor, out);
+    }
+
+    /// Stops the next layer in which anything lives; when none is left, goes on to what the sweep was for.
+    pub(super) fn sweep_on(&mut self, supervisor: u32, out: &mut Effects) {
+        let (from, below, asked) = match self.group(supervisor).work {
+            Work::Closing { rank } => (Place::FIRST, rank, Asked::Close),
+            Work::Stopping { from, rank, .. } => (from, rank, Asked::Group),
+            Work::Serving | Work::Delay { .. } | Work::Starting { .. } => return,
+        };
+        let next = {
+            let brood = self.brood(supervisor);
+            let end = (Place { rank: below, order: 0 }, 0);
+            let mut upward = brood
+                .order
+                .range((from, 0)..end.max((from, 0)))
+                .rev()
+                .map(|(place, slot)| (*place, *slot));
+            upward.find(|(_, slot)| self.is_swept(*slot, asked)).map(|(place, _)| place.rank)
+        };
+        let Some(rank) = next else {
+            self.swept(supervisor, out);
+            return;
+        };
+        match &mut self.group_mut(supervisor).work {
+            Work::Closing { rank: at } | Work::Stopping { rank: at, .. } => *at = rank,
+            Work::Serving | Work::Delay { .. } | Work::Starting { .. } => {}
+        }
+        let layer: Vec<u32> = self
+            .brood(supervisor)
+            .layer(rank, from)
+            .filter(|slot| self.is_swept(*slot, asked))
+            .collect();
+        for slot in &layer {
+            self.at_mut(*slot).counted = true;
+        }
+        self.group_mut(supervisor).left = layer.len() as u32;
+        for slot in layer.into_iter().rev() {
+            self.stop_run(slot, asked, out);
+        }
+    }
+
+    /// Returns whether a sweep has to wait for this child.
+    ///
+    /// A group restart leaves a paused sibling with a live run alone, and waits for an abandoned run:
+    /// there are never two. A supervisor that ends does neither.
+    fn is_swept(&self, slot: u32, asked: Asked) -> bool {
+        let child = self.at(slot);
+        let Some(life) = child.life() else { return false };
+        match asked {
+            Asked::Group => !child.paused || life.is_ending(),
+            _ => !matches!(life.phase, Phase::Abandoned { .. }),
+        }
+    }
+
+    /// Nothing of the sweep is left.
+    fn swept(&mut self, supervisor: u32, out: &mut Effects) {
+        match self.group(supervisor).work {
+            Work::Closing { .. } => self.supervisor_gone(supervisor, out),
+            Work::Stopping { from, delay, .. } => self.group_gone(supervisor, from, delay),
+            Work::Serving | Work::Delay { .. } | Work::Starting { .. } => {}
+        }
+    }
+
+    fn supervisor_gone(&mut self, supervisor: u32, out: &mut Effects) {
+        if self.above(supervisor).is_none() {
+            self.drained(out);
+            return;
+        }
+        let cause = Self::supervisor_cause(self.at(supervisor));
+        self.end_run(supervisor, cause, None, None, out);
+    }
+
+    /// Ends every run below a supervisor by force, all at once.
+    pub(super) fn force_below(&mut self, supervisor: u32, out: &mut Effects) {
+        let Some(life) = self.at(supervisor).life().copied() else { return };
+        self.at_mut(supervisor).watch = None;
+        let asked = life.asked.or(Some((Asked::Close, self.now)));
+        let phase = Phase::Stopping { step: u8::MAX, until: None };
+        self.set_state(supervisor, State::Live(Life { phase, asked, ..life }));
+        self.stop_counting(supervisor);
+        self.group_mut(supervisor).work = Work::Closing { rank: 0 };
+        self.look_again_below(supervisor);
+        let live: Vec<u32> = self
+            .brood(supervisor)
+            .from(Place::FIRST)
+            .filter(|slot| self.is_swept(*slot, Asked::Close))
+            .collect();
+        for slot in &live {
+            self.at_mut(*slot).counted = true;
+        }
+        self.group_mut(supervisor).left = live.len() as u32;
+        if live.is_empty() {
+            self.swept(supervisor, out);
+            return;
+        }
+        for slot in live.into_iter().rev() {
+            self.force(slot, out);
+        }
+    }
+
+    /// A child is gone: the sweep it was counted in goes on.
+    pub(super) fn uncount_gone(&mut self, slot: u32, out: &mut Effects) {
+        if self.above(slot).is_some_and(|above| self.is_sweeping(above)) {
+            self.uncount(slot, out);
+        }
+    }
+
+    /// A child has been started, or will not be for now: the group it was counted in goes on.
+    pub(super) fn uncount_start(&mut self, slot: u32, out: &mut Effects) {
+        if self
+            .above(slot)
+            .is_some_and(|above| matches!(self.group(above).work, Work::Starting { .. }))
+        {
+            self.uncount(slot, out);
+        }
+    }
+
+    /// Takes a child out of what its supervisor's work still waits for.
+    pub(super) fn uncount(&mut self, slot: u32, out: &mut Effects) {
+        let child = self.at_mut(slot);
+        if !core::mem::take(&mut child.counted) {
+            return;
+        }
+        let Some(above) = self.above(slot) else { return };
+        let group = self.group_mut(above);
+        group.left -= 1;
+        if group.left > 0 {
+            return;
+        }
+        match group.work {
+            Work::Closing { .. } | Work::Stopping { .. } => self.sweep_on(above, out),
+            Work::Starting { .. } => self.group_started(above, out),
+            Work::Serving | Work::Delay { .. } => {}
+        }
+    }
+
+    /// Drops the present counting, before another work begins.
+    pub(super) fn stop_counting(&mut self, supervisor: u32) {
+        if core::mem::take(&mut self.group_mut(supervisor).left) == 0 {
+            return;
+        }
+        let children: Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
+        for slot in children {
+            self.at_mut(slot).counted = false;
+        }
+    }
+
+    pub(super) fn is_closing(&self, supervisor: u32) -> bool {
+        matches!(self.group(supervisor).work, Work::Closing { .. })
+    }
+}

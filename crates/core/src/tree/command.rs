@@ -1,0 +1,399 @@
+//! What operators ask for: checked, carried out once, answered at once.
+//!
+//! Every path ends in one [`Reply`]; an answer never waits for a child. The memory of command ids is
+//! bounded, and kept by author and id together.
+
+use super::{Todo, Tree};
+use crate::child::{Child, Finish, Life, Phase, Plan, State, Want};
+use crate::command::{Command, Done, Refusal, Reply, Standing, Verb};
+use crate::effect::{Effect, Effects, Outcome};
+use crate::event::Event;
+use crate::exit::Asked;
+use crate::id::{ChildId, CommandId};
+use crate::policy::breaker::{Breaker, BreakerState};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How many commands are remembered for answering a repetition; the oldest are forgotten first.
+const REMEMBERED: usize = 1_024;
+
+/// The commands of late, with what was answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remembered {
+    answers: BTreeMap<(CommandId, Arc<str>), (Command, Result<Done, Refusal>)>,
+    order: VecDeque<(CommandId, Arc<str>)>,
+}
+
+impl Remembered {
+    fn find(&self, command: &Command) -> Option<&(Command, Result<Done, Refusal>)> {
+        self.answers.get(&(command.id, Arc::clone(&command.who)))
+    }
+
+    fn keep(&mut self, command: &Command, result: &Result<Done, Refusal>) {
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+        let key = (command.id, Arc::clone(&command.who));
+        self.order.push_back(key.clone());
+        self.answers.insert(key, (command.clone(), result.clone()));
+    }
+}
+
+impl Verb {
+    /// Returns the verb in one word, as on a command line.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Start { .. } => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Recycle => "recycle",
+            Self::Pause { .. } => "pause",
+            Self::Resume => "resume",
+            Self::Quarantine => "quarantine",
+            Self::Release => "release",
+            Self::Acknowledge => "acknowledge",
+            Self::Reset { .. } => "reset",
+            Self::Add { .. } => "add",
+            Self::Remove => "remove",
+            Self::Replace(_) => "replace",
+            Self::Apply(_) => "apply",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+impl Tree {
+    pub(super) fn command(&mut self, command: &Command, out: &mut Effects) {
+        let result = match self.remembered.find(command) {
+            Some((same, result)) if same == command => result.clone(),
+            Some(_) => Err(Refusal::IdReused),
+            None => {
+                let result = self.execute(command, out);
+                if command.id != CommandId(0) {
+                    self.remembered.keep(command, &result);
+                }
+                result
+            }
+        };
+        out.replies.push(Reply { command: command.id, who: Arc::clone(&command.who), result });
+    }
+
+    fn execute(&mut self, command: &Command, out: &mut Effects) -> Result<Done, Refusal> {
+        let verb = command.verb.word();
+        let result = self.admit(command).and_then(|slot| {
+            let (id, before) = (self.at(slot).id, self.at(slot).standing());
+            let (child, changed, plan) = self.carry_out_verb(slot, command, out)?;
+            let done_for = child.unwrap_or(id);
+            let (who, why) = (Arc::clone(&command.who), Arc::clone(&command.why));
+            out.note(Event::Commanded { child: done_for, id: command.id, who, why, verb, changed });
+            // What the command set off at once belongs to its answer.
+            self.settle(out);
+            let after = self.child(done_for).map_or(Standing::Removed, Child::standing);
+            let before = if child.is_some() { Standing::Removed } else { before };
+            Ok(Done { child: done_for, changed, before, after, plan })
+        });
+        if result.is_err() {
+            let (who, target) = (Arc::clone(&command.who), command.target.clone());
+            out.note(Event::Refused { id: command.id, who, target, verb });
+        }
+        result
+    }
+
+    /// Checks everything about a command that does not depend on its verb.
+    fn admit(&self, command: &Command) -> Result<u32, Refusal> {
+        if command.who.trim().is_empty() || command.why.trim().is_empty() {
+            return Err(Refusal::Anonymous);
+        }
+        let id = self
+            .find(&command.target)
+            .ok_or_else(|| Refusal::Unknown { path: command.target.clone() })?;
+        let child = self.at(id.slot);
+        let present = child.life().map(|life| life.run);
+        if let Some(expected) = command.if_run.filter(|run| Some(*run) != present) {
+            return Err(Refusal::OtherRun { expected, present });
+        }
+        if let Some(expected) = command.if_revision.filter(|revision| *revision != child.revision) {
+            return Err(Refusal::OtherRevision { expected, present: child.revision });
+        }
+        let is_harmless = matches!(command.verb, Verb::Drain | Verb::Acknowledge | Verb::Stop);
+        if self.drain.is_some() && !is_harmless {
+            return Err(Refusal::Draining);
+        }
+        let is_final = matches!(command.verb, Verb::Remove | Verb::Acknowledge | Verb::Stop);
+        if !is_final && self.is_leaving(id.slot) {
+            return Err(Refusal::Leaving);
+        }
+        Ok(id.slot)
+    }
+
+    fn is_leaving(&self, slot: u32) -> bool {
+        self.at(slot).leaving || self.above(slot).is_some_and(|above| self.is_leaving(above))
+    }
+
+    /// Does what the verb says. Returns a new child where there is one, whether anything changed, and a plan.
+    fn carry_out_verb(
+        &mut self,
+        slot: u32,
+        command: &Command,
+        out: &mut Effects,
+    ) -> Result<(Option<ChildId>, bool, Vec<crate::command::Step>), Refusal> {
+        let is_root = slot == 0;
+        let changed = match &command.verb {
+            Verb::Drain if !is_root => {
+                return Err(Refusal::Unfit { reason: "only the root drains: stop this child" });
+            }
+            Verb::Drain => self.asked_to_drain(out),
+            Verb::Stop if is_root => self.drain.is_none() && self.asked_to_drain(out),
+            Verb::Stop => self.stop(slot, out),
+            Verb::Start { over } => self.start_by_hand(slot, *over, out)?,
+            Verb::Restart => self.restart(slot, out)?,
+            Verb::Reload => self.reload(slot, out)?,
+            Verb::Recycle => {
+                self.live(slot)?;
+                self.recycle(slot, Asked::Recycle, out);
+                true
+            }
+            Verb::Pause { freeze } => self.pause(slot, *freeze, out),
+            Verb::Resume => self.resume(slot, out),
+            Verb::Quarantine if is_root => {
+                return Err(Refusal::Unfit { reason: "the root cannot be quarantined" });
+            }
+            Verb::Quarantine => self.quarantine(slot, out),
+            Verb::Release => self.release(slot),
+            Verb::Acknowledge => self.acknowledge(slot, command, out),
+            Verb::Reset { start } => self.reset(slot, *start, out)?,
+            Verb::Add { name, spec } => {
+                let id = self.add(slot, name, spec.as_ref(), out)?;
+                return Ok((Some(id), true, Vec::new()));
+            }
+            Verb::Remove => self.remove_by_hand(slot, out)?,
+            Verb::Replace(spec) => self.replace(slot, spec, out)?,
+            Verb::Apply(spec) if is_root => {
+                let plan = self.apply(spec, out)?;
+                return Ok((
+                    None,
+                    plan.iter().any(|step| step.act != crate::command::Act::Keep),
+                    plan,
+                ));
+            }
+            Verb::Apply(_) => {
+                return Err(Refusal::Unfit { reason: "a whole spec applies to the root" });
+            }
+        };
+        Ok((None, changed, Vec::new()))
+    }
+
+    fn live(&self, slot: u32) -> Result<Life, Refusal> {
+        self.at(slot).life().copied().filter(|life| !life.is_ending()).ok_or(Refusal::NotRunning)
+    }
+
+    fn asked_to_drain(&mut self, out: &mut Effects) -> bool {
+        if self.drain.is_some() {
+            self.hurry_drain(out);
+        } else {
+            self.begin_drain(Outcome::Asked, out);
+        }
+        true
+    }
+
+    fn stop(&mut self, slot: u32, out: &mut Effects) -> bool {
+        let child = self.at_mut(slot);
+        child.by_hand = false;
+        let changed = core::mem::replace(&mut child.want, Want::Down) == Want::Up;
+        self.stop_run(slot, Asked::Stop, out);
+        self.look_again(slot);
+        changed
+    }
+
+    fn start_by_hand(&mut self, slot: u32, over: bool, out: &mut Effects) -> Result<bool, Refusal> {
+        self.admit_start(slot, over)?;
+        let child = self.at_mut(slot);
+        let wanted = core::mem::replace(&mut child.want, Want::Up);
+        match child.life().copied() {
+            Some(Life { phase: Phase::Abandoned { .. }, .. }) => self.disown(slot, out),
+            Some(life) if !life.is_ending() => return Ok(wanted == Want::Down),
+            Some(_) => {}
+            None => self.close_for_trial(slot, out),
+        }
+        self.want_run(slot);
+        Ok(true)
+    }
+
+    /// Refuses a start that only an override, a release or the end of something may allow.
+    fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
+        let mut at = Some(slot);
+        while let Some(above) = at {
+            if self.at(above).quarantined {
+                return Err(Refusal::Quarantined);
+            }
+            at = self.above(above);
+        }
+        if over {
+            return Ok(());
+        }
+        let child = self.at(slot);
+        if let Some(Life { run, phase: Phase::Abandoned { .. }, .. }) = child.life() {
+            return Err(Refusal::Occupied { run: *run });
+        }
+        if matches!(child.breaker().state, BreakerState::Open(_)) {
+            return Err(Refusal::BreakerOpen);
+        }
+        Ok(())
+    }
+
+    /// A start with override goes through an open breaker: it is the trial.
+    fn close_for_trial(&mut self, slot: u32, out: &mut Effects) {
+        let breaker = self.at(slot).breaker();
+        if matches!(breaker.state, BreakerState::Open(_)) {
+            self.set_breaker(slot, Breaker { state: BreakerState::Trial, ..breaker }, out);
+        }
+    }
+
+    fn want_run(&mut self, slot: u32) {
+        let child = self.at_mut(slot);
+        child.plan = Plan::Run;
+        child.by_hand = true;
+        child.demanded = true;
+        self.look_again(slot);
+    }
+
+    fn restart(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
+        if slot == 0 {
+            return Err(Refusal::Unfit {
+                reason: "the root cannot be restarted: restart what is below it",
+            });
+        }
+        self.admit_start(slot, false)?;
+        self.at_mut(slot).want = Want::Up;
+        self.want_run(slot);
+        self.stop_run(slot, Asked::Restart, out);
+        Ok(true)
+    }
+
+    fn reload(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
+        if self.at(slot).group.is_some() {
+            return Err(Refusal::Unfit {
+                reason: "a supervisor has nothing to reload: reload its children",
+            });
+        }
+        let run = self.live(slot)?.run;
+        let child = self.at(slot).id;
+        out.note(Event::Reloaded { child, run, done: false });
+        out.ask(Effect::Reload(child, run));
+        Ok(true)
+    }
+
+    fn pause(&mut self, slot: u32, freeze: bool, out: &mut Effects) -> bool {
+        let paused = core::mem::replace(&mut self.at_mut(slot).paused, true);
+        let froze = freeze && self.freeze(slot, out);
+        self.look_again_in(slot);
+        !paused || froze
+    }
+
+    fn resume(&mut self, slot: u32, out: &mut Effects) -> bool {
+        let paused = core::mem::take(&mut self.at_mut(slot).paused);
+        if paused {
+            self.thaw(slot, out);
+            self.look_again_in(slot);
+        }
+        paused
+    }
+
+    /// Asks the gate again for a child and everything below it.
+    fn look_again_in(&mut self, slot: u32) {
+        self.look_again(slot);
+        if self.at(slot).group.is_some() {
+            let below: Vec<u32> = self.brood(slot).from(crate::child::Place::FIRST).collect();
+            for child in below {
+                self.look_again_in(child);
+            }
+        }
+    }
+
+    fn quarantine(&mut self, slot: u32, out: &mut Effects) -> bool {
+        let child = self.at_mut(slot);
+        child.by_hand = false;
+        let changed = !core::mem::replace(&mut child.quarantined, true);
+        self.stop_run(slot, Asked::Quarantine, out);
+        self.look_again(slot);
+        changed
+    }
+
+    fn release(&mut self, slot: u32) -> bool {
+        let child = self.at_mut(slot);
+        let changed = core::mem::take(&mut child.quarantined);
+        if changed {
+            child.position = 0;
+            self.look_again(slot);
+        }
+        changed
+    }
+
+    fn acknowledge(&mut self, slot: u32, command: &Command, out: &mut Effects) -> bool {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let alert = child.memory.as_mut().and_then(|memory| memory.alert.as_mut());
+        let Some(alert) = alert.filter(|alert| alert.seen.is_none()) else { return false };
+        let (who, why) = (Arc::clone(&command.who), Arc::clone(&command.why));
+        alert.seen = Some((Arc::clone(&who), Arc::clone(&why), now));
+        out.note(Event::Acknowledged { child: self.at(slot).id, who, why });
+        true
+    }
+
+    fn reset(&mut self, slot: u32, start: bool, out: &mut Effects) -> Result<bool, Refusal> {
+        if start {
+            self.admit_start(slot, true)?;
+        }
+        let child = self.at_mut(slot);
+        let breaker = child.breaker();
+        let was_open = matches!(breaker.state, BreakerState::Open(_));
+        child.forget_failures();
+        if breaker != Breaker::CLOSED {
+            self.set_breaker(slot, Breaker::CLOSED, out);
+        }
+        if was_open {
+            self.at_mut(slot).plan = Plan::Never(Finish::AwaitsStart);
+        }
+        if self.at(slot).group.as_ref().is_some_and(|group| group.breaker != Breaker::CLOSED) {
+            let group = self.group_mut(slot);
+            group.breaker = Breaker::CLOSED;
+            group.trial_until = None;
+            self.note_group_breaker(slot, out);
+            self.look_again_below(slot);
+        }
+        if start {
+            self.start_by_hand(slot, true, out)?;
+        }
+        self.look_again(slot);
+        Ok(true)
+    }
+
+    fn remove_by_hand(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
+        let Some(above) = self.above(slot) else {
+            return Err(Refusal::Unfit { reason: "the root cannot be removed: drain the tree" });
+        };
+        if !self.dependents(above, slot).is_empty() {
+            return Err(Refusal::Unfit {
+                reason: "other children need it: remove them or their need first",
+            });
+        }
+        Ok(self.begin_removal(slot, out))
+    }
+
+    /// Stops a child and takes it out of the tree once it is gone; what is abandoned leaves at once.
+    pub(super) fn begin_removal(&mut self, slot: u32, out: &mut Effects) -> bool {
+        let child = self.at_mut(slot);
+        let changed = !core::mem::replace(&mut child.leaving, true);
+        child.by_hand = false;
+        match child.state {
+            State::Live(Life { phase: Phase::Abandoned { .. }, .. }) => self.remove(slot, out),
+            State::Live(_) => self.stop_run(slot, Asked::Remove, out),
+            State::Rest { .. } => self.agenda.push_back(Todo::Consider(self.at(slot).id)),
+        }
+        changed
+    }
+}

@@ -1,0 +1,266 @@
+//! Whether a child that rests may start: the one way into a run.
+//!
+//! The reasons against it stand in order of priority: drain, its supervisor, the group, quarantine,
+//! pause, breaker, want, policy, and then what it only has to wait for.
+
+use super::{Todo, Tree};
+use crate::child::{Child, Life, Phase, Plan, Rest, State, Want, Work};
+use crate::effect::{Effect, Effects};
+use crate::event::Event;
+use crate::id::RunId;
+use crate::moment::Moment;
+use crate::policy::breaker::{Breaker, BreakerState};
+use crate::spec::{Activation, Need, Strategy, Until};
+use core::time::Duration;
+
+impl Tree {
+    /// Starts a child that rests, or states the first reason why not.
+    pub(super) fn consider(&mut self, slot: u32, out: &mut Effects) {
+        if self.at(slot).life().is_some() {
+            return;
+        }
+        if self.at(slot).leaving {
+            self.remove(slot, out);
+            return;
+        }
+        self.end_cooldown(slot, out);
+        match self.gate(slot) {
+            Some(why) => self.rest(slot, why, out),
+            None if self.is_refused_at_start(slot, out) => {}
+            None => self.start(slot, out),
+        }
+    }
+
+    /// Returns the first reason why a child that rests may not start now.
+    pub(super) fn gate(&self, slot: u32) -> Option<Rest> {
+        let child = self.at(slot);
+        if self.drain.is_some() {
+            return Some(Rest::Draining);
+        }
+        let above = child.above.map(|above| above.slot);
+        self.held_above(child)
+            .or_else(|| child.quarantined.then_some(Rest::Quarantined))
+            .or_else(|| (!child.by_hand && self.is_paused(slot)).then_some(Rest::Paused))
+            .or_else(|| match child.breaker().state {
+                BreakerState::Open(until) => Some(Rest::Broken { until }),
+                BreakerState::Closed | BreakerState::Trial => None,
+            })
+            .or_else(|| (child.want == Want::Down).then_some(Rest::Stopped))
+            .or_else(|| match child.plan {
+                Plan::Never(finish) => Some(Rest::Finished(finish)),
+                Plan::At(until) if until > self.now => Some(Rest::Waiting { until }),
+                Plan::At(_) | Plan::Run => None,
+            })
+            .or_else(|| {
+                let waits = child.spec.activation != Activation::Always
+                    && !child.demanded
+                    && !child.by_hand;
+                waits.then_some(Rest::Demand)
+            })
+            .or_else(|| self.unmet_need(slot))
+            .or_else(|| {
+                let above = above.filter(|_| !child.by_hand)?;
+                self.cooling(above).or_else(|| self.full(above)).or_else(|| self.stormy())
+            })
+    }
+
+    /// What the supervisor is doing that keeps any child, or this one, from starting.
+    fn held_above(&self, child: &Child) -> Option<Rest> {
+        let above = child.above?.slot;
+        let is_up = self.at(above).life().is_some_and(|life| !life.is_ending());
+        match self.group(above).work {
+            _ if !is_up => Some(Rest::Above),
+            Work::Closing { .. } => Some(Rest::Above),
+            Work::Stopping { from, .. } | Work::Delay { from, .. } => {
+                (child.place >= from).then_some(Rest::Group)
+            }
+            Work::Serving | Work::Starting { .. } => None,
+        }
+    }
+
+    /// Returns whether automatic starts are suspended for a child or for a supervisor above it.
+    pub(super) fn is_paused(&self, slot: u32) -> bool {
+        let mut at = Some(slot);
+        while let Some(slot) = at {
+            if self.at(slot).paused {
+                return true;
+            }
+            at = self.above(slot);
+        }
+        false
+    }
+
+    fn unmet_need(&self, slot: u32) -> Option<Rest> {
+        let child = self.at(slot);
+        let above = child.above?.slot;
+        child.spec.needs.iter().find_map(|need| {
+            // A needed child that has left the tree was finished and forgotten.
+            let needed = self.find_below(above, &need.child)?;
+            (!self.is_met(need, needed)).then(|| Rest::Need { child: self.at(needed).id })
+        })
+    }
+
+    /// Returns whether the child in slot `needed` has come far enough.
+    pub(super) fn is_met(&self, need: &Need, needed: u32) -> bool {
+        use crate::child::Finish;
+        let needed = self.at(needed);
+        let is_done = needed.life().is_none()
+            && matches!(needed.plan, Plan::Never(Finish::Completed | Finish::Skipped));
+        match need.until {
+            Until::Completed => is_done,
+            Until::Started => {
+                is_done
+                    || needed.life().is_some_and(|life| {
+                        !life.is_ending() && !matches!(life.phase, Phase::Starting { .. })
+                    })
+            }
+            Until::Ready => {
+                needed.life().is_some_and(|life| matches!(life.phase, Phase::Ready { .. }))
+            }
+        }
+    }
+
+    fn cooling(&self, above: u32) -> Option<Rest> {
+        match self.group(above).breaker.state {
+            BreakerState::Open(until) => {
+                Some(Rest::Cooldown { supervisor: self.at(above).id, until })
+            }
+            BreakerState::Closed | BreakerState::Trial => None,
+        }
+    }
+
+    fn full(&self, above: u32) -> Option<Rest> {
+        let taken = self.brood(above).opening;
+        (taken >= self.start_slots(above)).then_some(Rest::Slot { ticket: 0 })
+    }
+
+    /// How many children of a supervisor may be between start and ready.
+    pub(super) fn start_slots(&self, supervisor: u32) -> u32 {
+        match self.at(supervisor).spec.supervisor() {
+            Some(spec) if spec.is_serial() => 1,
+            Some(spec) => spec.start_concurrency.unwrap_or(self.settings.start_concurrency),
+            None => 1,
+        }
+    }
+
+    fn stormy(&self) -> Option<Rest> {
+        (self.storm_ends()? > self.now).then_some(Rest::Storm { ticket: 0 })
+    }
+
+    /// Returns when the storm rate lets the next start through; `None` without a storm rate.
+    pub(super) fn storm_ends(&self) -> Option<Moment> {
+        let rate = self.settings.storm_rate?;
+        let spare = Duration::from_secs_f64(1.0 / rate.per_second).saturating_mul(rate.burst - 1);
+        Some(self.storm - spare)
+    }
+
+    /// Lets a breaker whose cooldown is over try one run.
+    fn end_cooldown(&mut self, slot: u32, out: &mut Effects) {
+        let now = self.now;
+        let child = self.at(slot);
+        let breaker = child.breaker();
+        if !matches!(breaker.state, BreakerState::Open(Some(until)) if until <= now) {
+            return;
+        }
+        self.set_breaker(slot, Breaker { state: BreakerState::Trial, ..breaker }, out);
+        // The siblings it belongs with have to start anew together with it.
+        let Some(above) = self.above(slot) else { return };
+        if self.strategy_of(slot) != Strategy::OneForOne && self.gate(slot).is_none() {
+            self.begin_group(above, slot, Duration::ZERO, out);
+        }
+    }
+
+    pub(super) fn set_breaker(&mut self, slot: u32, breaker: Breaker, out: &mut Effects) {
+        let child = self.at_mut(slot);
+        child.memory_mut().breaker = Some(breaker);
+        let (child, decay) = (child.id, child.spec.level_decay);
+        let level = breaker.level(self.now, decay);
+        out.note(Event::Breaker { child, over_children: false, state: breaker.state, level });
+        self.touched.push(slot);
+    }
+
+    /// Puts a child to rest for a reason; a reason it already has keeps its moment and its ticket.
+    fn rest(&mut self, slot: u32, why: Rest, out: &mut Effects) {
+        let why = match (self.at(slot).state, why) {
+            (State::Rest { why: present, .. }, why) if present == why => return,
+            (State::Rest { why: Rest::Slot { .. }, .. }, Rest::Slot { .. })
+            | (State::Rest { why: Rest::Storm { .. }, .. }, Rest::Storm { .. }) => return,
+            (_, Rest::Slot { .. }) => Rest::Slot { ticket: self.ticket() },
+            (_, Rest::Storm { .. }) => Rest::Storm { ticket: self.ticket() },
+            (_, why) => why,
+        };
+        self.set_state(slot, State::Rest { why, since: self.now });
+        out.note(Event::Rests { child: self.at(slot).id, why });
+        if !matches!(why, Rest::Slot { .. } | Rest::Storm { .. } | Rest::Group) {
+            self.uncount_start(slot, out);
+        }
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    /// Begins the next run.
+    fn start(&mut self, slot: u32, out: &mut Effects) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        child.runs += 1;
+        child.began = now;
+        child.frozen = false;
+        let by_hand = core::mem::take(&mut child.by_hand);
+        let (id, run, timeout) = (child.id, RunId(child.runs), child.spec.start_timeout);
+        let trial = child.breaker().state == BreakerState::Trial;
+        let is_supervisor = child.group.is_some();
+        if !by_hand {
+            self.take_storm_token();
+            self.stamp_start(slot);
+        }
+        let phase = if is_supervisor {
+            Phase::Started { until: None }
+        } else {
+            Phase::Starting { until: now + timeout }
+        };
+        self.set_state(slot, State::Live(Life { run, phase, asked: None }));
+        out.note(Event::Starting { child: id, run, by_hand, trial });
+        self.uncount_start(slot, out);
+        if is_supervisor {
+            self.open(slot, by_hand, out);
+        } else {
+            out.ask(Effect::Start { child: id, run, first: run == RunId::FIRST });
+        }
+    }
+
+    fn take_storm_token(&mut self) {
+        if let Some(rate) = self.settings.storm_rate {
+            self.storm = self.storm.max(self.now) + Duration::from_secs_f64(1.0 / rate.per_second);
+        }
+    }
+
+    /// Gives free start slots to those who wait longest.
+    pub(super) fn hand_out_slots(&mut self, supervisor: u32) {
+        let Some(Some(brood)) = self.broods.get(supervisor as usize) else { return };
+        let free = self.start_slots(supervisor).saturating_sub(brood.opening) as usize;
+        let next: alloc::vec::Vec<u32> =
+            brood.queue.iter().take(free).map(|(_, slot)| *slot).collect();
+        let more = brood.queue.len() > next.len() && !next.is_empty();
+        for slot in next {
+            self.look_again(slot);
+        }
+        if more {
+            // Whoever of them cannot use its slot leaves it to the next.
+            self.agenda.push_back(Todo::Slots(supervisor));
+        }
+    }
+
+    /// Lets those through whom the storm rate delayed, as far as it goes.
+    pub(super) fn end_storm(&mut self, out: &mut Effects) {
+        while self.stormy().is_none() {
+            let Some((_, slot)) = self.storm_queue.first().copied() else { break };
+            self.consider(slot, out);
+            if self.storm_queue.first().is_some_and(|(_, first)| *first == slot) {
+                break;
+            }
+        }
+    }
+}

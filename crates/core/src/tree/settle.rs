@@ -1,0 +1,313 @@
+//! Carrying out a decision: the wait, the group, the end of a budget, the end of a supervisor.
+
+use super::Tree;
+use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, State, Work};
+use crate::effect::{Effects, Outcome};
+use crate::event::{Action, Event, Rule};
+use crate::exit::{Asked, Cause};
+use crate::policy::breaker::BreakerState;
+use crate::policy::restart::Restart;
+use crate::spec::{Activation, AutoShutdown, Finished, OnExhausted, SupervisorSpec};
+
+impl Tree {
+    /// Carries out what was decided about an exit.
+    pub(super) fn carry_out(
+        &mut self,
+        slot: u32,
+        asked: Option<Asked>,
+        cause: &Cause,
+        rule: Rule,
+        action: Action,
+        out: &mut Effects,
+    ) {
+        match action {
+            Action::AsWanted => self.follow_wishes(slot, asked, cause, rule),
+            Action::Restart { at, .. } => self.at_mut(slot).plan = Plan::At(at),
+            Action::Regroup { delay } => {
+                self.at_mut(slot).plan = Plan::Run;
+                if let Some(above) = self.above(slot) {
+                    self.begin_group(above, slot, delay.wait + delay.holdoff, out);
+                }
+            }
+            Action::Finish => self.finish(slot, cause, out),
+            Action::Exhaust { .. } => self.exhaust(slot, rule, action, out),
+        }
+    }
+
+    /// The run ended as asked: it runs again as soon as nothing stands in its way.
+    fn follow_wishes(&mut self, slot: u32, asked: Option<Asked>, cause: &Cause, rule: Rule) {
+        let revives = self.supervisor_spec_above(slot).is_some_and(|spec| spec.revive);
+        let child = self.at_mut(slot);
+        let wants_no_other = match (rule, asked) {
+            // It died by itself while its group was being stopped: its own rule decides.
+            (Rule::GroupUnderWay, _) => !child.spec.restart.wants_another(cause),
+            (_, Some(Asked::Group)) => child.spec.restart == Restart::Never && !revives,
+            (_, Some(Asked::Idle)) => {
+                child.demanded = false;
+                false
+            }
+            (_, Some(Asked::Dependency)) => false,
+            _ => false,
+        };
+        child.plan = if wants_no_other { Plan::Never(finish_of(cause)) } else { Plan::Run };
+        if asked == Some(Asked::Dependency) && self.stops_without_need(slot) {
+            self.at_mut(slot).plan = Plan::Never(Finish::NeedLost);
+        }
+        let forgets =
+            self.supervisor_spec_above(slot).is_some_and(|spec| spec.finished == Finished::Forget);
+        let child = self.at_mut(slot);
+        if wants_no_other && forgets && child.spec.restart == Restart::Never {
+            child.leaving = true;
+        }
+    }
+
+    /// Returns whether an unmet need of this child says that it stays down.
+    fn stops_without_need(&self, slot: u32) -> bool {
+        use crate::spec::OnRestart;
+        let Some(above) = self.above(slot) else { return false };
+        self.at(slot).spec.needs.iter().any(|need| {
+            need.on_restart == OnRestart::Stop
+                && self
+                    .find_below(above, &need.child)
+                    .is_some_and(|needed| !self.is_met(need, needed))
+        })
+    }
+
+    /// The child gets no further run by its rule.
+    fn finish(&mut self, slot: u32, cause: &Cause, out: &mut Effects) {
+        let child = self.at_mut(slot);
+        child.plan = Plan::Never(finish_of(cause));
+        let forgets = child.spec.restart == Restart::Never;
+        let Some(above) = self.above(slot) else { return };
+        if forgets
+            && self
+                .supervisor_spec_above(slot)
+                .is_some_and(|spec| spec.finished == Finished::Forget)
+        {
+            self.at_mut(slot).leaving = true;
+        }
+        if self.at(slot).spec.significant {
+            self.significant_end(above, slot, out);
+        }
+    }
+
+    /// Ends a supervisor whose significant children have ended, as its `auto_shutdown` says.
+    fn significant_end(&mut self, supervisor: u32, by: u32, out: &mut Effects) {
+        let rule = self
+            .at(supervisor)
+            .spec
+            .supervisor()
+            .map_or(AutoShutdown::Never, |spec| spec.auto_shutdown);
+        let all_ended = || {
+            let mut significant = self
+                .brood(supervisor)
+                .from(crate::child::Place::FIRST)
+                .map(|slot| self.at(slot))
+                .filter(|child| child.spec.significant);
+            significant.all(|child| child.life().is_none() && matches!(child.plan, Plan::Never(_)))
+        };
+        let ends = match rule {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => all_ended(),
+        };
+        if !ends {
+            return;
+        }
+        out.note(Event::AutoShutdown { supervisor: self.at(supervisor).id, by: self.at(by).id });
+        if self.above(supervisor).is_none() {
+            self.begin_drain(Outcome::Asked, out);
+        } else {
+            self.end_supervisor(supervisor, Ending::AutoShutdown, out);
+        }
+    }
+
+    /// Does what the end of a budget leads to, to the one who declared it.
+    pub(super) fn exhaust(&mut self, slot: u32, rule: Rule, action: Action, out: &mut Effects) {
+        let Action::Exhaust { end, owner } = action else { return };
+        let owner = owner.slot;
+        let over_children = owner != slot;
+        self.at_mut(slot).plan = Plan::Run;
+        self.clear_windows(owner);
+        match end {
+            OnExhausted::Cooldown if over_children => self.cool_children(owner, out),
+            OnExhausted::Cooldown => self.open_breaker(slot, rule, out),
+            OnExhausted::Quarantine => {
+                self.alert(
+                    owner,
+                    alert_of(rule, self.last_step(slot), AlertKind::Quarantined),
+                    out,
+                );
+                self.at_mut(owner).quarantined = true;
+                self.at_mut(owner).position = 0;
+                if over_children {
+                    self.stop_run(owner, Asked::Quarantine, out);
+                }
+            }
+            OnExhausted::Escalate if over_children => self.give_up(owner, slot, out),
+            OnExhausted::Escalate => {
+                self.at_mut(slot).plan = Plan::Never(Finish::Failed);
+                if let Some(above) = self.above(slot) {
+                    self.give_up(above, slot, out);
+                }
+            }
+            OnExhausted::Shutdown => {
+                self.at_mut(slot).plan = Plan::Never(Finish::Failed);
+                self.shut_down(slot, out);
+            }
+        }
+    }
+
+    fn open_breaker(&mut self, slot: u32, rule: Rule, out: &mut Effects) {
+        let child = self.at_mut(slot);
+        let mut breaker = child.breaker();
+        let spec = alloc::sync::Arc::clone(&child.spec);
+        if spec.activation != Activation::Always {
+            child.demanded = false;
+        }
+        child.position = 0;
+        breaker.open(self.now, &spec.cooldown, spec.level_decay);
+        self.set_breaker(slot, breaker, out);
+        self.alert(slot, alert_of(rule, self.last_step(slot), AlertKind::BreakerOpened), out);
+    }
+
+    /// Opens the breaker over a supervisor's children: live ones go on, none is started.
+    fn cool_children(&mut self, supervisor: u32, out: &mut Effects) {
+        let now = self.now;
+        let spec = alloc::sync::Arc::clone(&self.at(supervisor).spec);
+        let group = self.group_mut(supervisor);
+        group.trial_until = None;
+        group.breaker.open(now, &spec.cooldown, spec.level_decay);
+        self.note_group_breaker(supervisor, out);
+        self.alert(supervisor, AlertKind::GroupCooling, out);
+    }
+
+    /// The cooldown over a supervisor's children is over, or their trial is passed.
+    pub(super) fn group_breaker_due(&mut self, supervisor: u32, out: &mut Effects) {
+        let now = self.now;
+        let stable_after = self.at(supervisor).spec.stable_after;
+        let group = self.group_mut(supervisor);
+        match group.breaker.state {
+            BreakerState::Open(Some(until)) if until <= now => {
+                group.breaker.state = BreakerState::Trial;
+                group.trial_until = Some(now + stable_after);
+                self.note_group_breaker(supervisor, out);
+                self.look_again_below(supervisor);
+            }
+            BreakerState::Trial if group.trial_until.is_some_and(|until| until <= now) => {
+                group.breaker.state = BreakerState::Closed;
+                group.trial_until = None;
+                self.note_group_breaker(supervisor, out);
+            }
+            BreakerState::Open(_) | BreakerState::Trial | BreakerState::Closed => {}
+        }
+    }
+
+    pub(super) fn note_group_breaker(&mut self, supervisor: u32, out: &mut Effects) {
+        let child = self.at(supervisor);
+        let breaker = self.group(supervisor).breaker;
+        let level = breaker.level(self.now, child.spec.level_decay);
+        out.note(Event::Breaker {
+            child: child.id,
+            over_children: true,
+            state: breaker.state,
+            level,
+        });
+        self.touched.push(supervisor);
+    }
+
+    /// A supervisor ends with a cause its own supervisor can tell from a stop; the root ends the tree.
+    fn give_up(&mut self, supervisor: u32, by: u32, out: &mut Effects) {
+        if self.above(supervisor).is_none() {
+            self.shut_down(by, out);
+            return;
+        }
+        if self.at(supervisor).life().is_none_or(|life| life.is_ending()) {
+            return;
+        }
+        out.note(Event::GaveUp { supervisor: self.at(supervisor).id, by: self.at(by).id });
+        self.alert(supervisor, AlertKind::GaveUp, out);
+        self.end_supervisor(supervisor, Ending::GaveUp, out);
+    }
+
+    fn end_supervisor(&mut self, supervisor: u32, ending: Ending, out: &mut Effects) {
+        if self.at(supervisor).life().is_some_and(|life| life.is_ending()) {
+            return;
+        }
+        self.group_mut(supervisor).ending = Some(ending);
+        self.at_mut(supervisor).watch = None;
+        self.set_phase(supervisor, Phase::Stopping { step: 0, until: None });
+        self.close(supervisor, out);
+    }
+
+    /// The whole tree ends because of this child.
+    fn shut_down(&mut self, by: u32, out: &mut Effects) {
+        let child = self.at(by);
+        let cause = child
+            .memory
+            .as_ref()
+            .and_then(|memory| memory.last.as_ref())
+            .map_or(Cause::Aborted, |last| last.cause);
+        self.begin_drain(Outcome::Fatal { child: child.id, cause }, out);
+    }
+
+    /// Raises a sticky alert; one that nobody has looked at yet is raised again.
+    pub(super) fn alert(&mut self, slot: u32, kind: AlertKind, out: &mut Effects) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let alert = &mut child.memory_mut().alert;
+        match alert {
+            Some(alert) if alert.seen.is_none() => {
+                alert.kind = kind;
+                alert.again = alert.again.saturating_add(1);
+            }
+            Some(_) | None => *alert = Some(Alert { kind, since: now, again: 0, seen: None }),
+        }
+        out.note(Event::Alert { child: self.at(slot).id, kind });
+    }
+
+    /// Asks the gate again for every child of a supervisor that rests.
+    pub(super) fn look_again_below(&mut self, supervisor: u32) {
+        let resting: alloc::vec::Vec<u32> = self
+            .brood(supervisor)
+            .from(crate::child::Place::FIRST)
+            .filter(|slot| matches!(self.at(*slot).state, State::Rest { .. }))
+            .collect();
+        for slot in resting {
+            self.look_again(slot);
+        }
+    }
+
+    pub(super) fn supervisor_spec_above(&self, slot: u32) -> Option<&SupervisorSpec> {
+        self.at(self.above(slot)?).spec.supervisor()
+    }
+
+    fn last_step(&self, slot: u32) -> Option<crate::exit::StartStep> {
+        let last = self.at(slot).memory.as_ref()?.last.as_ref()?;
+        match last.cause {
+            Cause::StartFailed { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a supervisor's work waits for this child to be gone.
+    pub(super) fn is_sweeping(&self, supervisor: u32) -> bool {
+        matches!(self.group(supervisor).work, Work::Closing { .. } | Work::Stopping { .. })
+    }
+}
+
+const fn finish_of(cause: &Cause) -> Finish {
+    match cause {
+        Cause::Completed => Finish::Completed,
+        Cause::Skipped => Finish::Skipped,
+        _ => Finish::Failed,
+    }
+}
+
+fn alert_of(rule: Rule, step: Option<crate::exit::StartStep>, plain: AlertKind) -> AlertKind {
+    match (rule, step) {
+        (Rule::Unmendable, Some(step)) => AlertKind::CannotStart(step),
+        (Rule::Permanent, _) => AlertKind::Permanent,
+        _ => plain,
+    }
+}

@@ -1,0 +1,287 @@
+//! Signs of life, by absolute deadlines: heartbeats, probes, progress, and the ages at which a run is replaced.
+//!
+//! A deadline moves only when the sign it waits for arrives. Lost liveness asks the run to end with
+//! that cause; what the run then reports on its way out is no second failure.
+
+use super::{Tree, Why};
+use crate::child::{Phase, ProbeWatch, Watch};
+use crate::effect::{Effect, Effects};
+use crate::event::Event;
+use crate::exit::Asked;
+use crate::moment::Moment;
+use crate::spec::{Activation, ProbeKind};
+use core::time::Duration;
+
+impl Tree {
+    /// Arms what is watched from the moment a run has begun.
+    pub(super) fn watch_from_started(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if !child.spec.is_watched() {
+            return;
+        }
+        let spec = &child.spec;
+        let startup = |kind| kind == ProbeKind::Startup;
+        let has_startup = spec.liveness.probes.iter().any(|probe| startup(probe.kind));
+        let arm = |probe: &crate::spec::Probe| ProbeWatch {
+            // Until a startup probe has succeeded the others wait.
+            due: (startup(probe.kind) || !has_startup).then(|| now + probe.initial),
+            ..ProbeWatch::default()
+        };
+        let watch = Watch {
+            beat: spec
+                .liveness
+                .heartbeat
+                .and_then(|heartbeat| heartbeat.startup)
+                .map(|grace| now + grace),
+            probes: spec.liveness.probes.iter().map(arm).collect(),
+            ..Watch::default()
+        };
+        child.watch = Some(watch.into());
+        self.touched.push(slot);
+    }
+
+    /// Arms what is watched from the moment a run can serve.
+    pub(super) fn watch_from_ready(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if !child.spec.is_watched() {
+            return;
+        }
+        let spec = &child.spec;
+        let watch = child.watch.get_or_insert_default();
+        if watch.beat.is_none() {
+            watch.beat = spec.liveness.heartbeat.map(|heartbeat| now + silence(&heartbeat));
+        }
+        if watch.recycle.is_none() {
+            watch.recycle = spec.recycle.map(|age| now + age);
+        }
+        if let Activation::OnDemand { idle: Some(idle) } = spec.activation {
+            watch.idle = Some(now + idle);
+        }
+        self.touched.push(slot);
+    }
+
+    /// A suspended run goes on: what it could not send meanwhile is not held against it.
+    pub(super) fn watch_again(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let spec = &child.spec;
+        if let Some(watch) = &mut child.watch {
+            if let (Some(beat), Some(heartbeat)) = (&mut watch.beat, spec.liveness.heartbeat) {
+                *beat = now + silence(&heartbeat);
+            }
+            if let (Some(progress), Some(limit)) = (&mut watch.progress, spec.liveness.progress) {
+                *progress = now + limit;
+            }
+            for probe in watch.probes.iter_mut().filter(|probe| probe.asked) {
+                *probe = ProbeWatch { asked: false, due: Some(now), ..*probe };
+            }
+        }
+        self.touched.push(slot);
+    }
+
+    pub(super) fn beat(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if let (Some(watch), Some(heartbeat)) = (&mut child.watch, child.spec.liveness.heartbeat) {
+            watch.beat = Some(now + silence(&heartbeat));
+            self.touched.push(slot);
+        }
+    }
+
+    /// Work is pending, or no longer: an idle child is healthy however long it is idle.
+    pub(super) fn pending(&mut self, slot: u32, pending: bool) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if let (Some(watch), Some(limit)) = (&mut child.watch, child.spec.liveness.progress) {
+            match (pending, watch.progress) {
+                (true, None) => watch.progress = Some(now + limit),
+                (true, Some(_)) => {}
+                (false, _) => watch.progress = None,
+            }
+            self.touched.push(slot);
+        }
+    }
+
+    pub(super) fn progress(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if let (Some(watch), Some(limit)) = (&mut child.watch, child.spec.liveness.progress) {
+            watch.progress = watch.progress.map(|_| now + limit);
+            self.touched.push(slot);
+        }
+    }
+
+    /// A probe has its answer. One that nobody waits for any more changes nothing.
+    pub(super) fn probed(&mut self, slot: u32, index: u8, ok: bool, out: &mut Effects) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let (id, at) = (child.id, usize::from(index));
+        let Some(run) = child.life().map(|life| life.run) else { return };
+        let Some(spec) = child.spec.liveness.probes.get(at).copied() else { return };
+        let Some(probe) = child.watch.as_mut().and_then(|watch| watch.probes.get_mut(at)) else {
+            return;
+        };
+        if !probe.asked {
+            return;
+        }
+        probe.asked = false;
+        probe.due = Some((probe.last + spec.every).max(now));
+        let differs = probe.streak == 0 || probe.ok != ok;
+        probe.streak = if differs { 1 } else { probe.streak.saturating_add(1) };
+        probe.ok = ok;
+        let streak = probe.streak;
+        let verdict =
+            if ok { streak >= spec.successes && !probe.passed } else { streak == spec.failures };
+        if verdict {
+            probe.passed = ok;
+        }
+        self.touched.push(slot);
+        if differs {
+            out.note(Event::Probed { child: id, run, probe: index, ok, streak });
+        }
+        if verdict {
+            self.probe_verdict(slot, at, spec.kind, ok, out);
+        }
+    }
+
+    fn probe_verdict(
+        &mut self,
+        slot: u32,
+        index: usize,
+        kind: ProbeKind,
+        ok: bool,
+        out: &mut Effects,
+    ) {
+        match (kind, ok) {
+            (ProbeKind::Startup, true) => self.startup_passed(slot, index),
+            (ProbeKind::Startup | ProbeKind::Liveness, false) => {
+                self.stop_run(slot, Asked::ProbeFailed, out);
+            }
+            (ProbeKind::Liveness, true) => {}
+            (ProbeKind::Readiness, true) => {
+                let child = self.at(slot);
+                let waits = matches!(child.life().map(|life| life.phase), Some(Phase::Unready));
+                if waits || child.spec.ready == crate::spec::Ready::Probe {
+                    self.became_ready(slot, out);
+                }
+            }
+            (ProbeKind::Readiness, false) => {
+                let child = self.at(slot);
+                let (id, life) = (child.id, child.life().copied());
+                if let Some(life) = life.filter(|life| matches!(life.phase, Phase::Ready { .. })) {
+                    self.set_phase(slot, Phase::Unready);
+                    out.note(Event::Unready(id, life.run));
+                }
+            }
+        }
+    }
+
+    /// A startup probe has done its work; once every one has, the others begin.
+    fn startup_passed(&mut self, slot: u32, index: usize) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let Some(watch) = &mut child.watch else { return };
+        if let Some(probe) = watch.probes.get_mut(index) {
+            probe.due = None;
+        }
+        let specs = &child.spec.liveness.probes;
+        let is_startup =
+            |at: usize| specs.get(at).is_some_and(|probe| probe.kind == ProbeKind::Startup);
+        if watch.probes.iter().enumerate().all(|(at, probe)| !is_startup(at) || probe.passed) {
+            for (probe, spec) in watch
+                .probes
+                .iter_mut()
+                .zip(specs)
+                .filter(|(_, spec)| spec.kind != ProbeKind::Startup)
+            {
+                probe.due = Some(now + spec.initial);
+            }
+        }
+    }
+
+    /// The memory guard spoke: the soft limit is a fact, the hard one ends the run.
+    pub(super) fn guarded(&mut self, slot: u32, hard: bool, out: &mut Effects) {
+        let child = self.at(slot);
+        let (id, Some(run)) = (child.id, child.life().map(|life| life.run)) else { return };
+        if hard {
+            self.recycle(slot, Asked::Guard, out);
+        } else {
+            out.note(Event::Guarded(id, run));
+        }
+    }
+
+    /// Replaces a live run by a fresh one. Both are one act, so a pause does not come between them.
+    pub(super) fn recycle(&mut self, slot: u32, asked: Asked, out: &mut Effects) {
+        if self.at(slot).life().is_some_and(|life| !life.is_ending()) {
+            self.at_mut(slot).by_hand = true;
+            self.stop_run(slot, asked, out);
+        }
+    }
+
+    /// Meets the first deadline of a run's watch that has passed.
+    pub(super) fn watch_due(&mut self, slot: u32, out: &mut Effects) {
+        let Some((_, why)) = self.watch_deadline(slot).filter(|(at, _)| *at <= self.now) else {
+            return;
+        };
+        match why {
+            Why::Heartbeat => self.stop_run(slot, Asked::HeartbeatLost, out),
+            Why::Progress => self.stop_run(slot, Asked::NoProgress, out),
+            Why::Recycle => self.recycle(slot, Asked::Recycle, out),
+            Why::Idle => self.stop_run(slot, Asked::Idle, out),
+            Why::Probe(index) => self.probe_due(slot, index, out),
+            _ => {}
+        }
+    }
+
+    fn probe_due(&mut self, slot: u32, index: u8, out: &mut Effects) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        let id = child.id;
+        let Some(run) = child.life().map(|life| life.run) else { return };
+        let Some(spec) = child.spec.liveness.probes.get(usize::from(index)).copied() else {
+            return;
+        };
+        let Some(probe) =
+            child.watch.as_mut().and_then(|watch| watch.probes.get_mut(usize::from(index)))
+        else {
+            return;
+        };
+        if probe.asked {
+            // No answer is an answer.
+            self.probed(slot, index, false, out);
+            return;
+        }
+        *probe = ProbeWatch { asked: true, last: now, due: Some(now + spec.timeout), ..*probe };
+        self.touched.push(slot);
+        out.ask(Effect::Probe { child: id, run, probe: index, timeout: spec.timeout });
+    }
+
+    /// Returns the earliest deadline of a run's watch; a suspended run has none.
+    pub(super) fn watch_deadline(&self, slot: u32) -> Option<(Moment, Why)> {
+        let child = self.at(slot);
+        let watch = child.watch.as_deref().filter(|_| !child.frozen)?;
+        let fixed = [
+            (watch.beat, Why::Heartbeat),
+            (watch.progress, Why::Progress),
+            (watch.recycle, Why::Recycle),
+            (watch.idle, Why::Idle),
+        ];
+        let probes = watch
+            .probes
+            .iter()
+            .enumerate()
+            .map(|(index, probe)| (probe.due, Why::Probe(index as u8)));
+        fixed
+            .into_iter()
+            .chain(probes)
+            .filter_map(|(at, why)| Some((at?, why)))
+            .min_by_key(|(at, _)| *at)
+    }
+}
+
+/// The longest silence that is not yet a loss.
+fn silence(heartbeat: &crate::spec::Heartbeat) -> Duration {
+    heartbeat.every.saturating_mul(heartbeat.misses)
+}

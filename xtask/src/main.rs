@@ -1,0 +1,52 @@
+//! The project's own tools: `cargo xtask <command>`.
+//!
+//! Nothing that users run depends on this crate, and no rule of the product lives in it.
+
+mod no_std;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+The project's own tools.
+
+Usage: cargo xtask <command>
+
+Commands:
+  tidy            check sizes, leftovers, links, headers and words in the tree
+  no-std          prove that mainstay-core needs neither std nor another crate
+  sim [args...]   run the simulator; `cargo xtask sim --help` lists what it takes
+  help            print this text
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = args.split_first() else {
+        return misused("which command?");
+    };
+    match (command.as_str(), rest) {
+        ("tidy", []) => tidy::command(),
+        ("no-std", []) => no_std::command(),
+        ("tidy" | "no-std", [extra, ..]) => {
+            misused(&format!("`{command}` takes no argument, but got `{extra}`"))
+        }
+        ("help" | "--help" | "-h", _) => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => misused(&format!("there is no command `{command}`")),
+    }
+}
+
+/// Says what is wrong with the command line, and how it should look; exit code 2.
+fn misused(what: &str) -> ExitCode {
+    eprintln!("error: {what}\n\n{USAGE}");
+    ExitCode::from(2)
+}
+
+/// Returns the folder of the workspace that this program was built from.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
