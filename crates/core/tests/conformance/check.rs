@@ -1,0 +1,205 @@
+//! Reads a table, plays it, and compares what each row says with what happened.
+
+use crate::declare::{self, Declared, Parsed};
+use crate::world::World;
+use mainstay_core::{Moment, Path, Standing, Tree};
+
+pub(crate) struct Checked {
+    pub scenarios: usize,
+    pub failures: Vec<String>,
+    pub trace: String,
+}
+
+/// One row: when, what comes in, what is expected.
+struct Row {
+    line: usize,
+    at: Moment,
+    input: String,
+    expected: Vec<String>,
+}
+
+/// Checks every scenario of a table.
+pub(crate) fn table(text: &str) -> Checked {
+    let mut checked = Checked { scenarios: 0, failures: Vec::new(), trace: String::new() };
+    let lines: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.split(" # ").next().unwrap_or("").trim_end()))
+        .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+        .collect();
+    let mut at = 0;
+    while let Some((line, heading)) = lines.get(at) {
+        let Some(name) = heading.strip_prefix("scenario ") else {
+            checked.failures.push(format!("{line}: expected `scenario NAME`, found {heading:?}"));
+            return checked;
+        };
+        let end = lines
+            .iter()
+            .skip(at + 1)
+            .position(|(_, line)| line.starts_with("scenario "))
+            .map_or(lines.len(), |n| at + 1 + n);
+        checked.scenarios += 1;
+        let mut trace = Vec::new();
+        let outcome = scenario(&lines[at + 1..end], &mut trace);
+        checked.trace.push_str(&format!("scenario {name}\n{}\n", trace.join("\n")));
+        if let Err(failure) = outcome {
+            checked.failures.push(format!("{line}: {name}\n{failure}"));
+        }
+        at = end;
+    }
+    checked
+}
+
+fn scenario(lines: &[(usize, &str)], trace: &mut Vec<String>) -> Parsed<()> {
+    let mut declared = Declared::new();
+    let mut rows: Vec<Row> = Vec::new();
+    for (number, line) in lines {
+        let text = line.trim();
+        if let Some(more) = text.strip_prefix('|') {
+            let row = rows.last_mut().ok_or_else(|| {
+                format!("  line {number}: `|` continues a row, and there is none")
+            })?;
+            row.expected.extend(tokens(more));
+        } else if text.starts_with(|c: char| c.is_ascii_digit()) {
+            rows.push(
+                row(*number, text, rows.last())
+                    .map_err(|error| format!("  line {number}: {error}"))?,
+            );
+        } else {
+            declared.line(text).map_err(|error| format!("  line {number}: {error}"))?;
+        }
+    }
+    let built = std::mem::take(&mut declared.tree).build(declared.profile);
+    let (spec, warnings) = match (built, &declared.problems) {
+        (Err(problems), Some(expected)) => {
+            let found: Vec<String> = problems
+                .iter()
+                .map(|problem| format!("{} {}", problem.rule.name(), problem.path))
+                .collect();
+            trace.extend(problems.iter().map(|problem| format!("  {problem}")));
+            return same(expected, &found, "problems");
+        }
+        (Err(problems), None) => {
+            return Err(problems
+                .iter()
+                .map(|problem| format!("  {problem}"))
+                .collect::<Vec<_>>()
+                .join("\n"));
+        }
+        (Ok(_), Some(expected)) => {
+            return Err(format!("  expected problems {expected:?}, and there are none"));
+        }
+        (Ok(built), None) => built,
+    };
+    trace.extend(warnings.iter().map(|warning| format!("  {warning}")));
+    if let Some(expected) = &declared.warnings {
+        let found: Vec<String> = warnings
+            .iter()
+            .map(|warning| format!("{} {}", warning.rule.name(), warning.path))
+            .collect();
+        same(expected, &found, "warnings")?;
+    }
+    let mut world = World::new(Tree::new(&spec), &declared);
+    let outcome = play(&mut world, &rows);
+    trace.append(&mut world.trace);
+    outcome
+}
+
+fn play(world: &mut World, rows: &[Row]) -> Parsed<()> {
+    for row in rows {
+        let is_quiet = row.input == "until";
+        let mut said = Vec::new();
+        for (at, happened) in world.pass(row.at) {
+            if at == row.at || is_quiet {
+                said.extend(happened);
+            } else {
+                return Err(format!(
+                    "  line {}: nothing was expected at {at}, but: {}",
+                    row.line,
+                    happened.join(", ")
+                ));
+            }
+        }
+        if let Some(input) =
+            world.input(&row.input).map_err(|error| format!("  line {}: {error}", row.line))?
+        {
+            said.extend(world.take(input));
+            for (_, happened) in world.pass(row.at) {
+                said.extend(happened);
+            }
+        }
+        let (claims, expected): (Vec<&String>, Vec<&String>) =
+            row.expected.iter().partition(|token| token.starts_with('='));
+        for claim in claims {
+            hold(world, claim).map_err(|error| format!("  line {}: {error}", row.line))?;
+        }
+        if !is_quiet {
+            let expected: Vec<String> = expected.into_iter().cloned().collect();
+            same(&expected, &said, &format!("line {}, at {}", row.line, row.at))?;
+        }
+    }
+    Ok(())
+}
+
+/// `MOMENT INPUT | EXPECTED, ...`; a moment of `+SPAN` counts from the row before.
+fn row(line: usize, text: &str, before: Option<&Row>) -> Parsed<Row> {
+    let (left, right) = text.split_once('|').unwrap_or((text, ""));
+    let (at, input) = left.trim().split_once(char::is_whitespace).unwrap_or((left.trim(), "."));
+    let at = Moment::ZERO + declare::span(at)?;
+    if before.is_some_and(|before| before.at > at) {
+        return Err("rows go forward in time".into());
+    }
+    Ok(Row { line, at, input: input.trim().into(), expected: tokens(right) })
+}
+
+fn tokens(text: &str) -> Vec<String> {
+    text.split(',').map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()).collect()
+}
+
+/// A claim about the state: `=starts a 4`, `=is a waiting`, `=gone a`, `=ended`, `=level a 2`, `=alert a`, `=no alert a`.
+fn hold(world: &World, claim: &str) -> Parsed<()> {
+    let words: Vec<&str> = claim.trim_start_matches('=').split_whitespace().collect();
+    let child = |path: &str| {
+        let id = world.tree.find(&Path::from(path)).ok_or_else(|| format!("no child {path}"))?;
+        world.tree.child(id).ok_or_else(|| format!("no child {path}"))
+    };
+    let found = match words.as_slice() {
+        ["starts", path, _] => {
+            format!("starts {path} {}", world.starts.get(*path).copied().unwrap_or(0))
+        }
+        ["is", path, _] => format!("is {path} {}", standing(child(path)?.standing())),
+        ["gone", path] => {
+            let there = world.tree.find(&Path::from(*path)).is_some();
+            if there { format!("there {path}") } else { format!("gone {path}") }
+        }
+        ["ended"] => if world.tree.has_ended() { "ended" } else { "not ended" }.into(),
+        ["level", path, _] => {
+            let child = child(path)?;
+            format!("level {path} {}", child.breaker().level(world.now, child.spec.level_decay))
+        }
+        ["alert", path] | ["no", "alert", path] => {
+            let alert = child(path)?.memory.as_ref().and_then(|memory| memory.alert.as_ref());
+            let waits = alert.is_some_and(|alert| alert.seen.is_none());
+            if waits { format!("alert {path}") } else { format!("no alert {path}") }
+        }
+        ["position", path, _] => format!("position {path} {}", child(path)?.position),
+        _ => return Err(format!("unknown claim {claim:?}")),
+    };
+    let claimed = claim.trim_start_matches('=').split_whitespace().collect::<Vec<_>>().join(" ");
+    if found == claimed { Ok(()) } else { Err(format!("claimed `{claimed}`, found `{found}`")) }
+}
+
+fn standing(standing: Standing) -> String {
+    format!("{standing:?}").to_lowercase()
+}
+
+fn same(expected: &[String], found: &[String], what: &str) -> Parsed<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(format!(
+        "  {what}\n    expected  {}\n    found     {}",
+        expected.join(", "),
+        found.join(", ")
+    ))
+}
