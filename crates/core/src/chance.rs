@@ -46,6 +46,6 @@ mod tests {
             (0..=9).collect::<alloc::vec::Vec<_>>()
         );
         assert_eq!(up_to(123, 0), 0);
-        assert!((0..1_000).all(|n| up_to(n, u64::MAX) <= u64::MAX));
+        assert_eq!(up_to(123, u64::MAX), mix(123));
     }
 }

@@ -117,6 +117,8 @@ pub enum Finish {
     Failed,
     /// It had nothing to do.
     Skipped,
+    /// It was stopped with its group, and its restart rule wants no other run.
+    Stopped,
     /// What it needs went away, and its `on_restart` is stop.
     NeedLost,
     /// Its breaker was reset without a start.

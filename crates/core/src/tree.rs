@@ -22,6 +22,7 @@ mod due;
 mod explain;
 mod gate;
 mod group;
+mod limits;
 mod names;
 mod run;
 mod settle;
@@ -490,18 +491,20 @@ impl Tree {
         }
         let placeholder = State::Rest { why: Rest::Above, since: self.now };
         self.set_state(slot, placeholder);
-        self.uncount(slot, out);
         let child = self.at(slot);
-        let (id, place) = (child.id, child.place);
-        if let Some(above) = child.above.map(|above| above.slot) {
+        let (id, place, counted, above) = (child.id, child.place, child.counted, self.above(slot));
+        if let Some(above) = above {
             let hash = names::hash(above, &child.name);
             let children = &self.children;
             self.names.remove(hash, slot, |slot| rehash(children, slot));
             let brood = self.brood_mut(above);
             brood.order.remove(&(place, slot));
-            brood.dependents.remove(&slot);
+            let waiting = brood.dependents.remove(&slot).unwrap_or_default();
             for dependents in brood.dependents.values_mut() {
                 dependents.retain(|dependent| *dependent != slot);
+            }
+            for dependent in waiting {
+                self.look_again(dependent);
             }
         }
         self.deadlines.set(slot, None);
@@ -512,6 +515,9 @@ impl Tree {
         self.free.push(slot);
         out.note(Event::Removed(id));
         out.ask(crate::Effect::Forget(id));
+        if let Some(above) = above.filter(|_| counted) {
+            self.one_less(above, out);
+        }
     }
 }
 

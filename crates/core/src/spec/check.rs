@@ -180,6 +180,11 @@ pub(crate) fn tree(spec: &TreeSpec) -> Vec<Problem> {
             format!("the root has no siblings and no parent: {field} has no effect"),
         );
     }
+    finder.require(
+        spec.root.on_exhausted != OnExhausted::Quarantine,
+        Rule::NoEffect,
+        "the root cannot be quarantined: its on_exhausted is shutdown or cooldown",
+    );
     let mut problems = finder.found;
     problems.extend(node(&root, &spec.root, true, 0));
     problems

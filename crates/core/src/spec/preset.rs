@@ -136,10 +136,10 @@ impl Preset {
                     revive: Some(true),
                 },
             ),
+            // What a refused start leads to is left open: the library gives up with the last error, the
+            // daemon cools down and tries again, where the original is down for good.
             Self::Epics => (
                 ChildDraft {
-                    criticality: Some(Criticality::Required),
-                    on_exhausted: Some(OnExhausted::Escalate),
                     holdoff: Some(secs(10)),
                     ..plain(
                         Restart::OnFailure,
@@ -195,8 +195,12 @@ impl Preset {
             Self::Systemd => (systemd(), none),
             Self::Supervisord => (supervisord(), none),
             Self::Dinit => (dinit(), none),
-            // s6 and runit differ in what surrounds a service, not in when it is restarted.
-            Self::S6 | Self::Runit => (spaced(secs(1)), none),
+            // A permanent failure is down until asked for; nothing else ever ends an s6 service.
+            Self::S6 => (
+                ChildDraft { on_exhausted: Some(OnExhausted::Quarantine), ..spaced(secs(1)) },
+                none,
+            ),
+            Self::Runit => (spaced(secs(1)), none),
             Self::Procserv => (spaced(secs(15)), none),
             Self::Kubernetes => (
                 ChildDraft {
@@ -274,14 +278,17 @@ fn systemd() -> ChildDraft {
     }
 }
 
+/// Stock `autorestart=unexpected`: an exit code of 0 is final, every other end is not.
 fn supervisord() -> ChildDraft {
     ChildDraft {
+        restart: Some(Restart::OnFailure),
         backoff: Some(Shape::Linear { first: secs(1), step: secs(1), most: secs(3_600) }),
         budget: Some(vec![limit(Count::Restarts, 3, Within::Consecutive, Scope::Child)]),
         on_exhausted: Some(OnExhausted::Quarantine),
-        stable_after: Some(inclusive(secs(1))),
+        stable_after: Some(secs(1)),
         stop: stop(secs(10)),
-        ..spaced(Duration::ZERO)
+        // With `stable_after: 0` there is no backoff at all; this keeps that from being a busy loop.
+        ..spaced(super::defaults::HOLDOFF)
     }
 }
 

@@ -6,6 +6,15 @@ use crate::effect::Effects;
 use crate::exit::Asked;
 use alloc::vec::Vec;
 
+/// What a sweep through the children of a supervisor is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The supervisor ends.
+    End,
+    /// A group is restarted.
+    Restart,
+}
+
 impl Tree {
     /// A supervisor begins its run: counters are clean, every child may start.
     ///
@@ -28,11 +37,9 @@ impl Tree {
             let child = self.at_mut(slot);
             child.forget_failures();
             child.counted = false;
-            if rests {
-                child.plan = Plan::Run;
-                child.by_hand |= by_hand;
-                self.look_again(slot);
-            }
+            child.plan = Plan::Run;
+            child.by_hand |= by_hand && rests;
+            self.look_again(slot);
         }
         self.agenda.push_back(Todo::Readiness(supervisor));
     }
@@ -47,9 +54,9 @@ impl Tree {
 
     /// Stops the next layer in which anything lives; when none is left, goes on to what the sweep was for.
     pub(super) fn sweep_on(&mut self, supervisor: u32, out: &mut Effects) {
-        let (from, below, asked) = match self.group(supervisor).work {
-            Work::Closing { rank } => (Place::FIRST, rank, Asked::Close),
-            Work::Stopping { from, rank, .. } => (from, rank, Asked::Group),
+        let (from, below, purpose) = match self.group(supervisor).work {
+            Work::Closing { rank } => (Place::FIRST, rank, Purpose::End),
+            Work::Stopping { from, rank, .. } => (from, rank, Purpose::Restart),
             Work::Serving | Work::Delay { .. } | Work::Starting { .. } => return,
         };
         let next = {
@@ -60,7 +67,7 @@ impl Tree {
                 .range((from, 0)..end.max((from, 0)))
                 .rev()
                 .map(|(place, slot)| (*place, *slot));
-            upward.find(|(_, slot)| self.is_swept(*slot, asked)).map(|(place, _)| place.rank)
+            upward.find(|(_, slot)| self.is_swept(*slot, purpose)).map(|(place, _)| place.rank)
         };
         let Some(rank) = next else {
             self.swept(supervisor, out);
@@ -73,12 +80,16 @@ impl Tree {
         let layer: Vec<u32> = self
             .brood(supervisor)
             .layer(rank, from)
-            .filter(|slot| self.is_swept(*slot, asked))
+            .filter(|slot| self.is_swept(*slot, purpose))
             .collect();
         for slot in &layer {
             self.at_mut(*slot).counted = true;
         }
         self.group_mut(supervisor).left = layer.len() as u32;
+        let asked = match purpose {
+            Purpose::End => Asked::Close,
+            Purpose::Restart => Asked::Group,
+        };
         for slot in layer.into_iter().rev() {
             self.stop_run(slot, asked, out);
         }
@@ -88,12 +99,12 @@ impl Tree {
     ///
     /// A group restart leaves a paused sibling with a live run alone, and waits for an abandoned run:
     /// there are never two. A supervisor that ends does neither.
-    fn is_swept(&self, slot: u32, asked: Asked) -> bool {
+    fn is_swept(&self, slot: u32, purpose: Purpose) -> bool {
         let child = self.at(slot);
         let Some(life) = child.life() else { return false };
-        match asked {
-            Asked::Group => !child.paused || life.is_ending(),
-            _ => !matches!(life.phase, Phase::Abandoned { .. }),
+        match purpose {
+            Purpose::Restart => !self.is_paused(slot) || life.is_ending(),
+            Purpose::End => !matches!(life.phase, Phase::Abandoned { .. }),
         }
     }
 
@@ -128,7 +139,7 @@ impl Tree {
         let live: Vec<u32> = self
             .brood(supervisor)
             .from(Place::FIRST)
-            .filter(|slot| self.is_swept(*slot, Asked::Close))
+            .filter(|slot| self.is_swept(*slot, Purpose::End))
             .collect();
         for slot in &live {
             self.at_mut(*slot).counted = true;
@@ -152,10 +163,7 @@ impl Tree {
 
     /// A child has been started, or will not be for now: the group it was counted in goes on.
     pub(super) fn uncount_start(&mut self, slot: u32, out: &mut Effects) {
-        if self
-            .above(slot)
-            .is_some_and(|above| matches!(self.group(above).work, Work::Starting { .. }))
-        {
+        if self.above(slot).is_some_and(|above| self.is_starting_group(above)) {
             self.uncount(slot, out);
         }
     }
@@ -166,7 +174,13 @@ impl Tree {
         if !core::mem::take(&mut child.counted) {
             return;
         }
-        let Some(above) = self.above(slot) else { return };
+        if let Some(above) = self.above(slot) {
+            self.one_less(above, out);
+        }
+    }
+
+    /// The present work of a supervisor waits for one child less.
+    pub(super) fn one_less(&mut self, above: u32, out: &mut Effects) {
         let group = self.group_mut(above);
         group.left -= 1;
         if group.left > 0 {

@@ -18,11 +18,14 @@ use alloc::vec::Vec;
 /// How many commands are remembered for answering a repetition; the oldest are forgotten first.
 const REMEMBERED: usize = 1_024;
 
+/// A command id belongs to its author: two authors never collide.
+type Key = (CommandId, Arc<str>);
+
 /// The commands of late, with what was answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remembered {
-    answers: BTreeMap<(CommandId, Arc<str>), (Command, Result<Done, Refusal>)>,
-    order: VecDeque<(CommandId, Arc<str>)>,
+    answers: BTreeMap<Key, (Command, Result<Done, Refusal>)>,
+    order: VecDeque<Key>,
 }
 
 impl Remembered {
@@ -274,7 +277,7 @@ impl Tree {
         Ok(true)
     }
 
-    fn reload(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
+    fn reload(&self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
         if self.at(slot).group.is_some() {
             return Err(Refusal::Unfit {
                 reason: "a supervisor has nothing to reload: reload its children",
@@ -297,14 +300,14 @@ impl Tree {
     fn resume(&mut self, slot: u32, out: &mut Effects) -> bool {
         let paused = core::mem::take(&mut self.at_mut(slot).paused);
         if paused {
-            self.thaw(slot, out);
+            self.thaw_resumed(slot, out);
             self.look_again_in(slot);
         }
         paused
     }
 
     /// Asks the gate again for a child and everything below it.
-    fn look_again_in(&mut self, slot: u32) {
+    pub(super) fn look_again_in(&mut self, slot: u32) {
         self.look_again(slot);
         if self.at(slot).group.is_some() {
             let below: Vec<u32> = self.brood(slot).from(crate::child::Place::FIRST).collect();
@@ -363,7 +366,7 @@ impl Tree {
             group.breaker = Breaker::CLOSED;
             group.trial_until = None;
             self.note_group_breaker(slot, out);
-            self.look_again_below(slot);
+            self.look_again_in(slot);
         }
         if start {
             self.start_by_hand(slot, true, out)?;

@@ -1,7 +1,7 @@
 //! Deadlines: what each child waits for, why, and what happens when the moment comes.
 
 use super::Tree;
-use crate::child::{Phase, Rest, State, Work};
+use crate::child::{Life, Phase, Rest, State, Work};
 use crate::effect::Effects;
 use crate::exit::Asked;
 use crate::id::Path;
@@ -79,23 +79,7 @@ impl Tree {
                 Some((*until, Why::Cooldown))
             }
             State::Rest { .. } => None,
-            State::Live(life) => {
-                let phase = match life.phase {
-                    Phase::Starting { until } => Some((until, Why::StartTimeout)),
-                    Phase::Started { until: Some(until) } | Phase::Rehydrating { until } => {
-                        Some((until, Why::ReadyTimeout))
-                    }
-                    Phase::Ready { stable_at: Some(at) } => Some((at, Why::Stable)),
-                    Phase::Stopping { until: Some(until), .. } => Some((until, Why::Grace)),
-                    Phase::Killing { until } => Some((until, Why::KillWait)),
-                    Phase::Started { until: None }
-                    | Phase::Ready { stable_at: None }
-                    | Phase::Unready
-                    | Phase::Stopping { until: None, .. }
-                    | Phase::Abandoned { .. } => None,
-                };
-                earlier(phase, self.watch_deadline(slot))
-            }
+            State::Live(life) => earlier(phase_deadline(life), self.watch_deadline(slot)),
         };
         let own = if self.at(slot).group.is_some() {
             earlier(own, self.group_deadline(slot))
@@ -178,28 +162,50 @@ impl Tree {
         }
         match self.at(slot).state {
             State::Rest { .. } => self.look_again(slot),
-            State::Live(life) => match life.phase {
-                Phase::Starting { until } if until <= now => {
-                    self.stop_run(slot, Asked::StartTimeout, out);
+            State::Live(life) => {
+                let due = earlier(phase_deadline(&life), self.watch_deadline(slot));
+                if let Some((_, why)) = due.filter(|(at, _)| *at <= now) {
+                    self.life_due(slot, why, out);
                 }
-                Phase::Started { until: Some(until) } | Phase::Rehydrating { until }
-                    if until <= now =>
-                {
-                    self.stop_run(slot, Asked::ReadyTimeout, out);
-                }
-                Phase::Ready { stable_at: Some(at) } if at <= now => self.became_stable(slot, out),
-                Phase::Stopping { step, until: Some(until) } if until <= now => {
-                    if self.at(slot).group.is_some() {
-                        self.force(slot, out);
-                    } else {
-                        self.take_step(slot, step + 1, out);
-                    }
-                }
-                Phase::Killing { until } if until <= now => self.abandon(slot, out),
-                _ => self.watch_due(slot, out),
-            },
+            }
         }
         self.settle(out);
+    }
+
+    /// Meets a deadline of a live run.
+    fn life_due(&mut self, slot: u32, why: Why, out: &mut Effects) {
+        match why {
+            Why::StartTimeout => self.stop_run(slot, Asked::StartTimeout, out),
+            Why::ReadyTimeout => self.stop_run(slot, Asked::ReadyTimeout, out),
+            Why::Stable => self.became_stable(slot, out),
+            Why::Grace => self.grace_over(slot, out),
+            Why::KillWait => self.abandon(slot, out),
+            Why::Heartbeat => self.stop_run(slot, Asked::HeartbeatLost, out),
+            Why::Progress => self.stop_run(slot, Asked::NoProgress, out),
+            Why::Recycle => self.recycle(slot, Asked::Recycle, out),
+            Why::Idle => self.stop_run(slot, Asked::Idle, out),
+            Why::Probe(index) => self.probe_due(slot, index, out),
+            // These belong to a child at rest, to a supervisor's work, or to the tree.
+            Why::Backoff | Why::Cooldown | Why::Group | Why::Trial | Why::Storm | Why::Drain => {}
+        }
+    }
+}
+
+/// The deadline of the phase a run is in.
+const fn phase_deadline(life: &Life) -> Option<(Moment, Why)> {
+    match life.phase {
+        Phase::Starting { until } => Some((until, Why::StartTimeout)),
+        Phase::Started { until: Some(until) } | Phase::Rehydrating { until } => {
+            Some((until, Why::ReadyTimeout))
+        }
+        Phase::Ready { stable_at: Some(at) } => Some((at, Why::Stable)),
+        Phase::Stopping { until: Some(until), .. } => Some((until, Why::Grace)),
+        Phase::Killing { until } => Some((until, Why::KillWait)),
+        Phase::Started { until: None }
+        | Phase::Ready { stable_at: None }
+        | Phase::Unready
+        | Phase::Stopping { until: None, .. }
+        | Phase::Abandoned { .. } => None,
     }
 }
 

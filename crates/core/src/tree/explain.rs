@@ -202,20 +202,30 @@ impl Tree {
     }
 }
 
+/// As the predicate of a sentence about the child.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "is down",
+            Self::Waiting => "waits for its next run",
+            Self::Blocked => "waits for others",
+            Self::Starting => "is starting",
+            Self::Up => "is up and not ready",
+            Self::Ready => "is ready",
+            Self::Stopping => "is stopping",
+            Self::Abandoned => "could not be ended and was abandoned",
+            Self::Removed => "has left the tree",
+        })
+    }
+}
+
 /// A short story with numbers and times.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.path)?;
         match &self.state {
             State::Live(life) => {
-                let word = match self.standing {
-                    Standing::Starting => "is starting",
-                    Standing::Up => "is up and not ready",
-                    Standing::Ready => "is ready",
-                    Standing::Stopping => "is stopping",
-                    _ => "could not be ended and was abandoned",
-                };
-                write!(f, "{word}: run {}", life.run)?;
+                write!(f, "{}: run {}", self.standing, life.run)?;
                 if let Some((asked, at)) = life.asked {
                     write!(f, ", asked to end {:?} ago because {asked}", self.now.since(at))?;
                 }
@@ -253,9 +263,8 @@ impl fmt::Display for Explanation {
                 None => f.write_str(".\n")?,
             }
         }
-        match self.breaker.state {
-            BreakerState::Closed if self.level == 0 => {}
-            state => writeln!(f, "  Its breaker is {state}, level {}.", self.level)?,
+        if self.breaker.state != BreakerState::Closed || self.level > 0 {
+            writeln!(f, "  Its breaker is {}, level {}.", self.breaker.state, self.level)?;
         }
         if let Some(alert) = self.alert.as_ref().filter(|alert| alert.seen.is_none()) {
             writeln!(f, "  An alert waits for a person since {}: {}.", alert.since, alert.kind)?;
@@ -312,6 +321,7 @@ impl fmt::Display for crate::child::Finish {
             Self::Completed => "it completed",
             Self::Failed => "it failed and gets no further run",
             Self::Skipped => "it had nothing to do",
+            Self::Stopped => "it was stopped with its group and gets no further run",
             Self::NeedLost => "a child it needs went away",
             Self::AwaitsStart => "its breaker was reset and it awaits a start",
         })

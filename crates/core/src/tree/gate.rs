@@ -5,6 +5,7 @@
 
 use super::{Todo, Tree};
 use crate::child::{Child, Life, Phase, Plan, Rest, State, Want, Work};
+use crate::command::Standing;
 use crate::effect::{Effect, Effects};
 use crate::event::Event;
 use crate::id::RunId;
@@ -37,7 +38,6 @@ impl Tree {
         if self.drain.is_some() {
             return Some(Rest::Draining);
         }
-        let above = child.above.map(|above| above.slot);
         self.held_above(child)
             .or_else(|| child.quarantined.then_some(Rest::Quarantined))
             .or_else(|| (!child.by_hand && self.is_paused(slot)).then_some(Rest::Paused))
@@ -58,10 +58,18 @@ impl Tree {
                 waits.then_some(Rest::Demand)
             })
             .or_else(|| self.unmet_need(slot))
-            .or_else(|| {
-                let above = above.filter(|_| !child.by_hand)?;
-                self.cooling(above).or_else(|| self.full(above)).or_else(|| self.stormy())
-            })
+            .or_else(|| self.crowd(child))
+    }
+
+    /// Who else is starting, or was too much. A command goes past all but the order of a bring-up.
+    fn crowd(&self, child: &Child) -> Option<Rest> {
+        let above = child.above?.slot;
+        let in_order = self.at(above).standing() != Standing::Ready
+            || matches!(self.group(above).work, Work::Starting { .. });
+        if child.by_hand {
+            return if in_order { self.full(above) } else { None };
+        }
+        self.cooling(above).or_else(|| self.full(above)).or_else(|| self.stormy(child))
     }
 
     /// What the supervisor is doing that keeps any child, or this one, from starting.
@@ -120,12 +128,13 @@ impl Tree {
         }
     }
 
+    /// The nearest supervisor above whose children cool down.
     fn cooling(&self, above: u32) -> Option<Rest> {
         match self.group(above).breaker.state {
             BreakerState::Open(until) => {
                 Some(Rest::Cooldown { supervisor: self.at(above).id, until })
             }
-            BreakerState::Closed | BreakerState::Trial => None,
+            BreakerState::Closed | BreakerState::Trial => self.cooling(self.above(above)?),
         }
     }
 
@@ -143,8 +152,10 @@ impl Tree {
         }
     }
 
-    fn stormy(&self) -> Option<Rest> {
-        (self.storm_ends()? > self.now).then_some(Rest::Storm { ticket: 0 })
+    /// The storm rate counts what drivers have to start; a supervisor costs nothing.
+    fn stormy(&self, child: &Child) -> Option<Rest> {
+        (child.group.is_none() && self.storm_ends()? > self.now)
+            .then_some(Rest::Storm { ticket: 0 })
     }
 
     /// Returns when the storm rate lets the next start through; `None` without a storm rate.
@@ -213,8 +224,10 @@ impl Tree {
         let trial = child.breaker().state == BreakerState::Trial;
         let is_supervisor = child.group.is_some();
         if !by_hand {
-            self.take_storm_token();
             self.stamp_start(slot);
+            if !is_supervisor {
+                self.take_storm_token();
+            }
         }
         let phase = if is_supervisor {
             Phase::Started { until: None }
@@ -225,7 +238,9 @@ impl Tree {
         out.note(Event::Starting { child: id, run, by_hand, trial });
         self.uncount_start(slot, out);
         if is_supervisor {
+            out.note(Event::Started { child: id, run, took: Duration::ZERO });
             self.open(slot, by_hand, out);
+            self.wake_dependents(slot, Until::Started);
         } else {
             out.ask(Effect::Start { child: id, run, first: run == RunId::FIRST });
         }
@@ -255,8 +270,10 @@ impl Tree {
 
     /// Lets those through whom the storm rate delayed, as far as it goes.
     pub(super) fn end_storm(&mut self, out: &mut Effects) {
-        while self.stormy().is_none() {
-            let Some((_, slot)) = self.storm_queue.first().copied() else { break };
+        while let Some((_, slot)) = self.storm_queue.first().copied() {
+            if self.stormy(self.at(slot)).is_some() {
+                break;
+            }
             self.consider(slot, out);
             if self.storm_queue.first().is_some_and(|(_, first)| *first == slot) {
                 break;

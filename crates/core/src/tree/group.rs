@@ -85,6 +85,10 @@ impl Tree {
         out.note(Event::Regrouped(self.at(supervisor).id));
     }
 
+    pub(super) fn is_starting_group(&self, supervisor: u32) -> bool {
+        matches!(self.group(supervisor).work, Work::Starting { .. })
+    }
+
     fn end_group(&mut self, supervisor: u32) {
         let now = self.now;
         let group = self.group_mut(supervisor);

@@ -1,7 +1,8 @@
 //! A run from started to over: what its driver reports, judged against what was asked of it.
 
 use super::Tree;
-use crate::child::{Child, Last, Life, Phase, Rest, State};
+use super::decide::Ended;
+use crate::child::{Child, Finish, Last, Life, Phase, Plan, Rest, State};
 use crate::effect::{Effect, Effects};
 use crate::event::Event;
 use crate::exit::{Asked, Cause, Exit};
@@ -131,7 +132,12 @@ impl Tree {
             Phase::Stopping { step, until: Some(until) } => {
                 Phase::Stopping { step, until: Some(until.max(later)) }
             }
-            other => other,
+            Phase::Started { until: None }
+            | Phase::Ready { .. }
+            | Phase::Unready
+            | Phase::Stopping { until: None, .. }
+            | Phase::Killing { .. }
+            | Phase::Abandoned { .. } => return,
         };
         self.set_phase(slot, phase);
     }
@@ -185,15 +191,29 @@ impl Tree {
             State::Rest { why: Rest::Waiting { until: self.now }, since: self.now },
         );
         let asked_for = asked.map(|(asked, _)| asked);
-        let (rule, action) = self.decide(slot, asked_for, &cause, exit.as_ref(), was_stable, out);
+        let ended = Ended { asked: asked_for, cause: &cause, exit: exit.as_ref(), was_stable };
+        let (rule, action) = self.decide(slot, &ended, out);
         out.note(Event::Decided { child: id, run, rule, action });
-        let ended = self.now;
-        self.at_mut(slot).memory_mut().last =
-            Some(Last { run, began, ended, asked, cause, exit, detail, decision: (rule, action) });
-        self.look_again(slot);
+        let now = self.now;
+        self.at_mut(slot).memory_mut().last = Some(Last {
+            run,
+            began,
+            ended: now,
+            asked,
+            cause,
+            exit,
+            detail,
+            decision: (rule, action),
+        });
         self.carry_out(slot, asked_for, &cause, rule, action, out);
-        if self.child(id).is_some() {
-            self.lose_dependents(slot, &cause, out);
+        self.lose_dependents(slot, out);
+        if self.at(slot).leaving {
+            self.remove(slot, out);
+        } else if self.above(slot).is_some_and(|above| self.is_starting_group(above)) {
+            // The group starts in order, and asks the gate for each of its members in turn.
+            self.look_again(slot);
+        } else {
+            self.consider(slot, out);
             self.uncount_gone(slot, out);
         }
     }
@@ -205,7 +225,7 @@ impl Tree {
     }
 
     /// Those who waited for this child to come so far may start.
-    fn wake_dependents(&mut self, slot: u32, until: Until) {
+    pub(super) fn wake_dependents(&mut self, slot: u32, until: Until) {
         let Some(above) = self.above(slot) else { return };
         if !self.brood(above).needing {
             return;
@@ -229,7 +249,7 @@ impl Tree {
     }
 
     /// The run a sibling needs has ended: dependents do what their `on_restart` says.
-    fn lose_dependents(&mut self, slot: u32, cause: &Cause, out: &mut Effects) {
+    fn lose_dependents(&mut self, slot: u32, out: &mut Effects) {
         use crate::spec::OnRestart;
         let Some(above) = self.above(slot) else { return };
         if !self.brood(above).needing {
@@ -241,13 +261,18 @@ impl Tree {
             let Some(need) = child.spec.needs.iter().find(|need| need.child == name) else {
                 continue;
             };
-            if need.until == Until::Completed {
-                if cause.is_clean() {
-                    self.look_again(dependent);
-                }
-            } else if need.on_restart != OnRestart::Ignore
-                && child.life().is_some_and(|life| !life.is_ending())
-            {
+            if child.life().is_none() {
+                // Who is done has also been started: whoever waited for either may start.
+                self.look_again(dependent);
+                continue;
+            }
+            let plan = match need.on_restart {
+                OnRestart::Restart if need.until != Until::Completed => Plan::Run,
+                OnRestart::Stop if need.until != Until::Completed => Plan::Never(Finish::NeedLost),
+                OnRestart::Ignore | OnRestart::Restart | OnRestart::Stop => continue,
+            };
+            if child.life().is_some_and(|life| !life.is_ending()) {
+                self.at_mut(dependent).plan = plan;
                 self.stop_run(dependent, Asked::Dependency, out);
             }
         }

@@ -7,7 +7,7 @@ use crate::event::{Action, Event, Rule};
 use crate::exit::{Asked, Cause};
 use crate::policy::breaker::BreakerState;
 use crate::policy::restart::Restart;
-use crate::spec::{Activation, AutoShutdown, Finished, OnExhausted, SupervisorSpec};
+use crate::spec::{Activation, AutoShutdown, Finished, OnExhausted};
 
 impl Tree {
     /// Carries out what was decided about an exit.
@@ -21,7 +21,7 @@ impl Tree {
         out: &mut Effects,
     ) {
         match action {
-            Action::AsWanted => self.follow_wishes(slot, asked, cause, rule),
+            Action::AsWanted => self.follow_wishes(slot, asked),
             Action::Restart { at, .. } => self.at_mut(slot).plan = Plan::At(at),
             Action::Regroup { delay } => {
                 self.at_mut(slot).plan = Plan::Run;
@@ -35,58 +35,38 @@ impl Tree {
     }
 
     /// The run ended as asked: it runs again as soon as nothing stands in its way.
-    fn follow_wishes(&mut self, slot: u32, asked: Option<Asked>, cause: &Cause, rule: Rule) {
-        let revives = self.supervisor_spec_above(slot).is_some_and(|spec| spec.revive);
+    fn follow_wishes(&mut self, slot: u32, asked: Option<Asked>) {
         let child = self.at_mut(slot);
-        let wants_no_other = match (rule, asked) {
-            // It died by itself while its group was being stopped: its own rule decides.
-            (Rule::GroupUnderWay, _) => !child.spec.restart.wants_another(cause),
-            (_, Some(Asked::Group)) => child.spec.restart == Restart::Never && !revives,
-            (_, Some(Asked::Idle)) => {
-                child.demanded = false;
-                false
+        match asked {
+            // A child that is never restarted is not revived with its group either.
+            Some(Asked::Group) if child.spec.restart == Restart::Never => {
+                child.plan = Plan::Never(Finish::Stopped);
+                self.at_mut(slot).leaving = self.is_forgotten(slot);
             }
-            (_, Some(Asked::Dependency)) => false,
-            _ => false,
-        };
-        child.plan = if wants_no_other { Plan::Never(finish_of(cause)) } else { Plan::Run };
-        if asked == Some(Asked::Dependency) && self.stops_without_need(slot) {
-            self.at_mut(slot).plan = Plan::Never(Finish::NeedLost);
-        }
-        let forgets =
-            self.supervisor_spec_above(slot).is_some_and(|spec| spec.finished == Finished::Forget);
-        let child = self.at_mut(slot);
-        if wants_no_other && forgets && child.spec.restart == Restart::Never {
-            child.leaving = true;
+            // Whether it may come back was settled when its need went away.
+            Some(Asked::Dependency) => {}
+            Some(Asked::Idle) => {
+                child.demanded = false;
+                child.plan = Plan::Run;
+            }
+            Some(_) | None => child.plan = Plan::Run,
         }
     }
 
-    /// Returns whether an unmet need of this child says that it stays down.
-    fn stops_without_need(&self, slot: u32) -> bool {
-        use crate::spec::OnRestart;
-        let Some(above) = self.above(slot) else { return false };
-        self.at(slot).spec.needs.iter().any(|need| {
-            need.on_restart == OnRestart::Stop
-                && self
-                    .find_below(above, &need.child)
-                    .is_some_and(|needed| !self.is_met(need, needed))
+    /// Returns whether a child that gets no further run leaves the tree.
+    fn is_forgotten(&self, slot: u32) -> bool {
+        let never = self.at(slot).spec.restart == Restart::Never;
+        let above = self.above(slot).and_then(|above| self.at(above).spec.supervisor());
+        above.is_some_and(|above| {
+            above.finished == Finished::Forget && (never || above.dynamic.is_some())
         })
     }
 
     /// The child gets no further run by its rule.
     fn finish(&mut self, slot: u32, cause: &Cause, out: &mut Effects) {
-        let child = self.at_mut(slot);
-        child.plan = Plan::Never(finish_of(cause));
-        let forgets = child.spec.restart == Restart::Never;
-        let Some(above) = self.above(slot) else { return };
-        if forgets
-            && self
-                .supervisor_spec_above(slot)
-                .is_some_and(|spec| spec.finished == Finished::Forget)
-        {
-            self.at_mut(slot).leaving = true;
-        }
-        if self.at(slot).spec.significant {
+        self.at_mut(slot).plan = Plan::Never(finish_of(cause));
+        self.at_mut(slot).leaving = self.is_forgotten(slot);
+        if let Some(above) = self.above(slot).filter(|_| self.at(slot).spec.significant) {
             self.significant_end(above, slot, out);
         }
     }
@@ -192,7 +172,7 @@ impl Tree {
                 group.breaker.state = BreakerState::Trial;
                 group.trial_until = Some(now + stable_after);
                 self.note_group_breaker(supervisor, out);
-                self.look_again_below(supervisor);
+                self.look_again_in(supervisor);
             }
             BreakerState::Trial if group.trial_until.is_some_and(|until| until <= now) => {
                 group.breaker.state = BreakerState::Closed;
@@ -278,16 +258,9 @@ impl Tree {
         }
     }
 
-    pub(super) fn supervisor_spec_above(&self, slot: u32) -> Option<&SupervisorSpec> {
-        self.at(self.above(slot)?).spec.supervisor()
-    }
-
     fn last_step(&self, slot: u32) -> Option<crate::exit::StartStep> {
         let last = self.at(slot).memory.as_ref()?.last.as_ref()?;
-        match last.cause {
-            Cause::StartFailed { step, .. } => Some(step),
-            _ => None,
-        }
+        if let Cause::StartFailed { step, .. } = last.cause { Some(step) } else { None }
     }
 
     /// Returns whether a supervisor's work waits for this child to be gone.
@@ -296,11 +269,13 @@ impl Tree {
     }
 }
 
-const fn finish_of(cause: &Cause) -> Finish {
-    match cause {
-        Cause::Completed => Finish::Completed,
-        Cause::Skipped => Finish::Skipped,
-        _ => Finish::Failed,
+fn finish_of(cause: &Cause) -> Finish {
+    if *cause == Cause::Skipped {
+        Finish::Skipped
+    } else if cause.is_clean() {
+        Finish::Completed
+    } else {
+        Finish::Failed
     }
 }
 

@@ -34,8 +34,19 @@ impl Tree {
         }
     }
 
+    /// The grace of a stop step is over: the next step, or force. A supervisor goes to force at once.
+    pub(super) fn grace_over(&mut self, slot: u32, out: &mut Effects) {
+        let child = self.at(slot);
+        match child.life().map(|life| life.phase) {
+            Some(Phase::Stopping { step, .. }) if child.group.is_none() => {
+                self.take_step(slot, step + 1, out);
+            }
+            _ => self.force(slot, out),
+        }
+    }
+
     /// Takes a stop step; after the last one comes force.
-    pub(super) fn take_step(&mut self, slot: u32, step: u8, out: &mut Effects) {
+    fn take_step(&mut self, slot: u32, step: u8, out: &mut Effects) {
         let child = self.at(slot);
         let (id, Some(run)) = (child.id, child.life().map(|life| life.run)) else { return };
         match child.spec.stop.steps.get(usize::from(step)).copied() {
@@ -117,16 +128,27 @@ impl Tree {
 
     /// Lets a suspended run go on, or every one below.
     pub(super) fn thaw(&mut self, slot: u32, out: &mut Effects) {
+        self.each_leaf(slot, &mut |tree, leaf| tree.thaw_run(leaf, out));
+    }
+
+    /// Lets go on what nothing else above it, nor itself, keeps paused.
+    pub(super) fn thaw_resumed(&mut self, slot: u32, out: &mut Effects) {
         self.each_leaf(slot, &mut |tree, leaf| {
-            let child = tree.at_mut(leaf);
-            let Some(life) = child.life().copied() else { return };
-            if core::mem::take(&mut child.frozen) {
-                let child = child.id;
-                out.note(Event::Frozen { child, run: life.run, frozen: false });
-                out.ask(Effect::Thaw(child, life.run));
-                tree.watch_again(leaf);
+            if !tree.is_paused(leaf) {
+                tree.thaw_run(leaf, out);
             }
         });
+    }
+
+    fn thaw_run(&mut self, leaf: u32, out: &mut Effects) {
+        let child = self.at_mut(leaf);
+        let Some(life) = child.life().copied() else { return };
+        if core::mem::take(&mut child.frozen) {
+            let child = child.id;
+            out.note(Event::Frozen { child, run: life.run, frozen: false });
+            out.ask(Effect::Thaw(child, life.run));
+            self.watch_again(leaf);
+        }
     }
 
     fn each_leaf(&mut self, slot: u32, visit: &mut impl FnMut(&mut Self, u32)) {

@@ -220,22 +220,8 @@ impl Tree {
         }
     }
 
-    /// Meets the first deadline of a run's watch that has passed.
-    pub(super) fn watch_due(&mut self, slot: u32, out: &mut Effects) {
-        let Some((_, why)) = self.watch_deadline(slot).filter(|(at, _)| *at <= self.now) else {
-            return;
-        };
-        match why {
-            Why::Heartbeat => self.stop_run(slot, Asked::HeartbeatLost, out),
-            Why::Progress => self.stop_run(slot, Asked::NoProgress, out),
-            Why::Recycle => self.recycle(slot, Asked::Recycle, out),
-            Why::Idle => self.stop_run(slot, Asked::Idle, out),
-            Why::Probe(index) => self.probe_due(slot, index, out),
-            _ => {}
-        }
-    }
-
-    fn probe_due(&mut self, slot: u32, index: u8, out: &mut Effects) {
+    /// Asks a probe, or takes the missing answer for a failure.
+    pub(super) fn probe_due(&mut self, slot: u32, index: u8, out: &mut Effects) {
         let now = self.now;
         let child = self.at_mut(slot);
         let id = child.id;
