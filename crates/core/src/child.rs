@@ -267,8 +267,10 @@ pub struct Alert {
     pub kind: AlertKind,
     /// When it was raised.
     pub since: Moment,
-    /// How often it was raised again before anybody looked.
+    /// How often the same happened again in the same episode; nobody is woken twice for it.
     pub again: u32,
+    /// Whether the episode is over: the child was stable, released or reset since.
+    pub over: bool,
     /// Who has seen it, why they silenced it, and when.
     pub seen: Option<(Arc<str>, Arc<str>, Moment)>,
 }

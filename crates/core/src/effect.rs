@@ -4,6 +4,7 @@ use crate::command::Reply;
 use crate::event::Event;
 use crate::exit::Cause;
 use crate::id::{ChildId, RunId};
+use crate::spec::Kind;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -70,15 +71,28 @@ pub enum Outcome {
         child: ChildId,
         /// How its last run ended.
         cause: Cause,
+        /// The exit code a program whose tree ended so should have.
+        code: u8,
     },
 }
 
 impl Outcome {
+    /// Returns the outcome of a tree that this child ended.
+    ///
+    /// A process that ended the tree hands its own code on, a clean 0 included: so a container ends
+    /// with the code of its essential program. A child within the program has no code of its own;
+    /// that it ended at all is a failure.
+    pub(crate) fn fatal(child: ChildId, kind: &Kind, cause: Cause) -> Self {
+        let has_code = matches!(kind, Kind::Process | Kind::Host);
+        let code = if has_code { cause.code() } else { cause.code().max(1) };
+        Self::Fatal { child, cause, code }
+    }
+
     /// Returns the exit code of a program whose tree ended so.
-    pub fn code(&self) -> u8 {
+    pub const fn code(&self) -> u8 {
         match self {
             Self::Asked => 0,
-            Self::Fatal { cause, .. } => cause.code(),
+            Self::Fatal { code, .. } => *code,
         }
     }
 }

@@ -67,7 +67,7 @@ pub use event::{Action, Event, LimitId, Rule};
 pub use exit::{Asked, Cause, Class, Exit, StartStep, Success};
 pub use id::{ChildId, CommandId, Path, RunId};
 pub use input::Input;
-pub use moment::Moment;
+pub use moment::{Brief, Moment};
 pub use tree::{
     Chance, ChangePlan, Drain, Explanation, LimitView, Remembered, Report, ReportLine,
     RestoreError, Snapshot, Tree, Why,

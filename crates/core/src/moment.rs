@@ -61,9 +61,61 @@ impl fmt::Display for Moment {
     }
 }
 
+/// A span for people: rounded to milliseconds, in its two largest units: `24.304s`, `1m 30s`, `4h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief(pub Duration);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = (self.0.as_nanos() + 500_000) / 1_000_000;
+        let (seconds, rest) = (millis / 1_000, millis % 1_000);
+        let two = |f: &mut fmt::Formatter<'_>, large: u128, unit: char, small: u128, part: char| {
+            if small == 0 {
+                write!(f, "{large}{unit}")
+            } else {
+                write!(f, "{large}{unit} {small}{part}")
+            }
+        };
+        match seconds {
+            0 if millis == 0 && !self.0.is_zero() => write!(f, "{:?}", self.0),
+            0 if millis == 0 => f.write_str("0s"),
+            0 => write!(f, "{millis}ms"),
+            1..60 => match (rest % 10, rest % 100) {
+                _ if rest == 0 => write!(f, "{seconds}s"),
+                (0, 0) => write!(f, "{seconds}.{}s", rest / 100),
+                (0, _) => write!(f, "{seconds}.{:02}s", rest / 10),
+                (_, _) => write!(f, "{seconds}.{rest:03}s"),
+            },
+            60..3_600 => two(f, seconds / 60, 'm', seconds % 60, 's'),
+            3_600..86_400 => two(f, seconds / 3_600, 'h', seconds % 3_600 / 60, 'm'),
+            86_400.. => two(f, seconds / 86_400, 'd', seconds % 86_400 / 3_600, 'h'),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_brief() {
+        let text = |millis| alloc::format!("{}", Brief(Duration::from_millis(millis)));
+        let table = [
+            (0, "0s"),
+            (100, "100ms"),
+            (1_500, "1.5s"),
+            (24_304, "24.304s"),
+            (59_050, "59.05s"),
+            (90_000, "1m 30s"),
+            (600_000, "10m"),
+            (14_400_000, "4h"),
+            (90_000_000, "1d 1h"),
+        ];
+        for (millis, expected) in table {
+            assert_eq!(text(millis), expected);
+        }
+        assert_eq!(alloc::format!("{}", Brief(Duration::from_nanos(7))), "7ns");
+    }
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {

@@ -8,6 +8,7 @@ pub mod defaults;
 pub mod draft;
 pub mod meaning;
 pub mod preset;
+pub mod show;
 
 use crate::exit::Success;
 use crate::policy::backoff::Backoff;
@@ -80,7 +81,7 @@ pub struct ChildSpec {
     pub backoff: Backoff,
     /// How many starts, restarts or failures are too many.
     pub budget: Vec<Limit>,
-    /// What an exhausted budget leads to.
+    /// What an exhausted budget of its own leads to.
     pub on_exhausted: OnExhausted,
     /// How long the breaker stays open, opening by opening; the last repeats.
     pub cooldown: Vec<Cooldown>,
@@ -136,6 +137,8 @@ pub struct SupervisorSpec {
     pub finished: Finished,
     /// Whether a group restart starts siblings that were stopped or completed (OTP).
     pub revive: bool,
+    /// What an exhausted limit over its children leads to, or on the root one over the tree.
+    pub on_exhausted: OnExhausted,
 }
 
 /// Children made from a template at run time: one-for-one, stopped in parallel, forgotten when finished.

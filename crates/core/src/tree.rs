@@ -486,7 +486,7 @@ impl Tree {
             Some(brood) => brood.from(Place::FIRST).collect(),
             None => Vec::new(),
         };
-        for child in below {
+        for child in below.into_iter().rev() {
             self.remove(child, out);
         }
         let placeholder = State::Rest { why: Rest::Above, since: self.now };

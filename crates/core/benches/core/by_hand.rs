@@ -127,9 +127,4 @@ impl ByHand {
     pub(crate) fn any(&mut self) -> usize {
         self.chance.below(self.children.len())
     }
-
-    /// Returns how many children there are.
-    pub(crate) fn count(&self) -> usize {
-        self.children.len()
-    }
 }

@@ -1,20 +1,19 @@
 //! What is measured: each case makes the thing to repeat, for a number of children.
 
 use crate::by_hand::ByHand;
-use crate::world::{World, build, declare, task, tireless};
+use crate::world::{World, build, declare, shuffled, task, tireless};
 use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
-use mainstay_core::spec::{ChildDraft, Heartbeat, Liveness, Strategy};
+use mainstay_core::spec::{ChildDraft, Heartbeat, Liveness, Strategy, TreeDraft};
 use mainstay_core::{Command, CommandId, Input, Path, Tree, Verb};
 use std::time::Duration;
 
 /// Something that is measured.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    /// What is counted: inputs, or children where no input is involved.
-    pub(crate) counts: &'static str,
-    pub(crate) repeats: Repeats,
+    /// Makes what is measured, for so many children.
     pub(crate) make: fn(usize) -> Round,
+    pub(crate) repeats: Repeats,
     /// The same work done by the loop by hand, where it can do it.
     pub(crate) by_hand: Option<fn(usize) -> Round>,
 }
@@ -26,118 +25,80 @@ pub(crate) enum Repeats {
     Anew,
 }
 
-/// Does what is measured once, and returns how many inputs or children that took.
+/// Does what is measured once, and returns how many inputs it took, or children where none is involved.
 pub(crate) type Round = Box<dyn FnMut() -> u64>;
 
-/// One microsecond: time that passes between inputs where it does not matter.
-const TICK: Duration = Duration::from_micros(1);
-
-pub(crate) const CASES: [Case; 18] = [
-    steady("exit, restarted at once", exit_at_once).against(|count| {
-        hand(ByHand::new(count, Duration::ZERO), |hand| {
-            let child = hand.any();
-            hand.fail(child);
-        })
+pub(crate) const CASES: [Case; 19] = [
+    freely("exit, restarted at once", |count| exits(declare(count, &[], &tireless())))
+        .against(exits_by_hand),
+    freely("exit, restarted at once, 100 supervisors", |count| {
+        exits(declare(count, &[count.min(100)], &tireless()))
     }),
-    steady("exit, restarted at once, 100 supervisors", |count| {
-        exits(declare(count, &[count.min(100)], &tireless()), TICK)
+    freely("exit, delay, clock", delayed_exits).against(delayed_exits_by_hand),
+    freely("exit, the child's budget holds", |count| {
+        let limit = restarts(64, Scope::Child);
+        let leaf = ChildDraft { budget: Some(vec![limit]), ..tireless() };
+        // Each child ends five times in the span of its limit.
+        exits_every(limit_span() / (5 * count as u32), declare(count, &[], &leaf))
     }),
-    steady("exit, delay, clock", exit_delay_clock).against(|count| {
-        let between = Duration::from_secs(10) / count as u32;
-        hand(ByHand::new(count, Duration::from_secs(1)), move |hand| {
-            hand.pass(between);
-            let child = hand.any();
-            hand.fail(child);
-        })
+    freely("exit, the supervisor's budget holds", |count| {
+        let mut draft = declare(count, &[], &tireless());
+        draft.root_policy.budget = Some(vec![restarts(65_536, Scope::Supervisor)]);
+        // 50 000 exits in the span of the limit.
+        exits_every(limit_span() / 50_000, draft)
     }),
-    steady("exit, the child's budget holds", exit_own_budget),
-    steady("exit, the supervisor's budget holds", exit_shared_budget),
-    steady("exit, one-for-all in groups of 10", |count| {
+    freely("exit, one-for-all in groups of 10", |count| {
         let leaf = ChildDraft { strategy: Some(Strategy::OneForAll), ..tireless() };
-        exits(declare(count, &[count / 10], &leaf), TICK)
+        exits(declare(count, &[count / 10], &leaf))
     }),
-    steady("heartbeat", heartbeat).against(|count| {
-        let mut at = 0;
-        let order = World::new(&build(shuffled(count)));
-        let order: Vec<usize> = order.leaves.iter().map(|child| child.slot() - 1).collect();
-        hand(ByHand::new(count, Duration::from_secs(6)), move |hand| {
-            hand.pass(Duration::from_secs(2) / hand.count() as u32);
-            at = (at + 1) % order.len();
-            hand.beat(order[at]);
-        })
-    }),
-    steady("stop and start by path, depth 1", |count| {
+    freely("heartbeat", heartbeats).against(heartbeats_by_hand),
+    freely("stop and start, by path, depth 1", |count| {
         commands(count, &[], &[Verb::Stop, Verb::Start { over: false }])
     }),
-    steady("stop and start by path, depth 4", |count| {
-        commands(count, fans(count), &[Verb::Stop, Verb::Start { over: false }])
+    freely("stop and start, by path, depth 4", |count| {
+        commands(count, &deep(count), &[Verb::Stop, Verb::Start { over: false }])
     }),
-    steady("pause and resume by path, depth 1", |count| {
+    freely("pause and resume, by path, depth 1", |count| {
         commands(count, &[], &[Verb::Pause { freeze: false }, Verb::Resume])
     }),
-    steady("pause and resume by path, depth 4", |count| {
-        commands(count, fans(count), &[Verb::Pause { freeze: false }, Verb::Resume])
+    freely("pause and resume, by path, depth 4", |count| {
+        commands(count, &deep(count), &[Verb::Pause { freeze: false }, Verb::Resume])
     }),
-    steady("storm: all end, then all are due", |count| storm(count, &[])).against(|count| {
-        hand(ByHand::new(count, Duration::from_secs(1)), |hand| {
-            for child in 0..hand.count() {
-                hand.fail(child);
-            }
-            hand.pass(Duration::from_secs(1));
-        })
-    }),
-    steady("storm, 100 supervisors", |count| storm(count, &[count.min(100)])),
-    once("all come up", "inputs", |count| {
+    freely("storm: all end, then all are due", |count| storm(count, &[])).against(storm_by_hand),
+    freely("storm, 100 supervisors", |count| storm(count, &[count.min(100)])),
+    anew("all come up", |count| {
         let world = World::new(&build(declare(count, &[], &task())));
         rounds(world, |world| world.give(Input::Boot))
     }),
-    once("all drain", "inputs", |count| {
+    anew("all drain", |count| {
         let world = World::up(&build(declare(count, &[], &task())));
-        rounds(world, |world| world.give(command(&Path::root(), 1, &Verb::Drain)))
+        rounds(world, |world| world.give(command(1, &Path::root(), &Verb::Drain)))
     }),
-    once("spec from its declaration", "children", |count| {
-        let mut draft = Some(declare(count, &[], &task()));
-        let mut kept = None;
-        Box::new(move || {
-            kept = draft.take().map(build);
-            count as u64
-        })
+    anew("spec from its declaration", |count| making(count, declare(count, &[], &task()), build)),
+    anew("tree from its spec", |count| {
+        making(count, build(declare(count, &[], &task())), |spec| Tree::new(&spec))
     }),
-    steady("snapshot", |count| {
+    anew("snapshot of a tree", |count| {
         let world = World::up(&build(declare(count, &[], &task())));
-        let mut kept = None;
-        Box::new(move || {
-            kept = Some(world.tree.snapshot());
-            count as u64
-        })
-    })
-    .counting("children"),
-    once("restore", "children", |count| {
-        let mut snapshot =
-            Some(World::up(&build(declare(count, &[], &task()))).tree.snapshot());
-        let mut kept = None;
-        Box::new(move || {
-            kept = snapshot.take().map(Tree::restore);
-            count as u64
-        })
+        making(count, world.tree, |tree| (tree.snapshot(), tree))
+    }),
+    anew("tree from its snapshot", |count| {
+        let world = World::up(&build(declare(count, &[], &task())));
+        making(count, world.tree.snapshot(), Tree::restore)
     }),
 ];
 
-const fn steady(name: &'static str, make: fn(usize) -> Round) -> Case {
-    Case { name, counts: "inputs", repeats: Repeats::Freely, make, by_hand: None }
+const fn freely(name: &'static str, make: fn(usize) -> Round) -> Case {
+    Case { name, make, repeats: Repeats::Freely, by_hand: None }
 }
 
-const fn once(name: &'static str, counts: &'static str, make: fn(usize) -> Round) -> Case {
-    Case { name, counts, repeats: Repeats::Anew, make, by_hand: None }
+const fn anew(name: &'static str, make: fn(usize) -> Round) -> Case {
+    Case { name, make, repeats: Repeats::Anew, by_hand: None }
 }
 
 impl Case {
     const fn against(self, by_hand: fn(usize) -> Round) -> Self {
         Self { by_hand: Some(by_hand), ..self }
-    }
-
-    const fn counting(self, counts: &'static str) -> Self {
-        Self { counts, ..self }
     }
 }
 
@@ -149,10 +110,139 @@ fn rounds(mut world: World, mut step: impl FnMut(&mut World) + 'static) -> Round
     })
 }
 
-fn hand(mut hand: ByHand, mut step: impl FnMut(&mut ByHand) + 'static) -> Round {
+fn rounds_by_hand(mut hand: ByHand, mut step: impl FnMut(&mut ByHand) + 'static) -> Round {
     Box::new(move || {
         let before = hand.inputs;
         step(&mut hand);
         hand.inputs - before
+    })
+}
+
+/// Makes one thing of another; both are dropped only with the round, which nobody measures.
+fn making<A: 'static, B: 'static>(count: usize, from: A, make: fn(A) -> B) -> Round {
+    let (mut from, mut made) = (Some(from), Vec::with_capacity(1));
+    Box::new(move || {
+        made.extend(from.take().map(make));
+        count as u64
+    })
+}
+
+/// A microsecond between two exits keeps every other deadline out of the way.
+fn exits(draft: TreeDraft) -> Round {
+    exits_every(Duration::from_micros(1), draft)
+}
+
+fn exits_every(between: Duration, draft: TreeDraft) -> Round {
+    rounds(World::up(&build(draft)), move |world| {
+        world.pass(between);
+        let child = world.any();
+        world.fail(child);
+    })
+}
+
+fn exits_by_hand(count: usize) -> Round {
+    rounds_by_hand(ByHand::new(count, Duration::ZERO), |hand| {
+        let child = hand.any();
+        hand.fail(child);
+    })
+}
+
+/// Each child fails every 10 s and waits for about 750 ms: some are always waiting, few become stable.
+fn delayed_exits(count: usize) -> Round {
+    let (backoff, jitter) = (Shape::Fixed(Duration::from_secs(1)), Jitter::Equal);
+    let leaf = ChildDraft { backoff: Some(backoff), jitter: Some(jitter), ..tireless() };
+    exits_every(Duration::from_secs(10) / count as u32, declare(count, &[], &leaf))
+}
+
+fn delayed_exits_by_hand(count: usize) -> Round {
+    rounds_by_hand(ByHand::new(count, Duration::from_millis(750)), move |hand| {
+        hand.pass(Duration::from_secs(10) / count as u32);
+        let child = hand.any();
+        hand.fail(child);
+    })
+}
+
+fn limit_span() -> Duration {
+    Duration::from_secs(1)
+}
+
+fn restarts(most: u32, scope: Scope) -> Limit {
+    let within = Within::Sliding(limit_span());
+    Limit { count: Count::Restarts, most, within, scope, admit: Admit::AtExit }
+}
+
+/// Each child beats every 2 s, in an order without a pattern; it would be lost after 6 s.
+fn heartbeats(count: usize) -> Round {
+    let every = Duration::from_secs(2);
+    let heartbeat = Some(Heartbeat { every, misses: 3, startup: None });
+    let liveness = Some(Liveness { heartbeat, ..Liveness::default() });
+    let leaf = ChildDraft { liveness, ..tireless() };
+    let world = World::up(&build(declare(count, &[], &leaf)));
+    let mut order = shuffled(count).into_iter().cycle();
+    rounds(world, move |world| {
+        world.pass(every / count as u32);
+        let child = order.next().map(|at| world.leaves[at]);
+        child.into_iter().for_each(|child| world.beat(child));
+    })
+}
+
+fn heartbeats_by_hand(count: usize) -> Round {
+    let mut order = shuffled(count).into_iter().cycle();
+    rounds_by_hand(ByHand::new(count, Duration::from_secs(6)), move |hand| {
+        hand.pass(Duration::from_secs(2) / count as u32);
+        order.next().into_iter().for_each(|child| hand.beat(child));
+    })
+}
+
+/// Three layers of supervisors, each child at depth 4.
+fn deep(count: usize) -> [usize; 3] {
+    if count < 1_000 { [2, 5, 5] } else { [10, 10, 10] }
+}
+
+/// Each round sends these commands to one child.
+fn commands(count: usize, fans: &[usize], verbs: &'static [Verb]) -> Round {
+    let world = World::up(&build(declare(count, fans, &tireless())));
+    let paths: Vec<Path> =
+        world.leaves.iter().filter_map(|child| world.tree.path(*child)).collect();
+    let mut order = shuffled(paths.len()).into_iter().cycle();
+    let mut id = 0;
+    rounds(world, move |world| {
+        world.pass(Duration::from_micros(1));
+        let Some(path) = order.next().map(|at| &paths[at]) else { return };
+        for verb in verbs {
+            id += 1;
+            world.give(command(id, path, verb));
+        }
+    })
+}
+
+fn command(id: u128, path: &Path, verb: &Verb) -> Input {
+    Input::Command(Command {
+        id: CommandId(id),
+        who: "operator".into(),
+        why: "measuring".into(),
+        target: path.clone(),
+        if_run: None,
+        if_revision: None,
+        verb: verb.clone(),
+    })
+}
+
+/// Every child ends in one moment; a second later every delay is over in one moment.
+fn storm(count: usize, fans: &[usize]) -> Round {
+    let backoff = Some(Shape::Fixed(Duration::from_secs(1)));
+    let leaf = ChildDraft { backoff, jitter: Some(Jitter::None), ..tireless() };
+    rounds(World::up(&build(declare(count, fans, &leaf))), |world| {
+        for at in 0..world.leaves.len() {
+            world.fail(world.leaves[at]);
+        }
+        world.pass(Duration::from_secs(1));
+    })
+}
+
+fn storm_by_hand(count: usize) -> Round {
+    rounds_by_hand(ByHand::new(count, Duration::from_secs(1)), move |hand| {
+        (0..count).for_each(|child| hand.fail(child));
+        hand.pass(Duration::from_secs(1));
     })
 }

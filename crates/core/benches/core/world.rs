@@ -113,13 +113,16 @@ impl World {
     pub(crate) fn any(&mut self) -> ChildId {
         self.leaves[self.chance.below(self.leaves.len())]
     }
+}
 
-    /// Puts the children in any order.
-    pub(crate) fn shuffle(&mut self) {
-        for at in (1..self.leaves.len()).rev() {
-            self.leaves.swap(at, self.chance.below(at + 1));
-        }
+/// Returns the numbers below `count` in an order without a pattern.
+pub(crate) fn shuffled(count: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..count).collect();
+    let mut chance = Chance(2);
+    for at in (1..count).rev() {
+        numbers.swap(at, chance.below(at + 1));
     }
+    numbers
 }
 
 /// Numbers without a pattern, the same in every run (SplitMix64).

@@ -1,6 +1,6 @@
 //! How many starts, restarts or failures are too many, and the span over which they are counted.
 
-use crate::moment::Moment;
+use crate::moment::{Brief, Moment};
 use alloc::collections::VecDeque;
 use core::fmt;
 use core::time::Duration;
@@ -198,9 +198,9 @@ impl fmt::Display for Limit {
             Count::Failures => write!(f, "fewer than {most} {noun}")?,
         }
         match self.within {
-            Within::Sliding(span) => write!(f, " in any {span:?}"),
+            Within::Sliding(span) => write!(f, " in any {}", Closed(span)),
             Within::Tumbling(span) => {
-                write!(f, " in a window of {span:?} that opens with the first")
+                write!(f, " in a window of {} that opens with the first", Closed(span))
             }
             Within::Consecutive => f.write_str(" in a row without being stable"),
         }?;
@@ -208,6 +208,21 @@ impl fmt::Display for Limit {
             Scope::Child => Ok(()),
             Scope::Supervisor => f.write_str(", all direct children together"),
             Scope::Tree => f.write_str(", the whole tree together"),
+        }
+    }
+}
+
+/// A span; a nanosecond beyond a whole microsecond means that the far edge still belongs to it.
+struct Closed(Duration);
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let edge = Duration::from_nanos(1);
+        match self.0.checked_sub(edge) {
+            Some(span) if span.subsec_nanos() % 1_000 == 0 && !span.is_zero() => {
+                write!(f, "{}, its end included,", Brief(span))
+            }
+            _ => write!(f, "{}", Brief(self.0)),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     SupervisorSpec, TreeSpec,
 };
 use crate::id::Path;
+use crate::moment::Brief;
 use crate::policy::backoff::Shape;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
 use crate::policy::restart::Restart;
@@ -181,7 +182,7 @@ pub(crate) fn tree(spec: &TreeSpec) -> Vec<Problem> {
         );
     }
     finder.require(
-        spec.root.on_exhausted != OnExhausted::Quarantine,
+        spec.root.supervisor().is_none_or(|root| root.on_exhausted != OnExhausted::Quarantine),
         Rule::NoEffect,
         "the root cannot be quarantined: its on_exhausted is shutdown or cooldown",
     );
@@ -246,7 +247,8 @@ fn timings(finder: &mut Finder<'_>, spec: &ChildSpec) {
 fn backoff(finder: &mut Finder<'_>, spec: &ChildSpec) {
     finder.span("holdoff", spec.backoff.holdoff);
     let below = |finder: &mut Finder<'_>, first: Duration, most: Duration| {
-        let text = format!("backoff begins at {first:?}, above its own most of {most:?}");
+        let text =
+            format!("backoff begins at {}, above its own most of {}", Brief(first), Brief(most));
         finder.require(first <= most, Rule::Backoff, text);
         finder.span("backoff.most", most);
     };

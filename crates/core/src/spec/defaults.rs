@@ -53,17 +53,20 @@ pub(crate) fn restart(profile: Profile, criticality: Criticality) -> Restart {
     }
 }
 
-pub(crate) fn on_exhausted(
-    owner: Owner,
-    is_supervisor: bool,
-    criticality: Criticality,
-) -> OnExhausted {
+/// What a child's own exhausted budget leads to.
+pub(crate) fn on_exhausted(criticality: Criticality) -> OnExhausted {
     match criticality {
-        _ if owner == Owner::Nobody => OnExhausted::Shutdown,
         Criticality::Critical => OnExhausted::Shutdown,
-        _ if is_supervisor => OnExhausted::Escalate,
         Criticality::Required => OnExhausted::Escalate,
         Criticality::Optional => OnExhausted::Cooldown,
+    }
+}
+
+/// What a budget over the children of a supervisor, or over the tree, leads to.
+pub(crate) fn on_group_exhausted(owner: Owner) -> OnExhausted {
+    match owner {
+        Owner::Nobody => OnExhausted::Shutdown,
+        Owner::Supervisor => OnExhausted::Escalate,
     }
 }
 
@@ -75,11 +78,13 @@ pub(crate) fn backoff() -> Shape {
     }
 }
 
-pub(crate) fn stop() -> Stop {
-    Stop { steps: vec![Grace::For(GRACE)], kill_wait: KILL_WAIT }
+pub(crate) fn stop(is_supervisor: bool) -> Stop {
+    // The children of a supervisor have their own graces; it takes as long as they do.
+    let grace = if is_supervisor { Grace::Unbounded } else { Grace::For(GRACE) };
+    Stop { steps: vec![grace], kill_wait: KILL_WAIT }
 }
 
-pub(crate) fn budget() -> Vec<Limit> {
+pub(crate) fn budget(profile: Profile, owner: Owner) -> Vec<Limit> {
     let restarts = |most, seconds, scope| Limit {
         count: Count::Restarts,
         most,
@@ -87,7 +92,12 @@ pub(crate) fn budget() -> Vec<Limit> {
         scope,
         admit: Admit::AtExit,
     };
-    vec![restarts(10, 600, Scope::Child), restarts(30, 60, Scope::Supervisor)]
+    let own = restarts(10, 600, Scope::Child);
+    match (profile, owner) {
+        // What stands below a daemon's root is optional: all of it failing at once must not end the daemon.
+        (Profile::Daemon, Owner::Nobody) => vec![own],
+        (Profile::Daemon | Profile::Library, _) => vec![own, restarts(30, 60, Scope::Supervisor)],
+    }
 }
 
 pub(crate) fn cooldown() -> Vec<Cooldown> {

@@ -334,7 +334,12 @@ impl ChildDraft {
         let kind = match self.kind {
             Some(KindDraft::Leaf(kind)) => kind,
             Some(KindDraft::Supervisor(draft)) => {
-                Kind::Supervisor(Box::new(draft.resolve(profile, path, group, problems)))
+                // A preset speaks of children; that the root is quarantined or escalates it cannot mean.
+                let end = self
+                    .on_exhausted
+                    .or_else(|| fill.on_exhausted.filter(|_| owner != Owner::Nobody));
+                let end = end.unwrap_or_else(|| defaults::on_group_exhausted(owner));
+                Kind::Supervisor(Box::new(draft.resolve(profile, path, group, end, problems)))
             }
             None => {
                 problems.push(Problem::new(
@@ -354,7 +359,7 @@ impl ChildDraft {
             defaults::restart(profile, criticality)
         });
         let on_exhausted = p.pick(Field::OnExhausted, self.on_exhausted, fill.on_exhausted, || {
-            defaults::on_exhausted(owner, is_supervisor, criticality)
+            defaults::on_exhausted(criticality)
         });
         let shape = p.pick(Field::Backoff, self.backoff, fill.backoff, defaults::backoff);
         let jitter = p.pick(Field::Jitter, self.jitter, fill.jitter, || Jitter::Equal);
@@ -390,10 +395,12 @@ impl ChildDraft {
                 || defaults::READY_TIMEOUT,
             ),
             rehydrate: self.rehydrate,
-            stop: p.pick(Field::Stop, self.stop, fill.stop, defaults::stop),
+            stop: p.pick(Field::Stop, self.stop, fill.stop.filter(|_| !is_supervisor), || {
+                defaults::stop(is_supervisor)
+            }),
             backoff: Backoff { shape, jitter, holdoff, forgives },
             budget: p.pick(Field::Budget, self.budget, fill.budget.map(fitting), || {
-                fitting(defaults::budget())
+                fitting(defaults::budget(profile, owner))
             }),
             cooldown: p.pick(Field::Cooldown, self.cooldown, fill.cooldown, defaults::cooldown),
             level_decay: p.pick(Field::LevelDecay, self.level_decay, fill.level_decay, || {
@@ -430,6 +437,7 @@ impl SupervisorDraft {
         profile: Profile,
         path: &Path,
         fill: GroupFill,
+        on_exhausted: OnExhausted,
         problems: &mut Vec<Problem>,
     ) -> SupervisorSpec {
         let mut children = Vec::with_capacity(self.children.len());
@@ -457,6 +465,7 @@ impl SupervisorDraft {
             auto_shutdown: self.auto_shutdown.unwrap_or(AutoShutdown::Never),
             finished: self.finished.or(fill.finished).unwrap_or(keeps),
             revive: self.revive.or(fill.revive).unwrap_or(false),
+            on_exhausted,
             dynamic,
         }
     }

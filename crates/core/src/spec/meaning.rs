@@ -3,6 +3,7 @@
 use super::check::{Rule, Warning};
 use super::{AutoShutdown, ChildSpec, Grace, Ready, SupervisorSpec, TreeSpec, Until};
 use crate::id::Path;
+use crate::moment::Brief;
 use crate::policy::backoff::Jitter;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
 use alloc::collections::BTreeMap;
@@ -18,8 +19,9 @@ pub fn warnings(spec: &TreeSpec) -> Vec<Warning> {
     let longest = longest_stop(&spec.root);
     if longest > spec.drain_timeout {
         let text = format!(
-            "stopping everything may take {longest:?}, more than drain_timeout {:?}: the last are cut short",
-            spec.drain_timeout
+            "stopping everything may take {}, more than drain_timeout {}: the last are cut short",
+            Brief(longest),
+            Brief(spec.drain_timeout)
         );
         found.push(warning(&Path::root(), Rule::DrainFit, text));
     }
@@ -39,8 +41,8 @@ fn node(path: &Path, spec: &ChildSpec, found: &mut Vec<Warning>) {
     let in_a_row = |limit: &Limit| limit.within == Within::Consecutive;
     if !spec.budget.is_empty() && spec.budget.iter().all(in_a_row) && spec.supervisor().is_none() {
         let text = format!(
-            "every limit counts ends in a row, and {:?} of being ready starts the row anew: a child that dies a little later is restarted for ever",
-            spec.stable_after
+            "every limit counts ends in a row, and {} of being ready starts the row anew: a child that dies a little later is restarted for ever",
+            Brief(spec.stable_after)
         );
         found.push(warning(path, Rule::CannotTrip, text));
     }
@@ -111,7 +113,8 @@ fn hidden_loop(
         let cycle = soonest.saturating_add(shortest(inner, 0));
         if !soonest.is_zero() && cycle.saturating_mul(ends) >= span {
             let text = format!(
-                "{below} cannot give up sooner than every {cycle:?}, so the limit here ({limit}) never sees its crash loop"
+                "{below} cannot give up sooner than every {}, so the limit here ({limit}) never sees its crash loop",
+                Brief(cycle)
             );
             found.push(warning(path, Rule::HiddenLoop, text));
         }
@@ -122,7 +125,7 @@ fn cannot_trip(spec: &ChildSpec, limit: &Limit) -> Option<String> {
     let span = span(limit)?;
     let least = spread(spec, limit);
     (least >= span).then(|| {
-        format!("{limit} can never trip: with the delays here, even a child that dies at once takes {least:?} to get there")
+        format!("{limit} can never trip: with the delays here, even a child that dies at once takes {} to get there", Brief(least))
     })
 }
 

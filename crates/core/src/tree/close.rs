@@ -23,7 +23,7 @@ impl Tree {
         let group = self.group_mut(supervisor);
         let (breaker, next_order) = (group.breaker, group.next_order);
         *group = Group { breaker, next_order, ..Group::new() };
-        self.clear_windows(supervisor);
+        self.clear_limits(supervisor, true);
         let is_dynamic =
             self.at(supervisor).spec.supervisor().is_some_and(|spec| spec.dynamic.is_some());
         let is_first = self.at(supervisor).runs == 1;
@@ -34,8 +34,9 @@ impl Tree {
                 self.remove(slot, out);
                 continue;
             }
+            self.clear_limits(slot, false);
             let child = self.at_mut(slot);
-            child.forget_failures();
+            child.position = 0;
             child.counted = false;
             child.plan = Plan::Run;
             child.by_hand |= by_hand && rests;

@@ -331,6 +331,7 @@ impl Tree {
         let changed = core::mem::take(&mut child.quarantined);
         if changed {
             child.position = 0;
+            self.end_episode(slot);
             self.look_again(slot);
         }
         changed
@@ -355,6 +356,7 @@ impl Tree {
         let breaker = child.breaker();
         let was_open = matches!(breaker.state, BreakerState::Open(_));
         child.forget_failures();
+        self.end_episode(slot);
         if breaker != Breaker::CLOSED {
             self.set_breaker(slot, Breaker::CLOSED, out);
         }

@@ -42,14 +42,16 @@ impl Tree {
         {
             return decision;
         }
-        if let Some((limit, end)) = self.charge(slot, self.is_failure(slot, cause), out) {
+        let is_forgiven = ended.was_stable && self.at(slot).spec.backoff.forgives;
+        let is_failure = self.is_failure(slot, cause);
+        if let Some((limit, end)) = self.charge(slot, is_failure, is_forgiven, out) {
             return (Rule::Spent(limit), Action::Exhaust { end, owner: limit.owner });
         }
         let rule = match self.at(slot).spec.restart {
             Restart::Always => Rule::Always,
             Restart::OnFailure | Restart::Never => Rule::OnFailure,
         };
-        (rule, self.restart_action(slot, ended))
+        (rule, self.restart_action(slot, ended.exit, is_forgiven))
     }
 
     /// Nothing is decided about a run that ended as asked, or in a tree or supervisor that ends.
@@ -137,15 +139,15 @@ impl Tree {
     }
 
     /// The wait before the next run, and whether siblings are touched first.
-    fn restart_action(&mut self, slot: u32, ended: &Ended<'_>) -> Action {
-        let retry_after: Option<Duration> = match ended.exit {
+    fn restart_action(&mut self, slot: u32, exit: Option<&Exit>, is_forgiven: bool) -> Action {
+        let retry_after: Option<Duration> = match exit {
             Some(Exit::Failed { retry_after, .. }) => *retry_after,
             _ => None,
         };
         let draw = self.draw(slot);
         let child = self.at_mut(slot);
         let backoff = &child.spec.backoff;
-        let mut delay = if ended.was_stable && backoff.forgives {
+        let mut delay = if is_forgiven {
             Delay::default()
         } else {
             let delay = backoff.delay(child.position, draw, retry_after);

@@ -3,10 +3,10 @@
 use super::{Tree, Why};
 use crate::child::{Alert, Child, Last, Rest, State};
 use crate::command::Standing;
-use crate::event::{Action, Rule};
+use crate::event::{Action, LimitId, Rule};
 use crate::exit::Asked;
 use crate::id::{ChildId, Path, RunId};
-use crate::moment::Moment;
+use crate::moment::{Brief, Moment};
 use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::budget::{Count, Limit, Reading, Scope};
 use alloc::vec::Vec;
@@ -194,7 +194,8 @@ impl Tree {
                 views.push(LimitView {
                     owner: owner_path,
                     limit: *limit,
-                    reading: self.reading(owner, index, limit),
+                    reading: self
+                        .reading(LimitId { owner: self.at(owner).id, index: index as u8 }, limit),
                 });
             }
         }
@@ -227,21 +228,21 @@ impl fmt::Display for Explanation {
             State::Live(life) => {
                 write!(f, "{}: run {}", self.standing, life.run)?;
                 if let Some((asked, at)) = life.asked {
-                    write!(f, ", asked to end {:?} ago because {asked}", self.now.since(at))?;
+                    write!(f, ", asked to end {} ago because {asked}", Brief(self.now.since(at)))?;
                 }
             }
             State::Rest { why, since } => {
-                write!(f, "does not run: {why}, for {:?}", self.now.since(*since))?;
+                write!(f, "does not run: {why}, for {}", Brief(self.now.since(*since)))?;
             }
         }
         f.write_str(".\n")?;
         for (path, last) in &self.chain {
             write!(
                 f,
-                "  {path} {} {} after {:?}, at {}",
+                "  {path} {} {} after {}, at {}",
                 last.run,
                 last.cause,
-                last.ended.since(last.began),
+                Brief(last.ended.since(last.began)),
                 last.ended
             )?;
             if let Some(detail) = &last.detail {
@@ -250,7 +251,9 @@ impl fmt::Display for Explanation {
             writeln!(f, ".\n    {}: {}.", last.decision.0, last.decision.1)?;
         }
         match self.next {
-            Some((at, why)) => writeln!(f, "  Next, in {:?}, at {at}: {why}.", at.since(self.now))?,
+            Some((at, why)) => {
+                writeln!(f, "  Next, in {}, at {at}: {why}.", Brief(at.since(self.now)))?;
+            }
             None => f.write_str("  Nothing is due by itself.\n")?,
         }
         for chance in &self.chances {
@@ -259,7 +262,7 @@ impl fmt::Display for Explanation {
         for LimitView { owner, limit, reading } in &self.limits {
             write!(f, "  Limit of {owner}: {limit}; {} of {} used", reading.count, reading.most)?;
             match reading.falls {
-                Some(falls) => writeln!(f, ", one less in {:?}.", falls.since(self.now))?,
+                Some(falls) => writeln!(f, ", one less in {}.", Brief(falls.since(self.now)))?,
                 None => f.write_str(".\n")?,
             }
         }
@@ -408,15 +411,15 @@ impl fmt::Display for Action {
         match self {
             Self::AsWanted => f.write_str("what is wanted decides"),
             Self::Restart { at, delay } => {
-                write!(f, "the next run at {at}, after {:?}", delay.wait)?;
+                write!(f, "the next run at {at}, after {}", Brief(delay.wait))?;
                 if delay.holdoff.is_zero() {
                     Ok(())
                 } else {
-                    write!(f, " and {:?} of holdoff", delay.holdoff)
+                    write!(f, " and {} of holdoff", Brief(delay.holdoff))
                 }
             }
             Self::Regroup { delay } => {
-                write!(f, "its siblings are stopped, then all start after {:?}", delay.wait)
+                write!(f, "its siblings are stopped, then all start after {}", Brief(delay.wait))
             }
             Self::Finish => f.write_str("no further run"),
             Self::Exhaust { end, .. } => f.write_str(match end {

@@ -113,8 +113,9 @@ impl Tree {
         }
         let breaker = child.breaker();
         out.note(Event::Stable { child: child_id, run, forgotten });
+        self.end_episode(slot);
         if breaker.state == BreakerState::Trial {
-            self.at_mut(slot).forget_failures();
+            self.clear_limits(slot, false);
             self.set_breaker(slot, Breaker { state: BreakerState::Closed, ..breaker }, out);
         }
     }

@@ -108,7 +108,7 @@ impl Tree {
         let owner = owner.slot;
         let over_children = owner != slot;
         self.at_mut(slot).plan = Plan::Run;
-        self.clear_windows(owner);
+        self.clear_limits(owner, over_children);
         match end {
             OnExhausted::Cooldown if over_children => self.cool_children(owner, out),
             OnExhausted::Cooldown => self.open_breaker(slot, rule, out),
@@ -228,22 +228,29 @@ impl Tree {
             .as_ref()
             .and_then(|memory| memory.last.as_ref())
             .map_or(Cause::Aborted, |last| last.cause);
-        self.begin_drain(Outcome::Fatal { child: child.id, cause }, out);
+        let outcome = Outcome::fatal(child.id, &child.spec.kind, cause);
+        self.begin_drain(outcome, out);
     }
 
-    /// Raises a sticky alert; one that nobody has looked at yet is raised again.
+    /// Raises a sticky alert. The same thing in the same episode wakes nobody again.
     pub(super) fn alert(&mut self, slot: u32, kind: AlertKind, out: &mut Effects) {
         let now = self.now;
         let child = self.at_mut(slot);
         let alert = &mut child.memory_mut().alert;
-        match alert {
-            Some(alert) if alert.seen.is_none() => {
-                alert.kind = kind;
-                alert.again = alert.again.saturating_add(1);
-            }
-            Some(_) | None => *alert = Some(Alert { kind, since: now, again: 0, seen: None }),
+        if let Some(alert) = alert.as_mut().filter(|alert| alert.kind == kind && !alert.over) {
+            alert.again = alert.again.saturating_add(1);
+            return;
         }
+        *alert = Some(Alert { kind, since: now, again: 0, over: false, seen: None });
         out.note(Event::Alert { child: self.at(slot).id, kind });
+    }
+
+    /// What an alert of this child was about is over; the alert itself stays until acknowledged.
+    pub(super) fn end_episode(&mut self, slot: u32) {
+        let alert = self.at_mut(slot).memory.as_mut().and_then(|memory| memory.alert.as_mut());
+        if let Some(alert) = alert {
+            alert.over = true;
+        }
     }
 
     /// Asks the gate again for every child of a supervisor that rests.

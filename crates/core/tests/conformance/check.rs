@@ -1,7 +1,11 @@
 //! Reads a table, plays it, and compares what each row says with what happened.
 
 use crate::declare::{self, Declared, Parsed};
+use crate::words;
 use crate::world::World;
+use mainstay_core::child::State;
+use mainstay_core::spec::Source;
+use mainstay_core::spec::draft::Field;
 use mainstay_core::{Moment, Path, Standing, Tree};
 
 pub(crate) struct Checked {
@@ -77,6 +81,7 @@ fn scenario(lines: &[(usize, &str)], trace: &mut Vec<String>) -> Parsed<()> {
                 .map(|problem| format!("{} {}", problem.rule.name(), problem.path))
                 .collect();
             trace.extend(problems.iter().map(|problem| format!("  {problem}")));
+            mentioned(&declared.mentions, trace)?;
             return same(expected, &found, "problems");
         }
         (Err(problems), None) => {
@@ -92,6 +97,7 @@ fn scenario(lines: &[(usize, &str)], trace: &mut Vec<String>) -> Parsed<()> {
         (Ok(built), None) => built,
     };
     trace.extend(warnings.iter().map(|warning| format!("  {warning}")));
+    mentioned(&declared.mentions, trace)?;
     if let Some(expected) = &declared.warnings {
         let found: Vec<String> = warnings
             .iter()
@@ -120,8 +126,14 @@ fn play(world: &mut World, rows: &[Row]) -> Parsed<()> {
                 ));
             }
         }
+        let mut words = row.input.as_str();
+        if let Some((by, rest)) = words.strip_prefix("back ").and_then(|rest| rest.split_once(' '))
+        {
+            world.behind = declare::span(by)?;
+            words = rest;
+        }
         if let Some(input) =
-            world.input(&row.input).map_err(|error| format!("  line {}: {error}", row.line))?
+            world.input(words).map_err(|error| format!("  line {}: {error}", row.line))?
         {
             said.extend(world.take(input));
             for (_, happened) in world.pass(row.at) {
@@ -156,7 +168,10 @@ fn tokens(text: &str) -> Vec<String> {
     text.split(',').map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()).collect()
 }
 
-/// A claim about the state: `=starts a 4`, `=is a waiting`, `=gone a`, `=ended`, `=level a 2`, `=alert a`, `=no alert a`.
+/// A claim about the state: `=starts a 4`, `=is a waiting`, `=why a paused`, `=gone a`, `=ended`, `=level a 2`,
+/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=due 5s`,
+/// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
+/// `=source a backoff explicit` (or `default`, or the name of the preset).
 fn hold(world: &World, claim: &str) -> Parsed<()> {
     let words: Vec<&str> = claim.trim_start_matches('=').split_whitespace().collect();
     let child = |path: &str| {
@@ -172,6 +187,14 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             let there = world.tree.find(&Path::from(*path)).is_some();
             if there { format!("there {path}") } else { format!("gone {path}") }
         }
+        ["count", path @ .., _, _] => {
+            let of = Path::from(path.first().copied().unwrap_or(""));
+            let id = world.tree.find(&of).ok_or_else(|| format!("no child {of}"))?;
+            let (specs, live) = world.tree.children_of(id).fold((0, 0), |(specs, live), child| {
+                (specs + 1, live + usize::from(child.life().is_some()))
+            });
+            [&["count"], path, &[&specs.to_string(), &live.to_string()]].concat().join(" ")
+        }
         ["ended"] => if world.tree.has_ended() { "ended" } else { "not ended" }.into(),
         ["level", path, _] => {
             let child = child(path)?;
@@ -182,11 +205,55 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             let waits = alert.is_some_and(|alert| alert.seen.is_none());
             if waits { format!("alert {path}") } else { format!("no alert {path}") }
         }
+        ["why", path, _] => {
+            let debug = match child(path)?.state {
+                State::Rest { why, .. } => format!("{why:?}"),
+                State::Live(_) => "live".into(),
+            };
+            let word = debug.split([' ', '{', '(']).next().unwrap_or("").to_lowercase();
+            format!("why {path} {word}")
+        }
+        ["counted", path, limit, _] => {
+            let explained = world.tree.explain(child(path)?.id);
+            let limits = explained.map_or_else(Vec::new, |explained| explained.limits);
+            let at: usize = declare::number(limit)?;
+            let view = limits.get(at).ok_or_else(|| format!("{path} has no limit {at}"))?;
+            format!("counted {path} {limit} {}", view.reading.count)
+        }
+        ["report", path, ..] => {
+            let lines = world.tree.report().map_or_else(Vec::new, |report| report.lines);
+            let line = lines.iter().find(|line| line.path == Path::from(*path));
+            let line = line.ok_or_else(|| format!("no {path} in the report"))?;
+            let how = line.how.map_or_else(|| "nothing".into(), |how| how.to_string());
+            format!("report {path} {how}")
+        }
+        ["due", _] => match world.tree.deadline() {
+            Some((at, _)) => format!("due {}", words::span(at.since(world.now))),
+            None => "due never".into(),
+        },
         ["position", path, _] => format!("position {path} {}", child(path)?.position),
+        ["source", path, field, _] => {
+            let named = Field::ALL.into_iter().find(|known| known.name() == *field);
+            let named = named.ok_or_else(|| format!("no field {field:?}"))?;
+            let source = match child(path)?.spec.sources.of(named) {
+                Source::Default => "default",
+                Source::Preset(preset) => preset.name(),
+                Source::Explicit => "explicit",
+            };
+            format!("source {path} {field} {source}")
+        }
         _ => return Err(format!("unknown claim {claim:?}")),
     };
     let claimed = claim.trim_start_matches('=').split_whitespace().collect::<Vec<_>>().join(" ");
     if found == claimed { Ok(()) } else { Err(format!("claimed `{claimed}`, found `{found}`")) }
+}
+
+/// What a person is told about the declaration must name these.
+fn mentioned(texts: &[String], told: &[String]) -> Parsed<()> {
+    match texts.iter().find(|text| !told.iter().any(|line| line.contains(*text))) {
+        Some(text) => Err(format!("  nothing mentions {text:?} in\n{}", told.join("\n"))),
+        None => Ok(()),
+    }
 }
 
 fn standing(standing: Standing) -> String {
@@ -194,7 +261,9 @@ fn standing(standing: Standing) -> String {
 }
 
 fn same(expected: &[String], found: &[String], what: &str) -> Parsed<()> {
-    if expected == found {
+    let matches =
+        |(expected, found): (&String, &String)| expected == found || spans(expected, found);
+    if expected.len() == found.len() && expected.iter().zip(found).all(matches) {
         return Ok(());
     }
     Err(format!(
@@ -202,4 +271,15 @@ fn same(expected: &[String], found: &[String], what: &str) -> Parsed<()> {
         expected.join(", "),
         found.join(", ")
     ))
+}
+
+/// Where chance has a say, a word ends with a range: `a waits 15s..18.75s`.
+fn spans(expected: &str, found: &str) -> bool {
+    let range = || {
+        let (words, range) = expected.rsplit_once(' ')?;
+        let (least, most) = range.split_once("..")?;
+        let found = declare::span(found.strip_prefix(words)?.trim()).ok()?;
+        Some(declare::span(least).ok()? <= found && found <= declare::span(most).ok()?)
+    };
+    range().unwrap_or(false)
 }

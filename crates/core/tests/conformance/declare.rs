@@ -24,7 +24,11 @@ pub(crate) struct Declared {
     pub shown: Vec<String>,
     pub problems: Option<Vec<String>>,
     pub warnings: Option<Vec<String>>,
+    /// Texts that the problems or warnings must contain.
+    pub mentions: Vec<String>,
     pub terse: bool,
+    /// The whole spec that `do apply` brings.
+    pub next: Option<Box<Declared>>,
 }
 
 /// How the child of one path answers what is asked of it.
@@ -67,7 +71,9 @@ impl Declared {
             shown: Vec::new(),
             problems: None,
             warnings: None,
+            mentions: Vec::new(),
             terse: false,
+            next: None,
         }
     }
 
@@ -114,6 +120,14 @@ impl Declared {
                 terse(&mut self.tree.root_policy, true);
                 Ok(())
             }
+            "next" => {
+                let is_terse = self.terse;
+                let next = self.next.get_or_insert_with(|| Box::new(Self::new()));
+                if is_terse && !next.terse {
+                    next.line("terse")?;
+                }
+                next.line(rest)
+            }
             "problems" => {
                 self.problems =
                     Some(rest.split(',').map(|problem| problem.trim().into()).collect());
@@ -122,6 +136,10 @@ impl Declared {
             "warnings" => {
                 let listed = rest.split(',').map(|warning| warning.trim().into());
                 self.warnings = Some(listed.filter(|warning: &String| warning != "none").collect());
+                Ok(())
+            }
+            "mentions" => {
+                self.mentions.push(rest.into());
                 Ok(())
             }
             other => Err(format!("unknown declaration {other:?}")),
@@ -160,10 +178,9 @@ fn terse(draft: &mut ChildDraft, is_root: bool) {
     draft.criticality = Some(Criticality::Required);
     draft.on_exhausted = (!is_root).then_some(OnExhausted::Escalate);
     draft.start_timeout = Some(Duration::from_secs(5));
-    draft.stop = Some(Stop {
-        steps: vec![Grace::For(Duration::from_secs(1))],
-        kill_wait: Duration::from_secs(5),
-    });
+    // The root's children have their own times; only the bound of the drain is over them.
+    let grace = if is_root { Grace::Unbounded } else { Grace::For(Duration::from_secs(1)) };
+    draft.stop = Some(Stop { steps: vec![grace], kill_wait: Duration::from_secs(5) });
 }
 
 /// A child in words: `PATH SETTING ...`.
@@ -293,6 +310,7 @@ fn setting(
                 .map_or_else(|| vec![Grace::For(Duration::from_secs(10))], |stop| stop.steps);
             draft.stop = Some(Stop { steps, kill_wait: span(value)? });
         }
+        "heartbeat" if value == "none" => draft.liveness = Some(Liveness::default()),
         "heartbeat" => {
             let (every, rest) = value.split_once('*').ok_or("heartbeat=EVERY*MISSES[+STARTUP]")?;
             let (misses, startup) = rest

@@ -60,6 +60,22 @@ macro_rules! folders {
 
 folders! {
     core_tables_hold = "core",
+    otp_tables_hold = "otp",
+    peers_tables_hold = "peers",
+    systemd_tables_hold = "systemd",
+    supervisord_tables_hold = "supervisord",
+    kubernetes_tables_hold = "kubernetes",
+    pm2_tables_hold = "pm2",
+    nomad_tables_hold = "nomad",
+    s6_tables_hold = "s6",
+    runit_tables_hold = "runit",
+    dinit_tables_hold = "dinit",
+    procserv_tables_hold = "procserv",
+    epics_tables_hold = "epics",
+    oxios_tables_hold = "oxios",
+    focas_tables_hold = "focas",
+    tokio_supervisor_tables_hold = "tokio-supervisor",
+    seeds_tables_hold = "seeds",
 }
 
 /// The table named by `MAINSTAY_TABLE`, with all that happens; nothing without it.

@@ -85,6 +85,7 @@ fn rest(name: &str, why: &Rest, shown: &[String], now: Moment) -> Option<String>
         Rest::Finished(Finish::Completed) => "completed",
         Rest::Finished(Finish::Failed) => "failed",
         Rest::Finished(Finish::Skipped) => "skipped",
+        Rest::Finished(Finish::Stopped) => "stopped with its group",
         Rest::Finished(Finish::NeedLost) => "need lost",
         Rest::Finished(Finish::AwaitsStart) => "awaits start",
         Rest::Demand => "demand",

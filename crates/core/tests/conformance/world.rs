@@ -2,6 +2,7 @@
 
 use crate::declare::{self, Declared, Parsed, Puppet};
 use crate::words;
+use mainstay_core::spec::TreeSpec;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{
     ChildId, Class, Command, CommandId, Effect, Effects, Exit, Input, Moment, Path, RunId,
@@ -16,10 +17,13 @@ pub(crate) struct World {
     pub now: Moment,
     pub trace: Vec<String>,
     pub starts: BTreeMap<String, u64>,
+    /// How far the clock is back at the next input.
+    pub behind: Duration,
     out: Effects,
     puppets: BTreeMap<String, Puppet>,
     profile: Profile,
     terse: bool,
+    next: Option<Arc<TreeSpec>>,
     shown: Vec<String>,
     /// What puppets are about to do, in order of moment and of asking.
     coming: BTreeMap<(Moment, u64), Input>,
@@ -34,15 +38,22 @@ impl World {
             now: Moment::ZERO,
             trace: Vec::new(),
             starts: BTreeMap::new(),
+            behind: Duration::ZERO,
             out: Effects::new(),
             puppets: declared.puppets.clone(),
             profile: declared.profile,
             terse: declared.terse,
+            next: None,
             shown: declared.shown.clone(),
             coming: BTreeMap::new(),
             asked: 0,
             names: BTreeMap::new(),
         };
+        if let Some(next) = &declared.next {
+            world.puppets.extend(next.puppets.clone());
+            let (spec, _) = next.tree.clone().build(next.profile).expect("a valid next spec");
+            world.next = Some(Arc::new(spec));
+        }
         world.learn_names();
         world
     }
@@ -86,7 +97,8 @@ impl World {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             self.out.clear();
-            self.tree.handle(self.now, input, &mut self.out);
+            let behind = std::mem::take(&mut self.behind);
+            self.tree.handle(self.now - behind, input, &mut self.out);
             self.learn_names();
             let out = std::mem::take(&mut self.out);
             for event in &out.events {
@@ -267,6 +279,9 @@ impl World {
             "reset+start" => Verb::Reset { start: true },
             "remove" => Verb::Remove,
             "drain" => Verb::Drain,
+            "apply" => {
+                Verb::Apply(self.next.clone().ok_or("`next` lines declare what is applied")?)
+            }
             "add" => {
                 let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
                 command.target = Path::from(above);

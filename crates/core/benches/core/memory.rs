@@ -1,0 +1,51 @@
+//! How many bytes a child takes: what is allocated and not freed, divided by the number of children.
+
+use crate::ALLOCATOR;
+use crate::world::{World, build, declare, task};
+use mainstay_core::Tree;
+use mainstay_core::spec::{ChildDraft, Heartbeat, Liveness};
+use std::time::Duration;
+
+/// Prints the table of bytes per child.
+pub(crate) fn table(count: usize) {
+    println!();
+    println!("{:41} {:>9} {:>9}", "bytes", "children", "per child");
+    let say = |what: &str, bytes: usize| {
+        println!("{what:41} {count:>9} {:>9.0}", bytes as f64 / count as f64);
+    };
+    let every = Duration::from_secs(2);
+    let heartbeat = Some(Heartbeat { every, misses: 3, startup: None });
+    let liveness = Some(Liveness { heartbeat, ..Liveness::default() });
+
+    let before = live();
+    let spec = build(declare(count, &[], &task()));
+    say("spec, one of its own for each child", live() - before);
+    let before = live();
+    let tree = Tree::new(&spec);
+    say("tree, nothing started", live() - before);
+    drop(tree);
+    let tree = World::up(&spec).tree;
+    say("tree, all are up", live() - before);
+    drop(tree);
+    let mut world = World::up(&spec);
+    for at in 0..count {
+        // Some time passes, or the supervisor's budget would see one storm.
+        world.pass(Duration::from_secs(3));
+        world.fail(world.leaves[at]);
+    }
+    world.pass(Duration::from_secs(60));
+    let tree = world.tree;
+    say("tree, each child has failed once", live() - before);
+    drop((tree, spec));
+
+    let spec = build(declare(count, &[], &ChildDraft { liveness, ..task() }));
+    let before = live();
+    let tree = World::up(&spec).tree;
+    say("tree, all are up and send heartbeats", live() - before);
+    drop(tree);
+}
+
+fn live() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}

@@ -1,0 +1,411 @@
+//! The core, driven through a schedule as a supervisor of OTP would be.
+//!
+//! OTP's supervisors have a mailbox each and block while they work; the core has neither. So this
+//! driver keeps a mailbox for each supervisor, and takes from it only when nothing is left to do:
+//! every stop and every start that the core asks for is done, and answered, at once. Inner
+//! supervisors come first. A failed start is tried again behind what is in the mailbox by then,
+//! since OTP sends itself a message about it.
+
+use crate::declare;
+use crate::deviation::Deviation;
+use crate::erlang::Trace;
+use crate::schedule::{Act, Decl, How, OnStop, Outcome, Restart, Schedule, Step, Verb, parent};
+use mainstay_core::spec::defaults::Profile;
+use mainstay_core::{
+    ChildId, Command, CommandId, Done, Effect, Effects, Exit, Input, Outcome as End, Path, Refusal,
+    RunId, StartStep, Tree, Verb as Order,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+mod facts;
+
+/// What the core made of a schedule.
+pub(crate) struct Played {
+    pub trace: Trace,
+    /// The deviations met in each step.
+    pub met: Vec<BTreeSet<Deviation>>,
+}
+
+pub(crate) fn play(schedule: &Schedule) -> Played {
+    let mut driver = Driver::new(schedule);
+    let mut played = Played { trace: Vec::new(), met: Vec::new() };
+    for step in &schedule.steps {
+        played.trace.push(driver.step(step));
+        played.met.push(std::mem::take(&mut driver.met));
+    }
+    played
+}
+
+struct Driver<'a> {
+    schedule: &'a Schedule,
+    tree: Tree,
+    out: Effects,
+    /// What the core asked for and is not done yet, by supervisor.
+    asked: BTreeMap<String, VecDeque<Effect>>,
+    mailboxes: BTreeMap<String, VecDeque<Letter>>,
+    names: BTreeMap<ChildId, String>,
+    /// Children in the order in which their names first appeared.
+    known: Vec<String>,
+    decls: BTreeMap<String, Decl>,
+    plans: BTreeMap<String, VecDeque<Outcome>>,
+    starts: BTreeMap<String, u64>,
+    /// Runs that are over while the mailbox still holds the news.
+    dead: BTreeMap<ChildId, Exit>,
+    /// Runs whose start waits in the mailbox.
+    retries: BTreeSet<ChildId>,
+    /// Supervisors whose next start is another try.
+    retrying: BTreeSet<String>,
+    /// The child that the present command may start.
+    commanded: Option<(String, usize)>,
+    facts: Vec<String>,
+    replies: Vec<(String, String)>,
+    met: BTreeSet<Deviation>,
+    began: bool,
+    /// Names of declared children that commands, or their own ends, changed.
+    changed: BTreeSet<String>,
+}
+
+enum Letter {
+    Ended(ChildId, RunId, Exit),
+    Retry(ChildId, RunId),
+    Asked(Request),
+}
+
+struct Request {
+    act: Act,
+    /// Its place among the replies.
+    reply: usize,
+    /// The run that the asker sees; OTP knows children of a dynamic supervisor by that only.
+    run: Option<RunId>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(schedule: &'a Schedule) -> Self {
+        let draft = declare::tree(schedule);
+        let (spec, _) = draft.build(Profile::Library).unwrap_or_else(|problems| {
+            panic!("{schedule}is refused: {problems:?}");
+        });
+        let mut supervisors = vec![".".to_owned()];
+        let is_template = |decl: &&Decl| schedule.is_dynamic(parent(&decl.name));
+        let known = schedule.children.iter().filter(|decl| !is_template(decl));
+        for decl in schedule.children.iter().filter(|decl| decl.supervisor.is_some()) {
+            supervisors.push(decl.name.clone());
+        }
+        let mut driver = Self {
+            schedule,
+            tree: Tree::new(&spec),
+            out: Effects::new(),
+            asked: supervisors.iter().map(|name| (name.clone(), VecDeque::new())).collect(),
+            mailboxes: supervisors.iter().map(|name| (name.clone(), VecDeque::new())).collect(),
+            names: BTreeMap::new(),
+            known: known.map(|decl| decl.name.clone()).collect(),
+            decls: schedule.children.iter().map(|decl| (decl.name.clone(), decl.clone())).collect(),
+            plans: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            dead: BTreeMap::new(),
+            retries: BTreeSet::new(),
+            retrying: BTreeSet::new(),
+            commanded: None,
+            facts: Vec::new(),
+            replies: Vec::new(),
+            met: BTreeSet::new(),
+            began: false,
+            changed: BTreeSet::new(),
+        };
+        driver.learn_names();
+        driver
+    }
+
+    fn step(&mut self, step: &Step) -> Vec<String> {
+        if let Step::Plan(outcome, name, times) = step {
+            let queue = self.plans.entry(name.clone()).or_default();
+            queue.extend((0..*times).map(|_| *outcome));
+            return Vec::new();
+        }
+        if self.tree.has_ended() || !(self.began || matches!(step, Step::Go)) {
+            return vec!["gone".to_owned()];
+        }
+        match step {
+            Step::Go if self.began => self.note("noop"),
+            Step::Go => {
+                self.began = true;
+                self.replies.push(("go".to_owned(), "ok".to_owned()));
+                self.handle(Input::Boot);
+            }
+            Step::Stop => self.command(Path::root(), None, Order::Drain).map_or((), |_| ()),
+            Step::One(act) => self.post(act, false),
+            Step::Together(acts) => acts.iter().for_each(|act| self.post(act, true)),
+            Step::Plan(..) => {}
+        }
+        self.work();
+        self.finish_step()
+    }
+
+    /// Puts what happens, or is asked, into the mailbox of the supervisor it concerns.
+    fn post(&mut self, act: &Act, together: bool) {
+        let name = act.child().to_owned();
+        let above = parent(&name).to_owned();
+        match act {
+            Act::Ends(how, _) => {
+                match self.live(&name).filter(|(id, _)| !self.dead.contains_key(id)) {
+                    Some((id, run)) => self.end(&name, id, run, *how),
+                    None => self.note("noop"),
+                }
+            }
+            Act::Asks(Verb::StartChild, _)
+                if (together && self.known.contains(&name))
+                    || (!together && self.live(&name).is_some()) =>
+            {
+                self.note("noop");
+            }
+            Act::Asks(..) | Act::Adds(_) => {
+                let verb = match act {
+                    Act::Asks(verb, _) => verb.word(),
+                    Act::Adds(_) | Act::Ends(..) => "addchild",
+                };
+                let reply = self.replies.len();
+                self.replies.push((format!("{verb} {name}"), String::new()));
+                if !self.is_up(&above) {
+                    self.met.insert(Deviation::SupervisorDown);
+                    self.replies[reply].1 = "error noproc".to_owned();
+                    return;
+                }
+                if verb.ends_with("child") && !self.known.contains(&name) {
+                    self.known.push(name.clone());
+                }
+                let run = self.live(&name).map(|(_, run)| run);
+                let request = Request { act: act.clone(), reply, run };
+                self.mailbox(&above).push_back(Letter::Asked(request));
+            }
+        }
+    }
+
+    /// A run ends by itself; its supervisor hears of it when it comes to it.
+    fn end(&mut self, name: &str, id: ChildId, run: RunId, how: How) {
+        self.note(&format!("exit {name} {}", how.reason()));
+        let exit = match how {
+            How::Crash => Exit::FAILED,
+            How::Kill => Exit::Signaled { signal: 9, core: false },
+            How::Finish | How::Shutdown | How::Leave => Exit::Completed,
+        };
+        self.dead.insert(id, exit);
+        self.mailbox(parent(name)).push_back(Letter::Ended(id, run, exit));
+    }
+
+    /// Goes on until every supervisor is quiet.
+    fn work(&mut self) {
+        for _ in 0..100_000 {
+            let inner = self.asked.keys().filter(|name| *name != ".").cloned();
+            // In the order of their starts, which is that of their names here.
+            let order: Vec<String> = inner.chain([".".to_owned()]).collect();
+            let busy = order
+                .into_iter()
+                .find(|name| !self.asked[name].is_empty() || !self.mailboxes[name].is_empty());
+            let Some(name) = busy else { return };
+            match self.asked.get_mut(&name).and_then(VecDeque::pop_front) {
+                Some(effect) => self.perform(&name, effect),
+                None => {
+                    if let Some(letter) = self.mailbox(&name).pop_front() {
+                        self.open(&name, letter);
+                    }
+                }
+            }
+        }
+        panic!("no end of it:\n{}", self.schedule);
+    }
+
+    fn open(&mut self, supervisor: &str, letter: Letter) {
+        match letter {
+            Letter::Ended(child, run, exit) => {
+                self.dead.remove(&child);
+                self.handle(Input::Exited { child, run, exit, detail: None });
+            }
+            Letter::Retry(child, run) => {
+                self.retries.remove(&child);
+                self.start(child, run);
+            }
+            Letter::Asked(request) => {
+                let between = self.mailbox(supervisor);
+                if between.iter().any(|letter| matches!(letter, Letter::Retry(..))) {
+                    self.met.insert(Deviation::BetweenAttempts);
+                }
+                let reply = self.obey(&request);
+                self.replies[request.reply].1 = reply;
+            }
+        }
+    }
+
+    /// Carries out a request in our words, and answers in OTP's.
+    fn obey(&mut self, request: &Request) -> String {
+        let name = request.act.child();
+        let above = parent(name);
+        let is_dynamic = self.schedule.is_dynamic(above);
+        let live = self.live(name);
+        let busy = match live {
+            Some((id, _)) if self.retries.contains(&id) => Some("error restarting"),
+            Some(_) => Some("error running"),
+            None => None,
+        };
+        let path = Path::from(name);
+        let result = match &request.act {
+            Act::Asks(Verb::Terminate, _) => {
+                let is_temporary =
+                    self.decls.get(name).is_some_and(|decl| decl.restart == Restart::Temporary);
+                let forgets = is_temporary || is_dynamic;
+                self.changed.insert(name.to_owned());
+                let order = if forgets { Order::Remove } else { Order::Stop };
+                self.command(path, request.run.filter(|_| is_dynamic), order)
+            }
+            Act::Asks(Verb::Restart, _) => {
+                self.commanded = Some((name.to_owned(), request.reply));
+                self.command(path, None, Order::Start { over: false })
+            }
+            Act::Asks(Verb::Delete, _) if let Some(busy) = busy => {
+                self.met.insert(Deviation::RemoveOfRunning);
+                return busy.to_owned();
+            }
+            Act::Asks(Verb::Delete, _) => {
+                self.changed.insert(name.to_owned());
+                self.command(path, None, Order::Remove)
+            }
+            Act::Asks(Verb::StartChild, _) => {
+                self.commanded = Some((name.to_owned(), request.reply));
+                self.add(name, None)
+            }
+            Act::Adds(decl) => {
+                self.commanded = Some((name.to_owned(), request.reply));
+                let result = self.add(name, Some(decl));
+                if result.is_ok() {
+                    self.changed.insert(name.to_owned());
+                    self.decls.insert(name.to_owned(), decl.clone());
+                }
+                result
+            }
+            Act::Ends(..) => return String::new(),
+        };
+        let is_restart = matches!(request.act, Act::Asks(Verb::Restart, _));
+        match result {
+            Ok(done) if is_restart && !done.changed => busy.unwrap_or("error running").to_owned(),
+            Ok(_) => "ok".to_owned(),
+            Err(Refusal::Unknown { .. } | Refusal::OtherRun { .. }) => "error not_found".to_owned(),
+            Err(Refusal::Exists { .. }) if busy.is_some() => "error already_started".to_owned(),
+            Err(Refusal::Exists { .. }) => "error already_present".to_owned(),
+            Err(Refusal::Spec { .. }) => "error {start_spec,bad_combination}".to_owned(),
+            Err(refusal) => format!("error {refusal}"),
+        }
+    }
+
+    fn add(&mut self, name: &str, decl: Option<&Decl>) -> Result<Done, Refusal> {
+        let (above, last) = name.rsplit_once('/').unwrap_or(("", name));
+        let built = decl.map(|decl| {
+            let draft = declare::child(self.schedule, decl);
+            draft.build(Profile::Library, &Path::from(above)).map(|(_, spec)| spec)
+        });
+        let spec = built.transpose().map_err(|problems| Refusal::Spec { problems })?;
+        self.command(Path::from(above), None, Order::Add { name: last.into(), spec })
+    }
+
+    fn command(
+        &mut self,
+        target: Path,
+        if_run: Option<RunId>,
+        verb: Order,
+    ) -> Result<Done, Refusal> {
+        let (who, why) = ("a caller".into(), "the schedule says so".into());
+        let (id, if_revision) = (CommandId(0), None);
+        let command = Command { id, who, why, target, if_run, if_revision, verb };
+        let mut replies = self.handle(Input::Command(command));
+        replies.pop().expect("a reply to every command")
+    }
+
+    fn perform(&mut self, supervisor: &str, effect: Effect) {
+        match effect {
+            Effect::Start { child, run, .. } => {
+                let again = self.retrying.remove(supervisor);
+                if again && !self.mailbox(supervisor).is_empty() {
+                    self.retries.insert(child);
+                    self.mailbox(supervisor).push_back(Letter::Retry(child, run));
+                } else {
+                    self.start(child, run);
+                }
+            }
+            Effect::Stop { child, run, .. } => self.stop(supervisor, child, run),
+            Effect::Forget(_) | Effect::End(_) => {}
+            other => panic!("{other:?} has no place here:\n{}", self.schedule),
+        }
+    }
+
+    fn start(&mut self, child: ChildId, run: RunId) {
+        let name = self.names[&child].clone();
+        *self.starts.entry(name.clone()).or_default() += 1;
+        let by_command = self.commanded.take_if(|(commanded, _)| *commanded == name);
+        let failed = Exit::StartFailed { step: StartStep::Factory, mendable: true };
+        let exited = |exit| Input::Exited { child, run, exit, detail: None };
+        match self.plans.get_mut(&name).and_then(VecDeque::pop_front) {
+            None => {
+                self.note(&format!("start {name}"));
+                self.handle(Input::Started(child, run));
+            }
+            Some(outcome @ (Outcome::Crashes | Outcome::Finishes)) => {
+                self.note(&format!("start {name}"));
+                let how = if outcome == Outcome::Crashes { How::Crash } else { How::Finish };
+                self.end(&name, child, run, how);
+                self.handle(Input::Started(child, run));
+            }
+            Some(Outcome::Skips) => {
+                self.note(&format!("start {name} ignored"));
+                self.handle(exited(Exit::Skipped));
+            }
+            Some(Outcome::Fails) => {
+                self.note(&format!("start {name} failed"));
+                match by_command {
+                    Some((_, reply)) => self.take_back(&name, reply),
+                    None if self.is_opening(parent(&name)) => {
+                        self.met.insert(Deviation::FirstStartFails);
+                    }
+                    None => _ = self.retrying.insert(parent(&name).to_owned()),
+                }
+                self.handle(exited(failed));
+            }
+        }
+    }
+
+    /// What OTP does itself when a start by command fails.
+    fn take_back(&mut self, name: &str, reply: usize) {
+        self.met.insert(Deviation::CommandedStartFails);
+        let is_restart = self.replies[reply].0.starts_with("restart");
+        let undo = if is_restart { Order::Stop } else { Order::Remove };
+        _ = self.command(Path::from(name), None, undo);
+        // Its stop is answered by the failure itself.
+        self.asked.values_mut().for_each(|asked| {
+            asked.retain(
+                |effect| !matches!(effect, Effect::Stop { child, .. } if self.names[child] == name),
+            );
+        });
+        self.replies[reply].1 = "error x".to_owned();
+    }
+
+    fn stop(&mut self, supervisor: &str, child: ChildId, run: RunId) {
+        let mailbox = self.mailboxes.get_mut(supervisor).expect("a supervisor");
+        mailbox.retain(|letter| match letter {
+            Letter::Ended(of, ..) | Letter::Retry(of, _) => *of != child,
+            Letter::Asked(_) => true,
+        });
+        let name = self.names[&child].clone();
+        let never_began = self.retries.remove(&child);
+        let exit = match self.dead.remove(&child) {
+            Some(exit) => exit,
+            None if never_began => Exit::Aborted,
+            None => {
+                self.note(&format!("stop {name}"));
+                let decl = self.decl(&name);
+                if decl.is_some_and(|decl| decl.onstop == OnStop::Crash) {
+                    Exit::FAILED
+                } else {
+                    Exit::Completed
+                }
+            }
+        };
+        self.handle(Input::Exited { child, run, exit, detail: None });
+    }
+}

@@ -1,0 +1,208 @@
+//! What the core states, in the words of the harness.
+
+use super::{Driver, End, Letter};
+use crate::deviation::Deviation;
+use crate::schedule::{Decl, Restart, parent};
+use mainstay_core::child::{Child, Life, Phase};
+use mainstay_core::{ChildId, Done, Effect, Event, Input, Moment, Path, Refusal, RunId};
+use std::collections::VecDeque;
+
+/// No time passes in a schedule: only counts matter.
+const NOW: Moment = Moment::from_nanos(1_000_000_000);
+
+impl Driver<'_> {
+    pub(super) fn handle(&mut self, input: Input) -> Vec<Result<Done, Refusal>> {
+        let mut out = std::mem::take(&mut self.out);
+        out.clear();
+        self.tree.handle(NOW, input, &mut out);
+        self.learn_names();
+        for event in &out.events {
+            self.hear(event);
+        }
+        for effect in &out.effects {
+            let (Effect::Start { child, .. } | Effect::Stop { child, .. } | Effect::Kill(child, _)) =
+                effect
+            else {
+                continue;
+            };
+            let above = parent(&self.names[child]).to_owned();
+            self.asked.get_mut(&above).expect("a supervisor").push_back(*effect);
+        }
+        let replies = out.replies.drain(..).map(|reply| reply.result).collect();
+        self.out = out;
+        replies
+    }
+
+    fn hear(&mut self, event: &Event) {
+        let nested = |driver: &Self, child: &ChildId| {
+            let name = driver.names.get(child)?;
+            let is_nested = *child != ChildId::ROOT && driver.mailboxes.contains_key(name);
+            is_nested.then(|| name.clone())
+        };
+        match event {
+            Event::GaveUp { supervisor, .. } => {
+                let name = self.names[supervisor].clone();
+                if self.decl(&name).is_some_and(|decl| decl.restart == Restart::Transient) {
+                    self.met.insert(Deviation::GaveUpIsFailure);
+                }
+                self.note(&format!("giveup {name}"));
+            }
+            Event::Exited { child, .. } => {
+                if let Some(name) = nested(self, child) {
+                    self.note(&format!("exit {name} shutdown"));
+                    self.empty_mailbox(&name);
+                }
+            }
+            Event::Starting { child, .. } => {
+                if let Some(name) = nested(self, child) {
+                    self.note(&format!("begin {name}"));
+                    let starts = self.starts.entry(name.clone()).or_default();
+                    *starts += 1;
+                    if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
+                        self.met.insert(Deviation::SubtreeReturns);
+                    }
+                }
+            }
+            Event::Ready { child, .. } => {
+                if let Some(name) = nested(self, child) {
+                    self.note(&format!("start {name}"));
+                }
+            }
+            Event::Draining { outcome: End::Fatal { .. }, .. } => self.note("giveup ."),
+            Event::Drained(_) => {
+                self.note("exit . shutdown");
+                self.empty_mailbox(".");
+            }
+            _ => {}
+        }
+    }
+
+    /// Nobody answers what is in the mailbox of a supervisor that has ended.
+    fn empty_mailbox(&mut self, supervisor: &str) {
+        self.retrying.remove(supervisor);
+        for letter in std::mem::take(self.mailbox(supervisor)) {
+            match letter {
+                Letter::Asked(request) => self.replies[request.reply].1 = "error gone".to_owned(),
+                Letter::Ended(child, ..) => _ = self.dead.remove(&child),
+                Letter::Retry(child, _) => _ = self.retries.remove(&child),
+            }
+        }
+    }
+
+    pub(super) fn finish_step(&mut self) -> Vec<String> {
+        self.commanded = None;
+        let facts = std::mem::take(&mut self.facts);
+        let mut facts = self.by_name(facts);
+        for (asked, answer) in std::mem::take(&mut self.replies) {
+            facts.push(format!("reply {asked} {answer}"));
+        }
+        if self.tree.has_ended() {
+            facts.push("state . gone".to_owned());
+            return facts;
+        }
+        facts.push(self.state("."));
+        for decl in self.schedule.children.iter().filter(|decl| decl.supervisor.is_some()) {
+            let state = if self.is_up(&decl.name) {
+                self.state(&decl.name)
+            } else {
+                format!("state {} gone", decl.name)
+            };
+            facts.push(state);
+        }
+        facts
+    }
+
+    /// Sorts each run of stops that a dynamic supervisor does in parallel.
+    fn by_name(&self, mut facts: Vec<String>) -> Vec<String> {
+        let dynamic = |fact: &String| {
+            let above = fact.strip_prefix("stop ").map(parent)?;
+            self.schedule.is_dynamic(above).then(|| above.to_owned())
+        };
+        for run in facts.chunk_by_mut(|a, b| dynamic(a).is_some() && dynamic(a) == dynamic(b)) {
+            run.sort();
+        }
+        facts
+    }
+
+    fn state(&self, supervisor: &str) -> String {
+        let id = self.find(supervisor).expect("a supervisor that is up");
+        let children: Vec<&Child> = self.tree.children_of(id).collect();
+        let is_dynamic = self.schedule.is_dynamic(supervisor);
+        let specs = if is_dynamic { 1 } else { children.len() };
+        let active = children.iter().filter(|child| child.life().is_some()).count();
+        let restarts = self.restarts(id);
+        let mut text =
+            format!("state {supervisor} specs={specs} active={active} restarts={restarts}");
+        for name in self.known.iter().filter(|name| parent(name) == supervisor) {
+            let child = self.find(name).and_then(|id| self.tree.child(id));
+            let word = match child {
+                Some(child) if child.life().is_some() => "up",
+                Some(_) if !is_dynamic => "down",
+                Some(_) => "kept",
+                None => "gone",
+            };
+            let starts = self.starts.get(name).copied().unwrap_or(0);
+            text.push_str(&format!(" {name}={word}/{starts}"));
+        }
+        text
+    }
+
+    fn restarts(&self, supervisor: ChildId) -> u32 {
+        let Some(child) = self.tree.child(supervisor) else { return 0 };
+        let windows = child.memory.as_ref().map_or(&[][..], |memory| &memory.windows);
+        windows.iter().zip(&child.spec.budget).map(|(window, limit)| window.count(limit, NOW)).sum()
+    }
+
+    pub(super) fn note(&mut self, fact: &str) {
+        self.facts.push(fact.to_owned());
+    }
+
+    pub(super) fn mailbox(&mut self, supervisor: &str) -> &mut VecDeque<Letter> {
+        self.mailboxes.get_mut(supervisor).expect("a supervisor")
+    }
+
+    fn find(&self, name: &str) -> Option<ChildId> {
+        if name == "." { Some(ChildId::ROOT) } else { self.tree.find(&Path::from(name)) }
+    }
+
+    pub(super) fn live(&self, name: &str) -> Option<(ChildId, RunId)> {
+        let id = self.find(name)?;
+        Some((id, self.tree.child(id)?.life()?.run))
+    }
+
+    fn life(&self, name: &str) -> Option<&Life> {
+        self.tree.child(self.find(name)?)?.life()
+    }
+
+    pub(super) fn is_up(&self, supervisor: &str) -> bool {
+        self.life(supervisor).is_some_and(|life| !life.is_ending())
+    }
+
+    /// Returns whether a supervisor still brings its children up.
+    pub(super) fn is_opening(&self, supervisor: &str) -> bool {
+        self.life(supervisor).is_some_and(|life| matches!(life.phase, Phase::Started { .. }))
+    }
+
+    /// Returns the declaration of a child; of one without any, the template's.
+    pub(super) fn decl(&self, name: &str) -> Option<&Decl> {
+        self.decls.get(name).or_else(|| {
+            let above = parent(name);
+            self.schedule
+                .children
+                .iter()
+                .find(|decl| self.schedule.is_dynamic(above) && parent(&decl.name) == above)
+        })
+    }
+
+    pub(super) fn learn_names(&mut self) {
+        for child in self.tree.children() {
+            if !self.names.contains_key(&child.id) {
+                let name = match child.id {
+                    ChildId::ROOT => ".".to_owned(),
+                    id => self.tree.path(id).expect("a child of the tree").to_string(),
+                };
+                self.names.insert(child.id, name);
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! What an exit must lead to, and what then holds.
+
+use super::policy::{self, is_failure, wait_bounds, wants_another, was_asked};
+use super::{Book, Fuse, Gate, Model, OpenExit, Owed, Plan, Work};
+use crate::check::{Broken, Invariant};
+use mainstay_core::child::Finish;
+use mainstay_core::policy::budget::{Admit, Count};
+use mainstay_core::policy::restart::Restart;
+use mainstay_core::spec::{
+    Activation, AutoShutdown, Criticality, Finished, OnExhausted, OnRestart, Strategy,
+};
+use mainstay_core::{Action, Asked, Cause, ChildId, Class, Exit, LimitId, Rule};
+use std::time::Duration;
+
+/// What an exit must lead to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    AsWanted,
+    Another { regroup: bool, forgiven: bool },
+    Finish,
+    Exhaust { end: OnExhausted, owner: ChildId },
+}
+
+impl Model {
+    /// Compares a decision with what it must be, and takes note of what follows from it.
+    pub(crate) fn decided(&mut self, id: ChildId, rule: Rule, action: Action) -> Result<(), Broken> {
+        let Some(open) = self.open_exit.take().filter(|open| open.child == id) else {
+            let text = format!("{} has a decision without an exit", self.path(id));
+            return Err(Broken::new(Invariant::OneDecision, text));
+        };
+        let before = open.counted.clone();
+        let mut counted = Vec::new();
+        let (must_rule, verdict) = self.verdict(&open, &mut counted)?;
+        let path = self.path(id);
+        if before != counted {
+            let text = format!("{path}: counted {before:?}, but its limits say {counted:?}");
+            return Err(Broken::new(Invariant::Counting, text));
+        }
+        if rule != must_rule {
+            let text = format!("{path}: decided by {rule:?}, but {must_rule:?} applies");
+            return Err(Broken::new(Invariant::Decision, text));
+        }
+        self.compare(&open, verdict, action)?;
+        for (limit, _, stamped, _) in &counted {
+            if *stamped {
+                self.stamp(limit.owner, usize::from(limit.index));
+            }
+        }
+        self.follow(&open, rule, verdict, action)
+    }
+
+    /// What the policy says about an exit, and what it counts on the way.
+    fn verdict(
+        &self,
+        open: &OpenExit,
+        counted: &mut Vec<(LimitId, u32, bool, bool)>,
+    ) -> Result<(Rule, Verdict), Broken> {
+        let book = self.book(open.child)?;
+        let (spec, cause) = (&book.spec, &open.cause);
+        if self.drain.is_some() {
+            return Ok((Rule::Draining, Verdict::AsWanted));
+        }
+        if let Some(asked) = open.asked.filter(|_| was_asked(cause)) {
+            return Ok((Rule::Asked(asked), Verdict::AsWanted));
+        }
+        if *cause == Cause::Abandoned {
+            return Ok((Rule::Disowned, Verdict::AsWanted));
+        }
+        let another = wants_another(spec.restart, cause);
+        match book.above.map(|above| self.work(above)) {
+            Some(Work::Closing) => return Ok((Rule::Closing, Verdict::AsWanted)),
+            Some(Work::Stopping { from, .. } | Work::Delay { from, .. })
+                if book.place >= from && another =>
+            {
+                return Ok((Rule::GroupUnderWay, Verdict::AsWanted));
+            }
+            Some(_) | None => {}
+        }
+        let own = |end| Verdict::Exhaust { end, owner: open.child };
+        if matches!(cause, Cause::Failed { class: Class::Fatal, .. }) {
+            return Ok((Rule::Fatal, own(spec.on_exhausted.max(OnExhausted::Escalate))));
+        }
+        if !another {
+            let rule = match (cause, spec.restart) {
+                (Cause::Skipped, _) => Rule::Skipped,
+                (_, Restart::Never) => Rule::Never,
+                (_, Restart::OnFailure | Restart::Always) => Rule::CleanEnd,
+            };
+            let ends_all = spec.criticality == Criticality::Critical;
+            return Ok((rule, if ends_all { own(OnExhausted::Shutdown) } else { Verdict::Finish }));
+        }
+        match cause {
+            Cause::Failed { class: Class::Permanent, .. } => {
+                return Ok((Rule::Permanent, own(spec.on_exhausted)));
+            }
+            Cause::StartFailed { mendable: false, .. } => {
+                return Ok((Rule::Unmendable, own(spec.on_exhausted)));
+            }
+            _ => {}
+        }
+        let failed = is_failure(spec.restart, cause);
+        if failed && book.breaker.state == Gate::Trial {
+            return Ok((Rule::TrialFailed, own(OnExhausted::Cooldown)));
+        }
+        if let Some(above) = book.above.filter(|_| failed)
+            && self.book(above)?.pack.as_ref().is_some_and(|p| p.breaker.state == Gate::Trial)
+        {
+            let verdict = Verdict::Exhaust { end: OnExhausted::Cooldown, owner: above };
+            return Ok((Rule::TrialFailed, verdict));
+        }
+        if let Some((limit, end)) = self.spent(open.child, failed, counted) {
+            return Ok((Rule::Spent(limit), Verdict::Exhaust { end, owner: limit.owner }));
+        }
+        let rule = match spec.restart {
+            Restart::Always => Rule::Always,
+            Restart::OnFailure | Restart::Never => Rule::OnFailure,
+        };
+        let forgiven = open.was_stable && spec.backoff.forgives;
+        let regroup = self.strategy(book) != Strategy::OneForOne;
+        Ok((rule, Verdict::Another { regroup, forgiven }))
+    }
+
+    /// Consults every limit; the strictest end of those that refuse leads.
+    fn spent(
+        &self,
+        id: ChildId,
+        failed: bool,
+        counted: &mut Vec<(LimitId, u32, bool, bool)>,
+    ) -> Option<(LimitId, OnExhausted)> {
+        let mut spent: Option<(LimitId, OnExhausted)> = None;
+        let mut restarts = Vec::new();
+        for (owner, index, limit) in self.limits_on(id) {
+            if limit.admit == Admit::AtStart {
+                continue;
+            }
+            let count = self.count(owner, index, &limit);
+            let name = LimitId { owner, index: index as u8 };
+            let refuses = match limit.count {
+                Count::Failures => failed && count + 1 >= limit.most,
+                Count::Restarts | Count::Starts => count >= limit.most,
+            };
+            let stamped = limit.count == Count::Failures && failed;
+            if limit.count == Count::Restarts {
+                restarts.push((name, count, true, false));
+            }
+            if refuses || limit.count != Count::Restarts {
+                counted.push((name, count, stamped, refuses));
+            }
+            let end = self.books.get(&owner).map_or(OnExhausted::Cooldown, |b| b.spec.on_exhausted);
+            if refuses && spent.is_none_or(|(_, strictest)| strictest < end) {
+                spent = Some((name, end));
+            }
+        }
+        if spent.is_none() {
+            counted.extend(restarts);
+        }
+        spent
+    }
+
+    fn compare(&self, open: &OpenExit, verdict: Verdict, action: Action) -> Result<(), Broken> {
+        let path = self.path(open.child);
+        let wrong = |must: String| {
+            let text = format!("{path}: decided {action:?}, but {must}");
+            Err(Broken::new(Invariant::Decision, text))
+        };
+        let delay = match (verdict, action) {
+            (Verdict::AsWanted, Action::AsWanted) | (Verdict::Finish, Action::Finish) => None,
+            (Verdict::Exhaust { end, owner }, Action::Exhaust { end: got, owner: of })
+                if end == got && owner == of => None,
+            (Verdict::Another { regroup: false, .. }, Action::Restart { delay, .. })
+            | (Verdict::Another { regroup: true, .. }, Action::Regroup { delay }) => Some(delay),
+            _ => return wrong(format!("{verdict:?} follows")),
+        };
+        let (Some(delay), Verdict::Another { forgiven, .. }) = (delay, verdict) else { return Ok(()) };
+        let book = self.book(open.child)?;
+        let backoff = &book.spec.backoff;
+        let wish = match open.exit {
+            Some(Exit::Failed { retry_after, .. }) => retry_after,
+            _ => None,
+        };
+        let (least, most) = match forgiven {
+            true => (0.0, 0.0),
+            false => wait_bounds(backoff, book.position, wish),
+        };
+        let slack = 1e-6 + most * 1e-9;
+        let wait = delay.wait.as_secs_f64();
+        if wait < least - slack || wait > most + slack {
+            return wrong(format!("the wait lies between {least} s and {most} s"));
+        }
+        if !forgiven && delay.position != book.position {
+            return wrong(format!("its position is {}", book.position));
+        }
+        let due = (self.now + delay.wait).max(book.began + backoff.holdoff);
+        if delay.holdoff != due.since(self.now + delay.wait) {
+            return wrong(format!("the holdoff asks for {:?}", due.since(self.now + delay.wait)));
+        }
+        if let Action::Restart { at, .. } = action
+            && at != due
+        {
+            return wrong(format!("the next run is due at {due}"));
+        }
+        Ok(())
+    }
+
+    /// Takes note of what follows from a decision.
+    fn follow(
+        &mut self,
+        open: &OpenExit,
+        rule: Rule,
+        verdict: Verdict,
+        action: Action,
+    ) -> Result<(), Broken> {
+        let id = open.child;
+        match verdict {
+            Verdict::AsWanted => self.as_wanted(open)?,
+            Verdict::Another { forgiven, .. } => {
+                let above = self.book(id)?.above;
+                let up = above.and_then(|above| self.books.get(&above)).is_some_and(Book::is_up);
+                let book = self.book_mut(id)?;
+                if !forgiven {
+                    book.position += 1;
+                }
+                match action {
+                    Action::Restart { at, .. } => book.plan = Plan::At(at),
+                    _ => {
+                        book.plan = Plan::Run;
+                        self.owed.extend(above.filter(|_| up).map(Owed::Regrouping));
+                    }
+                }
+            }
+            Verdict::Finish => self.finished(id, &open.cause)?,
+            Verdict::Exhaust { end, owner } => self.exhausted(id, rule, end, owner)?,
+        }
+        let above = self.book(id)?.above;
+        if let Some(above) = above {
+            self.settle_pack(above);
+        }
+        Ok(())
+    }
+
+    fn as_wanted(&mut self, open: &OpenExit) -> Result<(), Broken> {
+        let id = open.child;
+        let (revives, forgets) = self.ways_above(id);
+        let stops = self.stops_without_need(id);
+        let book = self.book_mut(id)?;
+        let no_other =
+            open.asked == Some(Asked::Group) && book.spec.restart == Restart::Never && !revives;
+        if open.asked == Some(Asked::Idle) {
+            book.demanded = false;
+        }
+        book.plan = if no_other { Plan::Never(finish_of(&open.cause)) } else { Plan::Run };
+        if open.asked == Some(Asked::Dependency) && stops {
+            book.plan = Plan::Never(Finish::NeedLost);
+        }
+        if no_other && forgets {
+            book.leaving = true;
+        }
+        Ok(())
+    }
+
+    fn ways_above(&self, id: ChildId) -> (bool, bool) {
+        let above = self.books.get(&id).and_then(|book| self.books.get(&book.above?)?.supervisor());
+        above.map_or((false, false), |spec| (spec.revive, spec.finished == Finished::Forget))
+    }
+
+    fn stops_without_need(&self, id: ChildId) -> bool {
+        let Some(book) = self.books.get(&id) else { return false };
+        let Some(above) = book.above else { return false };
+        book.spec.needs.iter().any(|need| {
+            need.on_restart == OnRestart::Stop
+                && self.sibling(above, &need.child).is_some_and(|(_, n)| !self.is_met(need, n))
+        })
+    }
+
+    fn finished(&mut self, id: ChildId, cause: &Cause) -> Result<(), Broken> {
+        let (_, forgets) = self.ways_above(id);
+        let book = self.book_mut(id)?;
+        book.plan = Plan::Never(finish_of(cause));
+        book.leaving |= forgets && book.spec.restart == Restart::Never;
+        let (above, significant) = (book.above, book.spec.significant);
+        let Some(above) = above.filter(|_| significant) else { return Ok(()) };
+        let supervisor = self.book(above)?;
+        let rule = supervisor.supervisor().map_or(AutoShutdown::Never, |s| s.auto_shutdown);
+        let over = |book: &Book| book.live.is_none() && matches!(book.plan, Plan::Never(_));
+        let all_over =
+            self.children(above).filter(|(_, b)| b.spec.significant).all(|(_, book)| over(book));
+        let ends = match rule {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => all_over,
+        };
+        if ends && supervisor.is_up() {
+            self.owed.push(Owed::AutoShutdown(above));
+        }
+        Ok(())
+    }
+
+    /// Takes note of what an exhausted budget leads to, for the one who declared it.
+    pub(crate) fn exhausted(
+        &mut self,
+        id: ChildId,
+        _rule: Rule,
+        end: OnExhausted,
+        owner: ChildId,
+    ) -> Result<(), Broken> {
+        let now = self.now;
+        let over_children = owner != id;
+        self.book_mut(id)?.plan = Plan::Run;
+        self.book_mut(owner)?.clear_entries();
+        let above = self.book(id)?.above;
+        match end {
+            OnExhausted::Cooldown => {
+                let book = self.book_mut(owner)?;
+                let spec = book.spec.clone();
+                let fuse = match &mut book.pack {
+                    Some(pack) if over_children => {
+                        pack.trial_until = None;
+                        &mut pack.breaker
+                    }
+                    Some(_) | None => {
+                        book.position = 0;
+                        book.demanded &= spec.activation == Activation::Always;
+                        &mut book.breaker
+                    }
+                };
+                let level = fuse.level(now, spec.level_decay);
+                let until = policy::cooldown(&spec.cooldown, level, now);
+                *fuse = Fuse { state: Gate::Open(until), weight: level + 1, opened: now };
+                self.owed.extend([Owed::Opens { owner, over_children }, Owed::Alert(owner)]);
+            }
+            OnExhausted::Quarantine => {
+                let book = self.book_mut(owner)?;
+                (book.quarantined, book.position) = (true, 0);
+                self.owed.push(Owed::Alert(owner));
+            }
+            OnExhausted::Escalate => {
+                let above = if over_children { Some(owner) } else { above };
+                if !over_children {
+                    self.book_mut(id)?.plan = Plan::Never(Finish::Failed);
+                }
+                let Some(above) = above else { return Ok(()) };
+                if above == ChildId::ROOT {
+                    self.owed.push(Owed::Draining);
+                } else if self.book(above)?.is_up() {
+                    self.owed.extend([Owed::GaveUp(above), Owed::Alert(above)]);
+                }
+            }
+            OnExhausted::Shutdown => {
+                self.book_mut(id)?.plan = Plan::Never(Finish::Failed);
+                self.owed.push(Owed::Draining);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on with a group restart as far as nothing is waited for.
+    pub(crate) fn settle_pack(&mut self, supervisor: ChildId) {
+        let now = self.now;
+        let work = self.work(supervisor);
+        let next = match work {
+            Work::Stopping { from, delay } => {
+                let waits = self.children(supervisor).any(|(_, book)| {
+                    book.place >= from
+                        && book.live.as_ref().is_some_and(|r| !book.paused || r.stage.is_ending())
+                });
+                if waits {
+                    return;
+                }
+                Work::Delay { from, until: now + delay }
+            }
+            Work::Delay { .. } => work,
+            Work::Serving | Work::Closing | Work::Starting { .. } => return,
+        };
+        let Work::Delay { from, until } = next else { return };
+        self.set_work(supervisor, next);
+        if until > now {
+            return;
+        }
+        self.set_work(supervisor, Work::Starting { from });
+        let revives = self.books.get(&supervisor).and_then(Book::supervisor).is_some_and(|s| s.revive);
+        let mut any = false;
+        for book in self.books.values_mut().filter(|book| book.above == Some(supervisor)) {
+            if book.place >= from && book.live.is_none() {
+                any = true;
+                if revives && book.spec.restart != Restart::Never {
+                    (book.down, book.plan) = (false, Plan::Run);
+                }
+            }
+        }
+        if !any {
+            self.serve_again(supervisor);
+        }
+    }
+
+    pub(crate) fn set_work(&mut self, supervisor: ChildId, work: Work) {
+        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|book| book.pack.as_mut()) {
+            pack.work = work;
+        }
+    }
+
+    /// The group restart is over: windows age again.
+    pub(crate) fn serve_again(&mut self, supervisor: ChildId) {
+        let now = self.now;
+        self.set_work(supervisor, Work::Serving);
+        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|book| book.pack.as_mut())
+            && let Some((_, end @ None)) = pack.freezes.last_mut()
+        {
+            *end = Some(now);
+        }
+    }
+
+    /// Begins a group restart.
+    pub(crate) fn regroup(&mut self, supervisor: ChildId, leader: ChildId, delay: Duration) {
+        use mainstay_core::child::Place;
+        let now = self.now;
+        let Some(book) = self.books.get(&leader) else { return };
+        let from = match self.strategy(book) {
+            Strategy::OneForAll => Place { rank: 0, order: 0 },
+            Strategy::OneForOne | Strategy::RestForOne => book.place,
+        };
+        let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) else { return };
+        pack.work = Work::Stopping { from, delay };
+        if !matches!(pack.freezes.last(), Some((_, None))) {
+            pack.freezes.push((now, None));
+        }
+        self.settle_pack(supervisor);
+    }
+}
+
+pub(crate) const fn finish_of(cause: &Cause) -> Finish {
+    match cause {
+        Cause::Completed => Finish::Completed,
+        Cause::Skipped => Finish::Skipped,
+        _ => Finish::Failed,
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a child does not run: every reason there can be, in order of priority.
+
+use super::{Book, Gate, Model, Plan, Stage, Work};
+use mainstay_core::child::{Finish, Rest};
+use mainstay_core::spec::{Activation, Need, Until};
+use mainstay_core::{ChildId, Moment};
+use std::time::Duration;
+
+impl Model {
+    /// Returns the first true reason why a child that rests does not run; `None` when it must not rest.
+    pub(crate) fn reason(&self, id: ChildId) -> Option<Rest> {
+        let book = self.books.get(&id)?;
+        let now = self.now;
+        if self.drain.is_some() {
+            return Some(Rest::Draining);
+        }
+        if let Some(above) = book.above {
+            let up = self.books.get(&above).is_some_and(Book::is_up);
+            match self.work(above) {
+                _ if !up => return Some(Rest::Above),
+                Work::Closing => return Some(Rest::Above),
+                Work::Stopping { from, .. } | Work::Delay { from, .. } if book.place >= from => {
+                    return Some(Rest::Group);
+                }
+                Work::Stopping { .. } | Work::Delay { .. } | Work::Serving | Work::Starting { .. } => {}
+            }
+        } else if !self.booted {
+            return Some(Rest::Above);
+        }
+        if book.quarantined {
+            return Some(Rest::Quarantined);
+        }
+        if !book.by_hand && self.is_paused(id) {
+            return Some(Rest::Paused);
+        }
+        if book.breaker.is_open(now) {
+            let Gate::Open(until) = book.breaker.state else { return None };
+            return Some(Rest::Broken { until });
+        }
+        if book.down {
+            return Some(Rest::Stopped);
+        }
+        match book.plan {
+            Plan::Never(finish) => return Some(Rest::Finished(finish)),
+            Plan::At(until) if until > now => return Some(Rest::Waiting { until }),
+            Plan::At(_) | Plan::Run => {}
+        }
+        if book.spec.activation != Activation::Always && !book.demanded && !book.by_hand {
+            return Some(Rest::Demand);
+        }
+        let above = book.above?;
+        for need in &book.spec.needs {
+            if let Some((child, needed)) = self.sibling(above, &need.child)
+                && !self.is_met(need, needed)
+            {
+                return Some(Rest::Need { child });
+            }
+        }
+        if book.by_hand {
+            return None;
+        }
+        if let Some(Gate::Open(until)) = self.books.get(&above)?.pack.as_ref().map(|p| p.breaker.state) {
+            return Some(Rest::Cooldown { supervisor: above, until });
+        }
+        if self.opening(above) >= self.start_slots(above) {
+            return Some(Rest::Slot { ticket: 0 });
+        }
+        if self.storm_ends().is_some_and(|at| at > now) {
+            return Some(Rest::Storm { ticket: 0 });
+        }
+        None
+    }
+
+    pub(crate) fn is_paused(&self, id: ChildId) -> bool {
+        let mut at = Some(id);
+        while let Some(book) = at.and_then(|id| self.books.get(&id)) {
+            if book.paused {
+                return true;
+            }
+            at = book.above;
+        }
+        false
+    }
+
+    pub(crate) fn is_met(&self, need: &Need, needed: &Book) -> bool {
+        let clean = matches!(needed.plan, Plan::Never(Finish::Completed | Finish::Skipped));
+        let done = needed.live.is_none() && clean;
+        let stage = needed.live.as_ref().map(|run| run.stage);
+        match need.until {
+            Until::Completed => done,
+            Until::Started => {
+                done || stage.is_some_and(|stage| {
+                    !stage.is_ending() && !matches!(stage, Stage::Starting(_))
+                })
+            }
+            Until::Ready => matches!(stage, Some(Stage::Ready(_))),
+        }
+    }
+
+    /// How many children of a supervisor are between start and ready.
+    pub(crate) fn opening(&self, above: ChildId) -> u32 {
+        let opening = |book: &Book| book.live.as_ref().is_some_and(|run| run.stage.is_opening());
+        self.children(above).filter(|(_, book)| opening(book)).count() as u32
+    }
+
+    pub(crate) fn start_slots(&self, above: ChildId) -> u32 {
+        match self.books.get(&above).and_then(Book::supervisor) {
+            Some(spec) if spec.is_serial() => 1,
+            Some(spec) => spec.start_concurrency.unwrap_or(self.slots),
+            None => 1,
+        }
+    }
+
+    /// When the bucket of starts has a token again.
+    pub(crate) fn storm_ends(&self) -> Option<Moment> {
+        let rate = self.rate?;
+        let gap = Duration::from_secs_f64(1.0 / rate.per_second);
+        Some(self.storm - gap.saturating_mul(rate.burst - 1))
+    }
+
+    /// Whether a child is on its way to being ready.
+    pub(crate) fn is_coming(&self, id: ChildId) -> bool {
+        let Some(book) = self.books.get(&id) else { return false };
+        if let Some(run) = &book.live {
+            return run.stage.is_opening();
+        }
+        matches!(
+            self.reason(id),
+            Some(
+                Rest::Group
+                    | Rest::Waiting { .. }
+                    | Rest::Need { .. }
+                    | Rest::Slot { .. }
+                    | Rest::Storm { .. }
+            )
+        )
+    }
+}
