@@ -143,6 +143,7 @@ pub(crate) struct DrainBook {
     pub(crate) force_at: Moment,
     pub(crate) until: Moment,
     pub(crate) asked: u32,
+    pub(crate) forced: bool,
     pub(crate) outcome: Outcome,
     pub(crate) ended: bool,
 }

@@ -305,6 +305,8 @@ pub struct Last {
     pub ended: Moment,
     /// When it was asked to end.
     pub asked: Option<(Asked, Moment)>,
+    /// Whether it took force.
+    pub forced: bool,
     /// What it means.
     pub cause: Cause,
     /// What the driver reported.

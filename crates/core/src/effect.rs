@@ -1,7 +1,7 @@
 //! Everything a tree can ask of the world, and where it puts what it asks and states.
 
 use crate::command::Reply;
-use crate::event::Event;
+use crate::event::{Event, Rule};
 use crate::exit::Cause;
 use crate::id::{ChildId, RunId};
 use crate::spec::Kind;
@@ -79,12 +79,13 @@ pub enum Outcome {
 impl Outcome {
     /// Returns the outcome of a tree that this child ended.
     ///
-    /// A process that ended the tree hands its own code on, a clean 0 included: so a container ends
-    /// with the code of its essential program. A child within the program has no code of its own;
-    /// that it ended at all is a failure.
-    pub(crate) fn fatal(child: ChildId, kind: &Kind, cause: Cause) -> Self {
-        let has_code = matches!(kind, Kind::Process | Kind::Host);
-        let code = if has_code { cause.code() } else { cause.code().max(1) };
+    /// A critical process hands its own code on, a clean 0 included: so a container ends with the
+    /// code of its essential program. A child within the program has no code of its own, and a spent
+    /// budget is a failure however its last run ended.
+    pub(crate) fn fatal(child: ChildId, kind: &Kind, cause: Cause, rule: Rule) -> Self {
+        let own = matches!(kind, Kind::Process | Kind::Host)
+            && matches!(rule, Rule::Never | Rule::CleanEnd | Rule::Skipped);
+        let code = if own { cause.code() } else { cause.code().max(1) };
         Self::Fatal { child, cause, code }
     }
 

@@ -509,7 +509,7 @@ impl Model {
 
     /// Whether a drain, or a supervisor that is out of patience, forces what is below it.
     fn is_forced_from_above(&self, id: ChildId) -> bool {
-        let hurried = |drain: &DrainBook| drain.asked >= 2 || drain.force_at <= self.now || drain.until <= self.now;
+        let hurried = |drain: &DrainBook| drain.forced || drain.until <= self.now;
         if self.drain.as_ref().is_some_and(hurried) {
             return true;
         }
@@ -705,7 +705,7 @@ impl Model {
         }
         let force_at = until - (bound / 10).min(Duration::from_secs(1));
         self.owed.retain(|owed| *owed != Owed::Draining);
-        self.drain = Some(DrainBook { force_at, until, asked: 1, outcome, ended: false });
+        self.drain = Some(DrainBook { force_at, until, asked: 1, forced: false, outcome, ended: false });
         Ok(())
     }
 
@@ -718,9 +718,9 @@ impl Model {
         if !asked && drain.force_at > now && drain.until > now {
             return wrong(Invariant::Drain, "it goes to force too early");
         }
+        drain.forced = true;
         if drain.until > now && drain.asked < 3 {
             drain.force_at = Moment::FAR;
-            drain.asked = drain.asked.max(1);
         }
         for book in self.books.values_mut().filter(|book| book.pack.is_some()) {
             if let Some(life) = &mut book.live {
@@ -730,10 +730,6 @@ impl Model {
             if let Some(pack) = book.pack.as_mut().filter(|_| book.live.is_some()) {
                 pack.work = Work::Closing;
             }
-        }
-        if let Some(drain) = &mut self.drain {
-            // From here on force is at work everywhere.
-            drain.asked = drain.asked.max(2);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::Tree;
 use crate::chance;
-use crate::child::{Life, Phase, State, Work};
+use crate::child::Work;
 use crate::effect::Effects;
 use crate::event::{Action, Rule};
 use crate::exit::{Asked, Cause, Class, Exit};
@@ -184,10 +184,5 @@ impl Tree {
             .strategy
             .or_else(|| group.map(|group| group.strategy))
             .unwrap_or(Strategy::OneForOne)
-    }
-
-    /// Returns whether the run that a state describes had been stable.
-    pub(super) const fn is_stable(state: &State) -> bool {
-        matches!(state, State::Live(Life { phase: Phase::Ready { stable_at: None }, .. }))
     }
 }

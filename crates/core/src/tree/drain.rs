@@ -51,6 +51,8 @@ pub struct ReportLine {
     pub ended_at: Option<Moment>,
     /// How it ended; `Abandoned` when it is still there after force.
     pub how: Option<Cause>,
+    /// Whether it took force.
+    pub forced: bool,
     /// What it said about it.
     pub detail: Option<alloc::sync::Arc<str>>,
 }
@@ -166,6 +168,7 @@ impl Tree {
                 asked_at: life.asked.map(|(_, at)| at),
                 ended_at: None,
                 how: matches!(life.phase, Phase::Abandoned { .. }).then_some(Cause::Abandoned),
+                forced: matches!(life.phase, Phase::Killing { .. } | Phase::Abandoned { .. }),
                 detail: None,
             },
             (None, Some(last)) => ReportLine {
@@ -174,6 +177,7 @@ impl Tree {
                 asked_at: last.asked.map(|(_, at)| at),
                 ended_at: Some(last.ended),
                 how: Some(last.cause),
+                forced: last.forced,
                 detail: last.detail.clone(),
             },
             (None, None) => ReportLine {
@@ -182,6 +186,7 @@ impl Tree {
                 asked_at: None,
                 ended_at: None,
                 how: None,
+                forced: false,
                 detail: None,
             },
         }

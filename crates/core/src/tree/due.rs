@@ -90,6 +90,9 @@ impl Tree {
     }
 
     fn group_deadline(&self, slot: u32) -> Option<(Moment, Why)> {
+        if self.drain.is_some() {
+            return None;
+        }
         let group = self.group(slot);
         let delay = match group.work {
             Work::Delay { until, .. } => Some((until, Why::Group)),

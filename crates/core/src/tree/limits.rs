@@ -22,9 +22,10 @@ impl Tree {
         is_forgiven: bool,
         out: &mut Effects,
     ) -> Option<(LimitId, OnExhausted)> {
-        // Where a stable run is forgiven, its end begins no row.
-        let consults = |limit: &Limit| {
-            limit.admit == Admit::AtExit && !(is_forgiven && limit.within == Within::Consecutive)
+        let consults = |tree: &Self, id: LimitId, limit: &Limit| {
+            // Where a stable run is forgiven, its end begins no row.
+            let is_forgiven = is_forgiven && limit.within == Within::Consecutive;
+            limit.admit == Admit::AtExit && !is_forgiven && !tree.cools_already(id, limit)
         };
         let refuses = |limit: &Limit, before: Reading| match limit.count {
             Count::Failures => is_failure && before.count + 1 >= limit.most,
@@ -32,7 +33,7 @@ impl Tree {
         };
         let mut spent: Option<(LimitId, OnExhausted)> = None;
         self.each_limit(slot, |tree, id, limit| {
-            if consults(limit) && refuses(limit, tree.reading(id, limit)) {
+            if consults(tree, id, limit) && refuses(limit, tree.reading(id, limit)) {
                 let end = tree.end_of(id.owner.slot, limit.scope);
                 if spent.is_none_or(|(_, strictest)| strictest < end) {
                     spent = Some((id, end));
@@ -41,7 +42,7 @@ impl Tree {
         });
         let child = self.at(slot).id;
         self.each_limit(slot, |tree, id, limit| {
-            if !consults(limit) {
+            if !consults(tree, id, limit) {
                 return;
             }
             let before = tree.reading(id, limit);
@@ -57,6 +58,12 @@ impl Tree {
             out.note(Event::Counted { child, limit: id, before, stamped, spent });
         });
         spent
+    }
+
+    /// Returns whether a limit is spent already and its cooldown runs, which nothing prolongs.
+    fn cools_already(&self, id: LimitId, limit: &Limit) -> bool {
+        let group = self.at(id.owner.slot).group.as_ref().filter(|_| limit.scope != Scope::Child);
+        group.is_some_and(|group| matches!(group.breaker.state, BreakerState::Open(_)))
     }
 
     /// Returns what a spent limit leads to: the word of the one who declares it.

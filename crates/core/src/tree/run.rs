@@ -180,12 +180,13 @@ impl Tree {
         out: &mut Effects,
     ) {
         let child = self.at_mut(slot);
-        let Some(Life { run, asked, .. }) = child.life().copied() else { return };
+        let Some(Life { run, asked, phase }) = child.life().copied() else { return };
         let (id, began) = (child.id, child.began);
         child.watch = None;
         let lived = self.now.since(began);
         out.note(Event::Exited { child: id, run, cause, exit, detail: detail.clone(), lived });
-        let was_stable = Self::is_stable(&self.at(slot).state);
+        let was_stable = matches!(phase, Phase::Ready { stable_at: None });
+        let forced = matches!(phase, Phase::Killing { .. } | Phase::Abandoned { .. });
         // Until the gate is asked it counts as on its way, so that nobody takes the gap for an end.
         self.set_state(
             slot,
@@ -201,6 +202,7 @@ impl Tree {
             began,
             ended: now,
             asked,
+            forced,
             cause,
             exit,
             detail,

@@ -124,16 +124,16 @@ impl Tree {
                     self.stop_run(owner, Asked::Quarantine, out);
                 }
             }
-            OnExhausted::Escalate if over_children => self.give_up(owner, slot, out),
+            OnExhausted::Escalate if over_children => self.give_up(owner, slot, rule, out),
             OnExhausted::Escalate => {
                 self.at_mut(slot).plan = Plan::Never(Finish::Failed);
                 if let Some(above) = self.above(slot) {
-                    self.give_up(above, slot, out);
+                    self.give_up(above, slot, rule, out);
                 }
             }
             OnExhausted::Shutdown => {
                 self.at_mut(slot).plan = Plan::Never(Finish::Failed);
-                self.shut_down(slot, out);
+                self.shut_down(slot, rule, out);
             }
         }
     }
@@ -197,9 +197,9 @@ impl Tree {
     }
 
     /// A supervisor ends with a cause its own supervisor can tell from a stop; the root ends the tree.
-    fn give_up(&mut self, supervisor: u32, by: u32, out: &mut Effects) {
+    fn give_up(&mut self, supervisor: u32, by: u32, rule: Rule, out: &mut Effects) {
         if self.above(supervisor).is_none() {
-            self.shut_down(by, out);
+            self.shut_down(by, rule, out);
             return;
         }
         if self.at(supervisor).life().is_none_or(|life| life.is_ending()) {
@@ -221,14 +221,14 @@ impl Tree {
     }
 
     /// The whole tree ends because of this child.
-    fn shut_down(&mut self, by: u32, out: &mut Effects) {
+    fn shut_down(&mut self, by: u32, rule: Rule, out: &mut Effects) {
         let child = self.at(by);
         let cause = child
             .memory
             .as_ref()
             .and_then(|memory| memory.last.as_ref())
             .map_or(Cause::Aborted, |last| last.cause);
-        let outcome = Outcome::fatal(child.id, &child.spec.kind, cause);
+        let outcome = Outcome::fatal(child.id, &child.spec.kind, cause, rule);
         self.begin_drain(outcome, out);
     }
 

@@ -127,6 +127,10 @@ fn play(world: &mut World, rows: &[Row]) -> Parsed<()> {
             }
         }
         let mut words = row.input.as_str();
+        if words == "reborn" {
+            world.be_reborn();
+            words = ".";
+        }
         if let Some((by, rest)) = words.strip_prefix("back ").and_then(|rest| rest.split_once(' '))
         {
             world.behind = declare::span(by)?;

@@ -117,6 +117,11 @@ impl World {
         said
     }
 
+    /// The tree is gone, and another one is made of its snapshot.
+    pub(crate) fn be_reborn(&mut self) {
+        self.tree = Tree::restore(self.tree.snapshot()).expect("a snapshot of a tree");
+    }
+
     fn learn_names(&mut self) {
         for child in self.tree.children() {
             if !self.names.contains_key(&child.id) {

@@ -16,6 +16,7 @@ use mainstay_core::{
     RunId, StartStep, Tree, Verb as Order,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{self, AssertUnwindSafe};
 
 mod facts;
 
@@ -27,13 +28,38 @@ pub(crate) struct Played {
 }
 
 pub(crate) fn play(schedule: &Schedule) -> Played {
-    let mut driver = Driver::new(schedule);
     let mut played = Played { trace: Vec::new(), met: Vec::new() };
+    let mut driver = Driver::new(schedule);
     for step in &schedule.steps {
-        played.trace.push(driver.step(step));
-        played.met.push(std::mem::take(&mut driver.met));
+        let facts = match &mut driver {
+            Some(driver) => {
+                // A panic of the core is a difference like any other, and is made small like any other.
+                let stepped = panic::catch_unwind(AssertUnwindSafe(|| driver.step(step)));
+                stepped.unwrap_or_else(|_| vec!["panicked".to_owned()])
+            }
+            None => refused(step),
+        };
+        let met = driver.as_mut().map(|driver| std::mem::take(&mut driver.met));
+        played.met.push(met.unwrap_or_default());
+        let is_lost = facts.last().is_some_and(|fact| fact == "panicked");
+        played.trace.push(facts);
+        if is_lost {
+            break;
+        }
     }
     played
+}
+
+/// A tree that cannot be declared here cannot be started there.
+fn refused(step: &Step) -> Vec<String> {
+    match step {
+        Step::Plan(..) => Vec::new(),
+        Step::Go => {
+            let reply = "reply go error {start_spec,bad_combination}";
+            vec![reply.to_owned(), "state . gone".to_owned()]
+        }
+        Step::Stop | Step::One(_) | Step::Together(_) => vec!["gone".to_owned()],
+    }
 }
 
 struct Driver<'a> {
@@ -80,11 +106,8 @@ struct Request {
 }
 
 impl<'a> Driver<'a> {
-    fn new(schedule: &'a Schedule) -> Self {
-        let draft = declare::tree(schedule);
-        let (spec, _) = draft.build(Profile::Library).unwrap_or_else(|problems| {
-            panic!("{schedule}is refused: {problems:?}");
-        });
+    fn new(schedule: &'a Schedule) -> Option<Self> {
+        let (spec, _) = declare::tree(schedule).build(Profile::Library).ok()?;
         let mut supervisors = vec![".".to_owned()];
         let is_template = |decl: &&Decl| schedule.is_dynamic(parent(&decl.name));
         let known = schedule.children.iter().filter(|decl| !is_template(decl));
@@ -113,7 +136,7 @@ impl<'a> Driver<'a> {
             changed: BTreeSet::new(),
         };
         driver.learn_names();
-        driver
+        Some(driver)
     }
 
     fn step(&mut self, step: &Step) -> Vec<String> {
@@ -290,7 +313,7 @@ impl<'a> Driver<'a> {
             Err(Refusal::Unknown { .. } | Refusal::OtherRun { .. }) => "error not_found".to_owned(),
             Err(Refusal::Exists { .. }) if busy.is_some() => "error already_started".to_owned(),
             Err(Refusal::Exists { .. }) => "error already_present".to_owned(),
-            Err(Refusal::Spec { .. }) => "error {start_spec,bad_combination}".to_owned(),
+            Err(Refusal::Spec { .. }) => "error bad_combination".to_owned(),
             Err(refusal) => format!("error {refusal}"),
         }
     }

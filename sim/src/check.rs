@@ -1,0 +1,312 @@
+//! What must hold after every step, whatever happened.
+
+mod state;
+
+use crate::model::Model;
+use crate::model::command::Answer;
+use crate::world::World;
+use mainstay_core::spec::TreeSpec;
+use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree, Verb};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! invariants {
+    ($($invariant:ident = $name:literal,)+) => {
+        /// Something that always holds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Invariant { $(#[doc = $name] $invariant,)+ }
+
+        impl Invariant {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$invariant,)+];
+
+            /// Returns it in words.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$invariant => $name,)+ }
+            }
+        }
+    };
+}
+
+invariants! {
+    OneRun = "at most one live run",
+    NoStart = "no start against a reason",
+    RunIds = "run ids only grow",
+    PresentRuns = "only present runs are touched",
+    EventOrder = "the events of a child are in order",
+    OneDecision = "every exit has exactly one decision",
+    Decision = "a decision follows from the policy",
+    Causes = "a cause follows from what was asked and reported",
+    Counting = "a limit counts what happened",
+    Breakers = "a breaker follows its ladder",
+    Stability = "stability comes at its moment",
+    Liveness = "lost liveness is noticed at its moment",
+    StartOrder = "starts follow needs and layers",
+    StopOrder = "stops go in reverse order",
+    StopSteps = "each stop step has its grace",
+    Drain = "a drain ends by its bound and leaves nothing",
+    Reasons = "a child rests for a true reason",
+    Deadlines = "the next deadline is the next thing due",
+    Wishes = "what is wanted follows from commands",
+    Commands = "a command has one effect and one answer",
+    Alerts = "an alert stays until somebody has seen it",
+    Statements = "what is stated is done, and the other way round",
+    Replay = "replaying the inputs gives the same outputs",
+    Restore = "a restored tree goes on the same",
+    Readings = "reading changes nothing",
+    Stories = "explain tells why",
+    Bounds = "every queue is bounded",
+    Total = "the core takes every input",
+}
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Which.
+    pub invariant: Invariant,
+    /// In what way.
+    pub text: String,
+}
+
+impl Broken {
+    pub(crate) fn new(invariant: Invariant, text: impl Into<String>) -> Self {
+        Self { invariant, text: text.into() }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\": {}", self.invariant.name(), self.text)
+    }
+}
+
+/// Watches one tree.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    model: Model,
+    /// The runs that were named as abandoned.
+    abandoned: BTreeSet<(ChildId, RunId)>,
+    steps: u64,
+    most_children: usize,
+}
+
+impl Judge {
+    pub(crate) fn new(spec: &TreeSpec, tree: &Tree) -> Self {
+        let model = Model::new(spec, tree);
+        let most_children = model.books.len();
+        Self { model, abandoned: BTreeSet::new(), steps: 0, most_children }
+    }
+
+    /// Looks at one step: what went in, what came out, and how the tree is now.
+    pub(crate) fn step(
+        &mut self,
+        now: Moment,
+        input: &Input,
+        out: &Effects,
+        tree: &Tree,
+    ) -> Result<(), Broken> {
+        self.steps += 1;
+        let before = self.model.now;
+        let back = out.events.iter().any(|event| matches!(event, Event::Backwards { .. }));
+        if back != (now < before) {
+            return wrong(Invariant::Deadlines, "the clock went back, or it did not");
+        }
+        self.model.now = now.max(before);
+        self.model.begin_step(input, out);
+        let mut answer = None;
+        if let Input::Command(command) = input {
+            answer = Some(self.model.command(command, out.replies.first())?);
+        }
+        for event in &out.events {
+            self.model.event(event, input, tree)?;
+            self.most_children = self.most_children.max(self.model.books.len());
+        }
+        self.model.end_events(out)?;
+        self.replies(input, answer.as_ref(), out)?;
+        self.statements(out)?;
+        self.facts(input, out)?;
+        if let Input::Command(command) = input
+            && matches!(command.verb, Verb::Apply(_) | Verb::Replace(_))
+        {
+            self.model.refresh_specs(tree);
+        }
+        self.state(tree)?;
+        self.deadline(tree)?;
+        if self.steps.is_multiple_of(32) {
+            self.readings(tree)?;
+        }
+        Ok(())
+    }
+
+    fn replies(&self, input: &Input, answer: Option<&Answer>, out: &Effects) -> Result<(), Broken> {
+        let Input::Command(command) = input else {
+            return match out.replies.is_empty() {
+                true => Ok(()),
+                false => wrong(Invariant::Commands, "an answer nobody waits for"),
+            };
+        };
+        let [reply] = out.replies.as_slice() else {
+            return wrong(Invariant::Commands, format!("{} answers to one command", out.replies.len()));
+        };
+        if reply.command != command.id || reply.who != command.who {
+            return wrong(Invariant::Commands, "the answer is to another command");
+        }
+        let Some(answer) = answer else { return Ok(()) };
+        Model::compare_answer(answer, reply)?;
+        let silent = matches!(answer, Answer::Again(_));
+        let stated = out.events.iter().filter(|event| {
+            matches!(event, Event::Commanded { .. } | Event::Refused { .. })
+        });
+        let reused = matches!(answer, Answer::Refused("id reused"));
+        match stated.count() {
+            0 if silent || reused => Ok(()),
+            1 if !silent => Ok(()),
+            count => wrong(Invariant::Commands, format!("stated {count} times")),
+        }
+    }
+
+    /// Every effect has its event, and every event its effect, in the same order.
+    fn statements(&self, out: &Effects) -> Result<(), Broken> {
+        let is_group = |id: &ChildId| self.model.is_group(*id);
+        let stated = out.events.iter().filter_map(|event| match event {
+            Event::Starting { child, run, .. } if !is_group(child) => Some(("start", *child, run.0)),
+            Event::Forced(child, run) => Some(("kill", *child, run.0)),
+            Event::Abandoned(child, run) => Some(("abandon", *child, run.0)),
+            Event::Rehydrating(child, run) => Some(("rehydrate", *child, run.0)),
+            Event::Reloaded { child, run, done: false } => Some(("reload", *child, run.0)),
+            Event::Frozen { child, run, frozen: true } => Some(("freeze", *child, run.0)),
+            Event::Frozen { child, run, frozen: false } => Some(("thaw", *child, run.0)),
+            Event::Removed(child) => Some(("forget", *child, 0)),
+            Event::Drained(_) => Some(("end", ChildId::ROOT, 0)),
+            _ => None,
+        });
+        let done = out.effects.iter().filter_map(|effect| match effect {
+            Effect::Start { child, run, .. } => Some(("start", *child, run.0)),
+            Effect::Kill(child, run) => Some(("kill", *child, run.0)),
+            Effect::Abandon(child, run) => Some(("abandon", *child, run.0)),
+            Effect::Rehydrate(child, run) => Some(("rehydrate", *child, run.0)),
+            Effect::Reload(child, run) => Some(("reload", *child, run.0)),
+            Effect::Freeze(child, run) => Some(("freeze", *child, run.0)),
+            Effect::Thaw(child, run) => Some(("thaw", *child, run.0)),
+            Effect::Forget(child) => Some(("forget", *child, 0)),
+            Effect::End(_) => Some(("end", ChildId::ROOT, 0)),
+            Effect::Stop { .. } | Effect::Probe { .. } | Effect::Change(..) => None,
+        });
+        if stated.clone().eq(done.clone()) {
+            return Ok(());
+        }
+        let (stated, done): (Vec<_>, Vec<_>) = (stated.collect(), done.collect());
+        wrong(Invariant::Statements, format!("stated {stated:?}, done {done:?}"))
+    }
+
+    /// A fact about a run is taken, or said to be stale.
+    fn facts(&self, input: &Input, out: &Effects) -> Result<(), Broken> {
+        let Input::Exited { child, run, .. } = input else { return Ok(()) };
+        let taken = out.events.iter().filter(|event| match event {
+            Event::Exited { child: of, run: was, exit: Some(_), .. } => of == child && was == run,
+            Event::Stale { child: of, run: was } => of == child && was == run,
+            _ => false,
+        });
+        match taken.count() {
+            1 => Ok(()),
+            count => wrong(Invariant::OneDecision, format!("an exit was taken {count} times")),
+        }
+    }
+
+    /// Looks at what the world is asked to do, before it does it.
+    pub(crate) fn effect(&mut self, effect: Effect, world: &World) -> Result<(), Broken> {
+        match effect {
+            Effect::Start { child, run, first } => {
+                let beside = world.alive(child).find(|run| !self.abandoned.contains(&(child, *run)));
+                if let Some(beside) = beside {
+                    let text = format!("{} starts {run}, but {beside} lives", self.model.path(child));
+                    return wrong(Invariant::OneRun, text);
+                }
+                if first != (run == RunId::FIRST) {
+                    return wrong(Invariant::RunIds, format!("{run} is not what it says it is"));
+                }
+            }
+            Effect::Stop { child, run, .. }
+            | Effect::Kill(child, run)
+            | Effect::Probe { child, run, .. }
+            | Effect::Rehydrate(child, run)
+            | Effect::Reload(child, run)
+            | Effect::Freeze(child, run)
+            | Effect::Thaw(child, run)
+            | Effect::Change(child, run) => {
+                let last = self.model.last_run(child);
+                if last.is_some_and(|last| last != run.0) {
+                    let text = format!("{} {run} is touched, but {last:?} is the last", self.model.path(child));
+                    return wrong(Invariant::PresentRuns, text);
+                }
+            }
+            Effect::Abandon(child, run) => _ = self.abandoned.insert((child, run)),
+            Effect::End(_) => {
+                let left = world.all_alive().find(|key| !self.abandoned.contains(key));
+                if let Some((child, run)) = left {
+                    let text = format!("the tree ended, but {} {run} lives", self.model.path(child));
+                    return wrong(Invariant::Drain, text);
+                }
+            }
+            Effect::Forget(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The deadline is later than now, and exactly what the model waits for.
+    fn deadline(&self, tree: &Tree) -> Result<(), Broken> {
+        let now = self.model.now;
+        let due = tree.deadline();
+        if let Some((at, why)) = due.filter(|(at, _)| *at <= now) {
+            return wrong(Invariant::Deadlines, format!("{why:?} was due at {at}, and still is"));
+        }
+        let must = self.model.due();
+        if due.map(|(at, _)| at) != must.map(|(at, _)| at) {
+            let whose = must.map(|(at, id)| (at, self.model.path(id)));
+            return wrong(Invariant::Deadlines, format!("wakes for {due:?}, but {whose:?} is due"));
+        }
+        Ok(())
+    }
+
+    /// Reading leaves everything as it was, and every child has its story.
+    fn readings(&self, tree: &Tree) -> Result<(), Broken> {
+        let before = tree.snapshot();
+        for child in tree.children() {
+            let story = tree.explain(child.id).map(|story| story.to_string()).unwrap_or_default();
+            if story.lines().count() < 2 || !story.contains(&tree.path(child.id).map(|p| p.to_string()).unwrap_or_default()) {
+                return wrong(Invariant::Stories, format!("{:?} is told as {story:?}", child.id));
+            }
+        }
+        _ = (tree.deadline(), tree.report(), tree.outcome());
+        if tree.snapshot() != before {
+            return wrong(Invariant::Readings, "the tree changed by being read");
+        }
+        Ok(())
+    }
+
+    /// What must be so when nothing is going to happen any more.
+    pub(crate) fn at_rest(&self, tree: &Tree) -> Result<(), Broken> {
+        if tree.deadline().is_some() {
+            return wrong(Invariant::Deadlines, "something is due still");
+        }
+        self.readings(tree)
+    }
+
+    /// A spec that was applied is the spec that holds.
+    pub(crate) fn applied(&self, tree: &Tree, spec: &Arc<TreeSpec>) -> Result<(), Broken> {
+        use mainstay_core::Why;
+        let _: Option<(Moment, Why)> = tree.deadline();
+        match tree.plan(spec) {
+            Ok(plan) => match plan.iter().find(|step| !matches!(step.act, mainstay_core::command::Act::Keep | mainstay_core::command::Act::Add | mainstay_core::command::Act::Remove)) {
+                Some(step) => wrong(Invariant::Commands, format!("applied, but {step:?} is left")),
+                None => Ok(()),
+            },
+            Err(problems) => wrong(Invariant::Commands, format!("applied, but {problems:?}")),
+        }
+    }
+}
+
+pub(crate) fn wrong(invariant: Invariant, text: impl Into<String>) -> Result<(), Broken> {
+    Err(Broken::new(invariant, text))
+}
