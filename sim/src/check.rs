@@ -147,7 +147,10 @@ impl Judge {
             };
         };
         let [reply] = out.replies.as_slice() else {
-            return wrong(Invariant::Commands, format!("{} answers to one command", out.replies.len()));
+            return wrong(
+                Invariant::Commands,
+                format!("{} answers to one command", out.replies.len()),
+            );
         };
         if reply.command != command.id || reply.who != command.who {
             return wrong(Invariant::Commands, "the answer is to another command");
@@ -155,9 +158,10 @@ impl Judge {
         let Some(answer) = answer else { return Ok(()) };
         Model::compare_answer(answer, reply)?;
         let silent = matches!(answer, Answer::Again(_));
-        let stated = out.events.iter().filter(|event| {
-            matches!(event, Event::Commanded { .. } | Event::Refused { .. })
-        });
+        let stated = out
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Commanded { .. } | Event::Refused { .. }));
         let reused = matches!(answer, Answer::Refused("id reused"));
         match stated.count() {
             0 if silent || reused => Ok(()),
@@ -170,7 +174,9 @@ impl Judge {
     fn statements(&self, out: &Effects) -> Result<(), Broken> {
         let is_group = |id: &ChildId| self.model.is_group(*id);
         let stated = out.events.iter().filter_map(|event| match event {
-            Event::Starting { child, run, .. } if !is_group(child) => Some(("start", *child, run.0)),
+            Event::Starting { child, run, .. } if !is_group(child) => {
+                Some(("start", *child, run.0))
+            }
             Event::Forced(child, run) => Some(("kill", *child, run.0)),
             Event::Abandoned(child, run) => Some(("abandon", *child, run.0)),
             Event::Rehydrating(child, run) => Some(("rehydrate", *child, run.0)),
@@ -218,9 +224,11 @@ impl Judge {
     pub(crate) fn effect(&mut self, effect: Effect, world: &World) -> Result<(), Broken> {
         match effect {
             Effect::Start { child, run, first } => {
-                let beside = world.alive(child).find(|run| !self.abandoned.contains(&(child, *run)));
+                let beside =
+                    world.alive(child).find(|run| !self.abandoned.contains(&(child, *run)));
                 if let Some(beside) = beside {
-                    let text = format!("{} starts {run}, but {beside} lives", self.model.path(child));
+                    let text =
+                        format!("{} starts {run}, but {beside} lives", self.model.path(child));
                     return wrong(Invariant::OneRun, text);
                 }
                 if first != (run == RunId::FIRST) {
@@ -237,7 +245,10 @@ impl Judge {
             | Effect::Change(child, run) => {
                 let last = self.model.last_run(child);
                 if last.is_some_and(|last| last != run.0) {
-                    let text = format!("{} {run} is touched, but {last:?} is the last", self.model.path(child));
+                    let text = format!(
+                        "{} {run} is touched, but {last:?} is the last",
+                        self.model.path(child)
+                    );
                     return wrong(Invariant::PresentRuns, text);
                 }
             }
@@ -245,7 +256,8 @@ impl Judge {
             Effect::End(_) => {
                 let left = world.all_alive().find(|key| !self.abandoned.contains(key));
                 if let Some((child, run)) = left {
-                    let text = format!("the tree ended, but {} {run} lives", self.model.path(child));
+                    let text =
+                        format!("the tree ended, but {} {run} lives", self.model.path(child));
                     return wrong(Invariant::Drain, text);
                 }
             }
@@ -274,7 +286,9 @@ impl Judge {
         let before = tree.snapshot();
         for child in tree.children() {
             let story = tree.explain(child.id).map(|story| story.to_string()).unwrap_or_default();
-            if story.lines().count() < 2 || !story.contains(&tree.path(child.id).map(|p| p.to_string()).unwrap_or_default()) {
+            if story.lines().count() < 2
+                || !story.contains(&tree.path(child.id).map(|p| p.to_string()).unwrap_or_default())
+            {
                 return wrong(Invariant::Stories, format!("{:?} is told as {story:?}", child.id));
             }
         }
@@ -298,7 +312,14 @@ impl Judge {
         use mainstay_core::Why;
         let _: Option<(Moment, Why)> = tree.deadline();
         match tree.plan(spec) {
-            Ok(plan) => match plan.iter().find(|step| !matches!(step.act, mainstay_core::command::Act::Keep | mainstay_core::command::Act::Add | mainstay_core::command::Act::Remove)) {
+            Ok(plan) => match plan.iter().find(|step| {
+                !matches!(
+                    step.act,
+                    mainstay_core::command::Act::Keep
+                        | mainstay_core::command::Act::Add
+                        | mainstay_core::command::Act::Remove
+                )
+            }) {
                 Some(step) => wrong(Invariant::Commands, format!("applied, but {step:?} is left")),
                 None => Ok(()),
             },

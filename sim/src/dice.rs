@@ -18,8 +18,8 @@ impl Dice {
     pub fn of(seed: u64, what: &str, number: u64) -> Self {
         let basis = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let bytes = what.bytes().chain(number.to_le_bytes());
-        let hash = bytes
-            .fold(basis, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash =
+            bytes.fold(basis, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let mut dice = Self(hash);
         dice.roll();
         dice

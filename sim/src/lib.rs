@@ -1,1 +1,25 @@
-//! x
+//! The simulator: the production core in a world of virtual time that breaks everything it can.
+//!
+//! ```text
+//!  scenario (seed) ─▶ world ──inputs──▶ Tree ──events, effects──▶ judge ─▶ the first broken invariant
+//!                       ▲                                │           ▲
+//!                       └────────────effects─────────────┘      naive model
+//! ```
+//!
+//! A seed says everything: the tree, the commands, how each run behaves, and what goes wrong. The
+//! same seed gives the same trace on every machine.
+
+pub mod canary;
+pub mod check;
+mod command;
+pub mod dice;
+mod model;
+pub mod run;
+pub mod scenario;
+pub mod shrink;
+mod subject;
+pub mod trace;
+pub mod workload;
+pub mod world;
+
+pub use command::command;

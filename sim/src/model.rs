@@ -43,6 +43,8 @@ pub(crate) struct Model {
     pub(crate) steps: Vec<(ChildId, RunId, u8)>,
     /// Whether the root has been told to begin.
     pub(crate) booted: bool,
+    /// Whose exit was decided last.
+    pub(crate) last_exit: Option<ChildId>,
 }
 
 /// What the history says about one child.
@@ -67,10 +69,20 @@ pub(crate) struct Book {
     pub(crate) began: Moment,
     pub(crate) position: u32,
     pub(crate) breaker: Fuse,
-    pub(crate) alert: Option<(AlertKind, bool)>,
+    pub(crate) alert: Option<Alarm>,
     pub(crate) entries: Vec<Vec<Moment>>,
     pub(crate) pack: Option<Pack>,
     pub(crate) last_end: Moment,
+    pub(crate) last_cause: Option<Cause>,
+}
+
+/// What a person must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alarm {
+    pub(crate) kind: AlertKind,
+    pub(crate) seen: bool,
+    /// Whether what it was about is over.
+    pub(crate) over: bool,
 }
 
 /// What policy says about the next run.
@@ -227,6 +239,7 @@ impl Book {
             entries: vec![Vec::new(); child.spec.budget.len()],
             pack: child.spec.supervisor().map(|_| Pack::new()),
             last_end: Moment::ZERO,
+            last_cause: None,
         })
     }
 
@@ -240,6 +253,21 @@ impl Book {
 
     pub(crate) fn clear_entries(&mut self) {
         self.entries = vec![Vec::new(); self.spec.budget.len()];
+    }
+
+    /// Empties the limits over itself, or those over its children.
+    pub(crate) fn clear_limits(&mut self, over_children: bool) {
+        for (entries, limit) in self.entries.iter_mut().zip(&self.spec.budget) {
+            if (limit.scope != Scope::Child) == over_children {
+                entries.clear();
+            }
+        }
+    }
+
+    pub(crate) fn end_episode(&mut self) {
+        if let Some(alarm) = &mut self.alert {
+            alarm.over = true;
+        }
     }
 }
 
@@ -277,18 +305,25 @@ impl Model {
             open_exit: None,
             steps: Vec::new(),
             booted: false,
+            last_exit: None,
         }
     }
 
     pub(crate) fn book(&self, id: ChildId) -> Result<&Book, Broken> {
         self.books.get(&id).ok_or_else(|| {
-            Broken::new(Invariant::EventOrder, format!("{id:?} is not in the tree, says its history"))
+            Broken::new(
+                Invariant::EventOrder,
+                format!("{id:?} is not in the tree, says its history"),
+            )
         })
     }
 
     pub(crate) fn book_mut(&mut self, id: ChildId) -> Result<&mut Book, Broken> {
         self.books.get_mut(&id).ok_or_else(|| {
-            Broken::new(Invariant::EventOrder, format!("{id:?} is not in the tree, says its history"))
+            Broken::new(
+                Invariant::EventOrder,
+                format!("{id:?} is not in the tree, says its history"),
+            )
         })
     }
 

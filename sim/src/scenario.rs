@@ -121,7 +121,8 @@ impl Scenario {
 pub fn spec_at<'a>(root: &'a Arc<ChildSpec>, path: &Path) -> Option<&'a Arc<ChildSpec>> {
     let mut at = root;
     for name in path.names() {
-        at = at.supervisor()?.children.iter().find(|(known, _)| **known == *name).map(|(_, c)| c)?;
+        at =
+            at.supervisor()?.children.iter().find(|(known, _)| **known == *name).map(|(_, c)| c)?;
     }
     Some(at)
 }

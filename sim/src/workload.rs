@@ -28,7 +28,8 @@ pub fn scenario(seed: u64, span: Duration) -> Scenario {
 }
 
 fn temper(dice: &mut Dice) -> Temper {
-    let mut some = |percent: u64, most: u64| if dice.percent(percent) { 1 + dice.below(most) } else { 0 };
+    let mut some =
+        |percent: u64, most: u64| if dice.percent(percent) { 1 + dice.below(most) } else { 0 };
     Temper {
         crashes: some(85, 100),
         clean: some(50, 100),
@@ -42,6 +43,12 @@ fn temper(dice: &mut Dice) -> Temper {
 }
 
 fn faults(dice: &mut Dice) -> Faults {
-    let mut some = |percent: u64, most: u64| if dice.percent(percent) { 1 + dice.below(most) } else { 0 };
-    Faults { doubled: some(40, 15), late: some(40, 15), lazy_clock: some(40, 25), stale: some(30, 8) }
+    let mut some =
+        |percent: u64, most: u64| if dice.percent(percent) { 1 + dice.below(most) } else { 0 };
+    Faults {
+        doubled: some(40, 15),
+        late: some(40, 15),
+        lazy_clock: some(40, 25),
+        stale: some(30, 8),
+    }
 }

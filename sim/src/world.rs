@@ -70,14 +70,7 @@ struct Puppet {
 impl World {
     /// Makes an empty world.
     pub fn new(seed: u64, temper: Temper, faults: Faults) -> Self {
-        Self {
-            seed,
-            temper,
-            faults,
-            queue: BTreeMap::new(),
-            tickets: 0,
-            puppets: BTreeMap::new(),
-        }
+        Self { seed, temper, faults, queue: BTreeMap::new(), tickets: 0, puppets: BTreeMap::new() }
     }
 
     /// Puts something on the calendar.
@@ -140,7 +133,12 @@ impl World {
         }
     }
 
-    fn with<T: Default>(&mut self, child: ChildId, run: RunId, f: impl FnOnce(&mut Dice) -> T) -> T {
+    fn with<T: Default>(
+        &mut self,
+        child: ChildId,
+        run: RunId,
+        f: impl FnOnce(&mut Dice) -> T,
+    ) -> T {
         self.puppets.get_mut(&(child, run)).map(|puppet| f(&mut puppet.dice)).unwrap_or_default()
     }
 
@@ -201,14 +199,23 @@ impl World {
     }
 
     /// Plans what a run does from its start on.
-    fn live(&mut self, started: Moment, spec: &ChildSpec, child: ChildId, run: RunId, mut dice: Dice) {
+    fn live(
+        &mut self,
+        started: Moment,
+        spec: &ChildSpec,
+        child: ChildId,
+        run: RunId,
+        mut dice: Dice,
+    ) {
         let temper = self.temper;
-        if !matches!(spec.ready, Ready::Immediate | Ready::Probe) && !dice.percent(temper.slow / 3) {
+        if !matches!(spec.ready, Ready::Immediate | Ready::Probe) && !dice.percent(temper.slow / 3)
+        {
             let ready = started + self.latency(&mut dice, spec.ready_timeout);
             self.report(ready, child, run, Input::Ready(child, run));
         }
         if dice.percent(temper.crashes) {
-            let life = if dice.percent(25) { dice.any_span(ms(50)) } else { dice.any_span(temper.life) };
+            let life =
+                if dice.percent(25) { dice.any_span(ms(50)) } else { dice.any_span(temper.life) };
             let exit = self.exit(&mut dice, started);
             self.deed(started + life + Duration::from_nanos(1), child, run, Deed::End(exit));
         }
@@ -225,11 +232,21 @@ impl World {
             self.report(at, child, run, Input::Extend { child, run, by });
         }
         if dice.percent(3) {
-            self.report(started + dice.any_span(ms(90_000)), child, run, Input::WantsRecycle(child, run));
+            self.report(
+                started + dice.any_span(ms(90_000)),
+                child,
+                run,
+                Input::WantsRecycle(child, run),
+            );
         }
         if dice.percent(4) {
             let hard = dice.percent(50);
-            self.report(started + dice.any_span(ms(90_000)), child, run, Input::Guard { child, run, hard });
+            self.report(
+                started + dice.any_span(ms(90_000)),
+                child,
+                run,
+                Input::Guard { child, run, hard },
+            );
         }
     }
 
@@ -249,7 +266,9 @@ impl World {
                 let retry_after = dice.percent(15).then(|| dice.any_span(ms(50_000)));
                 Exit::Failed { code, class, retry_after }
             }
-            8..=10 => Exit::Signaled { signal: *dice.pick(&[6, 9, 11, 15]), core: dice.percent(20) },
+            8..=10 => {
+                Exit::Signaled { signal: *dice.pick(&[6, 9, 11, 15]), core: dice.percent(20) }
+            }
             11..=13 => Exit::Panicked,
             14 => Exit::OutOfMemory,
             15 => Exit::OverLimit,
@@ -282,7 +301,12 @@ impl World {
         puppet.frozen = false;
         puppet.held.clear();
         if let Some(outlives) = puppet.outlives {
-            self.deed(now + outlives, child, run, Deed::End(Exit::Signaled { signal: 9, core: false }));
+            self.deed(
+                now + outlives,
+                child,
+                run,
+                Deed::End(Exit::Signaled { signal: 9, core: false }),
+            );
         }
     }
 
@@ -359,7 +383,8 @@ impl World {
         let dice = self.puppets.get_mut(&(child, run)).map(|puppet| &mut puppet.dice);
         let mut spare = Dice::new(self.seed);
         let dice = dice.unwrap_or(&mut spare);
-        let late = if dice.percent(faults.late) { dice.any_span(ms(5_000)) } else { Duration::ZERO };
+        let late =
+            if dice.percent(faults.late) { dice.any_span(ms(5_000)) } else { Duration::ZERO };
         let again = dice.percent(faults.doubled).then(|| dice.any_span(ms(30_000)));
         let stale = dice.percent(faults.stale).then(|| RunId(dice.below(run.0 + 2)));
         if let Some(again) = again {

@@ -16,6 +16,7 @@ Usage: cargo xtask <command>
 Commands:
   tidy            check sizes, leftovers, links, headers and words in the tree
   no-std          prove that mainstay-core needs neither std nor another crate
+  table FILE      play one table of decisions and print all that happens
   sim [args...]   run the simulator; `cargo xtask sim --help` lists what it takes
   help            print this text
 ";
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
     match (command.as_str(), rest) {
         ("tidy", []) => tidy::command(),
         ("no-std", []) => no_std::command(),
+        ("table", [file]) => table(file),
+        ("table", _) => misused("`table` takes one file"),
+        ("sim", rest) => mainstay_sim::command(rest),
         ("tidy" | "no-std", [extra, ..]) => {
             misused(&format!("`{command}` takes no argument, but got `{extra}`"))
         }
@@ -36,6 +40,29 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => misused(&format!("there is no command `{command}`")),
+    }
+}
+
+/// Plays one table through the test that plays them all.
+fn table(file: &str) -> ExitCode {
+    let file = match std::path::absolute(file) {
+        Ok(file) if file.is_file() => file,
+        Ok(_) | Err(_) => return misused(&format!("there is no file `{file}`")),
+    };
+    let status = std::process::Command::new("cargo")
+        .args(["test", "--quiet", "-p", "mainstay-core", "--test", "conformance", "--"])
+        .args(["the_given_table_holds", "--exact", "--nocapture"])
+        .env("MAINSTAY_TABLE", file)
+        .env("RUST_BACKTRACE", "0")
+        .current_dir(root())
+        .status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: cannot run cargo: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -390,6 +390,18 @@ impl ChildSpec {
     }
 }
 
+impl ChildSpec {
+    /// Returns what the end of its own budget leads to.
+    ///
+    /// Nobody waits for a critical child to be released: where it would stay down, the tree ends.
+    pub(crate) fn own_end(&self) -> OnExhausted {
+        match (self.criticality, self.on_exhausted) {
+            (Criticality::Critical, OnExhausted::Quarantine) => OnExhausted::Shutdown,
+            (_, end) => end,
+        }
+    }
+}
+
 impl SupervisorSpec {
     /// Returns whether children start and stop one at a time, in order.
     pub fn is_serial(&self) -> bool {

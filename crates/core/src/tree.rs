@@ -352,16 +352,16 @@ impl Tree {
         brood.swap(before.0, after);
         match before.1 {
             State::Rest { why: Rest::Slot { ticket }, .. } => {
-                _ = brood.queue.remove(&(ticket, slot));
+                brood.queue.remove(&(ticket, slot));
             }
             State::Rest { why: Rest::Storm { ticket }, .. } => {
-                _ = self.storm_queue.remove(&(ticket, slot));
+                self.storm_queue.remove(&(ticket, slot));
             }
             State::Rest { .. } | State::Live(_) => {}
         }
         match state {
             State::Rest { why: Rest::Slot { ticket }, .. } => {
-                _ = brood.queue.insert((ticket, slot));
+                brood.queue.insert((ticket, slot));
             }
             State::Rest { why: Rest::Storm { ticket }, .. } => {
                 self.storm_queue.insert((ticket, slot));
@@ -369,7 +369,8 @@ impl Tree {
             }
             State::Rest { .. } | State::Live(_) => {}
         }
-        if before.0.opening && !after.opening && !brood.queue.is_empty() {
+        let left_queue = matches!(before.1, State::Rest { why: Rest::Slot { .. }, .. });
+        if (left_queue || before.0.opening && !after.opening) && !brood.queue.is_empty() {
             self.agenda.push_back(Todo::Slots(above));
         }
         if before.0.coming && !after.coming && brood.coming == 0 {

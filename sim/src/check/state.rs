@@ -3,7 +3,7 @@
 use super::{Broken, Invariant, Judge, wrong};
 use crate::model::command::gate_of;
 use crate::model::event::plain;
-use crate::model::{Book, Model, Plan, Stage, Work};
+use crate::model::{Alarm, Book, Model, Plan, Stage, Work};
 use mainstay_core::child::{self, Child, Phase, Rest, State, Want};
 use mainstay_core::policy::budget::Window;
 use mainstay_core::spec::OnRestart;
@@ -89,15 +89,17 @@ impl Judge {
             }
         }
         let alert = child.memory.as_ref().and_then(|memory| memory.alert.as_ref());
-        if alert.map(|alert| (alert.kind, alert.seen.is_some())) != book.alert {
+        let alarm = alert.map(|a| Alarm { kind: a.kind, seen: a.seen.is_some(), over: a.over });
+        if alarm != book.alert {
             return wrong(Invariant::Alerts, format!("{path}: {alert:?}, but {:?}", book.alert));
         }
         let windows = child.memory.as_ref().map_or(&[][..], |memory| &memory.windows);
         for (index, limit) in book.spec.budget.iter().enumerate() {
             let must = model.count(child.id, index, limit);
             let clock = match &child.group {
-                Some(group) if limit.scope == mainstay_core::policy::budget::Scope::Supervisor
-                    && limit.count == mainstay_core::policy::budget::Count::Restarts =>
+                Some(group)
+                    if limit.scope == mainstay_core::policy::budget::Scope::Supervisor
+                        && limit.count == mainstay_core::policy::budget::Count::Restarts =>
                 {
                     group.frozen_since.unwrap_or(model.now) - group.frozen
                 }
@@ -146,14 +148,18 @@ impl Judge {
             need.on_restart != OnRestart::Ignore
                 && need.until != mainstay_core::spec::Until::Completed
                 && needed.is_some_and(|(_, needed)| {
-                    needed.live.is_none() && needed.last_end == model.now && needed.last_end > book.began
+                    needed.live.is_none()
+                        && needed.last_end == model.now
+                        && needed.last_end > book.began
                 })
         });
         if lost && !run.stage.is_ending() {
             return wrong(Invariant::StopOrder, format!("{path} lost what it needs, and goes on"));
         }
         let Some(pack) = &book.pack else { return Ok(()) };
-        if matches!(run.stage, Stage::Started(_)) && !model.child_ids(id).iter().any(|id| model.is_coming(*id)) {
+        if matches!(run.stage, Stage::Started(_))
+            && !model.child_ids(id).iter().any(|id| model.is_coming(*id))
+        {
             return wrong(Invariant::Reasons, format!("{path} waits to be ready, for nobody"));
         }
         let (swept, asked) = match pack.work {
@@ -161,31 +167,32 @@ impl Judge {
             Work::Stopping { from, .. } => (Some(from), false),
             Work::Serving | Work::Delay { .. } | Work::Starting { .. } => return Ok(()),
         };
-        let waits = |book: &Book| {
+        let waits = |id: ChildId, book: &Book| {
             let Some(life) = &book.live else { return false };
             match asked {
                 true => life.stage != Stage::Abandoned,
-                false => !book.paused || life.stage.is_ending(),
+                false => !model.is_paused(id) || life.stage.is_ending(),
             }
         };
         let rank = model
             .children(id)
-            .filter(|(_, book)| swept.is_none_or(|from| book.place >= from) && waits(book))
+            .filter(|(id, book)| swept.is_none_or(|from| book.place >= from) && waits(*id, book))
             .map(|(_, book)| book.place.rank)
             .max();
         let Some(rank) = rank else {
             return wrong(Invariant::StopOrder, format!("{path} waits for children that are gone"));
         };
-        let idle = model.children(id).find(|(_, book)| {
+        let idle = model.children(id).find(|(id, book)| {
             book.place.rank == rank
                 && swept.is_none_or(|from| book.place >= from)
-                && waits(book)
+                && waits(*id, book)
                 && book.is_up()
         });
         match idle {
-            Some((_, idle)) => {
-                wrong(Invariant::StopOrder, format!("{} is to be stopped, but nobody asks it", idle.path))
-            }
+            Some((_, idle)) => wrong(
+                Invariant::StopOrder,
+                format!("{} is to be stopped, but nobody asks it", idle.path),
+            ),
             None => Ok(()),
         }
     }
@@ -243,7 +250,9 @@ impl Model {
         }
         for book in self.books.values_mut().filter(|book| !book.frozen) {
             let spec = Arc::clone(&book.spec);
-            let Some(run) = book.live.as_mut().filter(|run| !run.stage.is_ending()) else { continue };
+            let Some(run) = book.live.as_mut().filter(|run| !run.stage.is_ending()) else {
+                continue;
+            };
             for index in 0..run.watch.probes.len() {
                 // No answer is an answer.
                 let late = run.watch.probes[index];
@@ -313,9 +322,11 @@ impl Model {
             let Effect::Probe { child, run, probe, .. } = effect else { continue };
             let Some(book) = self.books.get_mut(child) else { continue };
             let spec = Arc::clone(&book.spec);
-            let life = book.live.as_mut().filter(|life| life.run == *run && !life.stage.is_ending());
+            let life =
+                book.live.as_mut().filter(|life| life.run == *run && !life.stage.is_ending());
             if let Some(life) = life {
-                let question = life.watch.probes.get(usize::from(*probe)).copied().unwrap_or_default();
+                let question =
+                    life.watch.probes.get(usize::from(*probe)).copied().unwrap_or_default();
                 if question.asked || question.due.is_none_or(|due| due > now) {
                     let text = format!("{} is probed too early: {question:?}", book.path);
                     return wrong(Invariant::Liveness, text);

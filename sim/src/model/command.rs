@@ -4,8 +4,8 @@ use super::{Book, Gate, Model, Owed, Plan, Stage};
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::Finish;
 use mainstay_core::policy::breaker::BreakerState;
-use mainstay_core::{ChildId, Command, Done, Moment, Refusal, Reply, Verb};
 use mainstay_core::spec::{ChildSpec, SupervisorSpec};
+use mainstay_core::{ChildId, Command, Done, Refusal, Reply, Verb};
 use std::sync::Arc;
 
 /// How many answers are remembered.
@@ -49,7 +49,11 @@ impl Model {
     /// Says what a command must be answered, and takes note of what it changes.
     ///
     /// `now` and the books must be as they are before it.
-    pub(crate) fn command(&mut self, command: &Command, reply: Option<&Reply>) -> Result<Answer, Broken> {
+    pub(crate) fn command(
+        &mut self,
+        command: &Command,
+        reply: Option<&Reply>,
+    ) -> Result<Answer, Broken> {
         let key = (command.id.0, command.who.to_string());
         if let Some((before, result)) = self.answers.get(&key) {
             return Ok(match before == command {
@@ -163,11 +167,12 @@ impl Model {
                 let changed = std::mem::take(&mut book.quarantined);
                 if changed {
                     book.position = 0;
+                    book.end_episode();
                 }
                 Answer::Done(Some(changed))
             }
             Verb::Acknowledge => {
-                let unseen = matches!(self.book(id)?.alert, Some((_, false)));
+                let unseen = self.book(id)?.alert.is_some_and(|alarm| !alarm.seen);
                 Answer::Done(Some(unseen))
             }
             Verb::Reset { start } => self.reset(id, *start)?,
@@ -242,6 +247,7 @@ impl Model {
         book.breaker.reset();
         book.position = 0;
         book.clear_entries();
+        book.end_episode();
         if was_open {
             book.plan = Plan::Never(Finish::AwaitsStart);
         }
@@ -261,7 +267,9 @@ impl Model {
         name: &Arc<str>,
         spec: Option<&Arc<ChildSpec>>,
     ) -> Result<Answer, Broken> {
-        let Some(supervisor) = self.book(id)?.supervisor() else { return Ok(Answer::Refused("unfit")) };
+        let Some(supervisor) = self.book(id)?.supervisor() else {
+            return Ok(Answer::Refused("unfit"));
+        };
         if self.sibling(id, name).is_some() {
             return Ok(Answer::Refused("exists"));
         }
@@ -294,7 +302,8 @@ impl Model {
         if next.dynamic.is_some() {
             return;
         }
-        let has = |spec: &SupervisorSpec, name: &str| spec.children.iter().any(|(n, _)| **n == *name);
+        let has =
+            |spec: &SupervisorSpec, name: &str| spec.children.iter().any(|(n, _)| **n == *name);
         for child in self.child_ids(id) {
             let Some(book) = self.books.get_mut(&child) else { continue };
             let name = book.name.clone();
@@ -333,9 +342,4 @@ pub(crate) const fn gate_of(state: BreakerState) -> Gate {
         BreakerState::Open(until) => Gate::Open(until),
         BreakerState::Trial => Gate::Trial,
     }
-}
-
-/// Returns how long ago a moment was, for messages.
-pub(crate) fn ago(now: Moment, at: Moment) -> String {
-    format!("{:?} ago", now.since(at))
 }

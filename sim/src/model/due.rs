@@ -41,7 +41,7 @@ impl Model {
                 [stage, watch].into_iter().flatten().min()
             }
         };
-        let Some(pack) = &book.pack else { return own };
+        let Some(pack) = book.pack.as_ref().filter(|_| self.drain.is_none()) else { return own };
         let delay = match pack.work {
             Work::Delay { until, .. } => Some(until),
             Work::Serving | Work::Closing | Work::Stopping { .. } | Work::Starting { .. } => None,

@@ -3,11 +3,13 @@
 use super::watch::Watch;
 use super::{Book, DrainBook, Fuse, Gate, Model, OpenExit, Owed, Run, Stage, Work, policy};
 use crate::check::{Broken, Invariant};
-use mainstay_core::child::Rest;
+use mainstay_core::child::{AlertKind, Finish, Rest};
 use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Admit, Count, Within};
-use mainstay_core::spec::{Grace, Overlap, Ready};
-use mainstay_core::{Asked, Cause, ChildId, Event, Exit, Input, Moment, Outcome, Rule, RunId, Tree};
+use mainstay_core::spec::{Grace, OnRestart, Overlap, Ready};
+use mainstay_core::{
+    Asked, Cause, ChildId, Event, Exit, Input, Moment, Outcome, Rule, RunId, Tree,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,12 @@ pub(crate) fn wrong(rule: Invariant, text: impl Into<String>) -> Result<(), Brok
 
 impl Model {
     /// Takes one event.
-    pub(crate) fn event(&mut self, event: &Event, input: &Input, tree: &Tree) -> Result<(), Broken> {
+    pub(crate) fn event(
+        &mut self,
+        event: &Event,
+        input: &Input,
+        tree: &Tree,
+    ) -> Result<(), Broken> {
         if let Some(open) = &self.open_exit
             && !matches!(event, Event::Counted { .. } | Event::Decided { .. })
         {
@@ -44,7 +51,10 @@ impl Model {
                 let life = self.run(*child, *run)?;
                 let seen = life.watch.probes.get(usize::from(*probe)).copied().unwrap_or_default();
                 if (if *ok { seen.good } else { seen.bad }) != *streak {
-                    return wrong(Invariant::Liveness, format!("a streak of {streak}, but {seen:?}"));
+                    return wrong(
+                        Invariant::Liveness,
+                        format!("a streak of {streak}, but {seen:?}"),
+                    );
                 }
                 Ok(())
             }
@@ -93,13 +103,16 @@ impl Model {
                 self.ends_itself(*supervisor, Cause::Completed)
             }
             Event::Alert { child, kind } => {
-                self.owed.retain(|owed| *owed != Owed::Alert(*child));
-                self.book_mut(*child)?.alert = Some((*kind, false));
+                let alarm = self.book(*child)?.alert;
+                if self.pay(&Owed::Alert(*child)).is_err() || alarm.map(|a| a.kind) != Some(*kind) {
+                    let text = format!("{}: {kind:?}, but {alarm:?}", self.path(*child));
+                    return wrong(Invariant::Alerts, text);
+                }
                 Ok(())
             }
             Event::Acknowledged { child, .. } => {
                 match &mut self.book_mut(*child)?.alert {
-                    Some((_, seen @ false)) => *seen = true,
+                    Some(alarm) if !alarm.seen => alarm.seen = true,
                     Some(_) | None => return wrong(Invariant::Alerts, "there was nothing to see"),
                 }
                 Ok(())
@@ -119,7 +132,10 @@ impl Model {
             Event::Stale { child, run } => {
                 let present = self.books.get(child).and_then(|book| book.live.as_ref());
                 if present.is_some_and(|life| life.run == *run) {
-                    return wrong(Invariant::PresentRuns, "a fact about the present run was dropped");
+                    return wrong(
+                        Invariant::PresentRuns,
+                        "a fact about the present run was dropped",
+                    );
                 }
                 Ok(())
             }
@@ -165,11 +181,20 @@ impl Model {
         }
     }
 
-    fn starting(&mut self, id: ChildId, run: RunId, by_hand: bool, trial: bool) -> Result<(), Broken> {
+    fn starting(
+        &mut self,
+        id: ChildId,
+        run: RunId,
+        by_hand: bool,
+        trial: bool,
+    ) -> Result<(), Broken> {
         let (now, path) = (self.now, self.path(id));
         let book = self.book(id)?;
         if let Some(life) = &book.live {
-            return wrong(Invariant::OneRun, format!("{path} starts {run} while {} lives", life.run));
+            return wrong(
+                Invariant::OneRun,
+                format!("{path} starts {run} while {} lives", life.run),
+            );
         }
         if run.0 != book.runs + 1 {
             return wrong(Invariant::RunIds, format!("{path} starts {run} after {}", book.runs));
@@ -186,8 +211,9 @@ impl Model {
         if !by_hand && !trial && self.spent_at_start(id).is_some() {
             return wrong(Invariant::NoStart, format!("{path} {run} starts on a spent budget"));
         }
+        let is_leaf = self.book(id)?.pack.is_none();
         if !by_hand {
-            if let Some(rate) = self.rate {
+            if let Some(rate) = self.rate.filter(|_| is_leaf) {
                 self.storm = self.storm.max(now) + Duration::from_secs_f64(1.0 / rate.per_second);
             }
             for (owner, index, limit) in self.limits_on(id) {
@@ -212,7 +238,7 @@ impl Model {
     /// A supervisor begins: counters are clean.
     fn opened(&mut self, id: ChildId, by_hand: bool, run: RunId) {
         let Some(book) = self.books.get_mut(&id) else { return };
-        book.clear_entries();
+        book.clear_limits(true);
         let dynamic = book.supervisor().is_some_and(|spec| spec.dynamic.is_some());
         if let Some(pack) = &mut book.pack {
             *pack = super::Pack { breaker: pack.breaker, ..super::Pack::new() };
@@ -220,14 +246,11 @@ impl Model {
         for child in self.child_ids(id) {
             let Some(book) = self.books.get_mut(&child) else { continue };
             book.position = 0;
-            book.clear_entries();
-            if book.live.is_none() {
-                if dynamic && run != RunId::FIRST {
-                    book.leaving = true;
-                }
-                book.plan = super::Plan::Run;
-                book.by_hand |= by_hand;
-            }
+            book.clear_limits(false);
+            let rests = book.live.is_none();
+            book.leaving |= rests && dynamic && run != RunId::FIRST;
+            book.plan = super::Plan::Run;
+            book.by_hand |= by_hand && rests;
         }
     }
 
@@ -252,7 +275,7 @@ impl Model {
             let text = format!("{}: counted {read:?} at a start, but {must:?}", self.path(id));
             return wrong(Invariant::Counting, text);
         }
-        let end = self.book(id)?.spec.on_exhausted;
+        let end = super::exit::own_end(self.book(id)?);
         self.exhausted(id, Rule::Spent(read.0), end, id)
     }
 
@@ -260,7 +283,11 @@ impl Model {
         let (now, path) = (self.now, self.path(id));
         let book = self.book(id)?;
         let (spec, began) = (Arc::clone(&book.spec), book.began);
+        let is_group = book.pack.is_some();
         let life = self.run(id, run)?;
+        if is_group && life.stage == Stage::Started(None) && took.is_zero() {
+            return Ok(());
+        }
         if !matches!(life.stage, Stage::Starting(_)) || took != now.since(began) {
             let text = format!("{path} {run} started after {took:?}, but {life:?}");
             return wrong(Invariant::EventOrder, text);
@@ -275,7 +302,8 @@ impl Model {
         let now = self.now;
         let limit = self.book(id)?.spec.rehydrate;
         let life = self.run(id, run)?;
-        let (Stage::Started(_), Some(limit), false) = (life.stage, limit, run == RunId::FIRST) else {
+        let (Stage::Started(_), Some(limit), false) = (life.stage, limit, run == RunId::FIRST)
+        else {
             return wrong(Invariant::EventOrder, "it has nothing to restore now");
         };
         life.stage = Stage::Rehydrating(now + limit);
@@ -321,6 +349,7 @@ impl Model {
             return wrong(Invariant::Stability, text);
         }
         book.position = 0;
+        book.end_episode();
         let spec = Arc::clone(&book.spec);
         for (entries, limit) in book.entries.iter_mut().zip(&spec.budget) {
             if limit.within == Within::Consecutive {
@@ -328,7 +357,7 @@ impl Model {
             }
         }
         if book.breaker.state == Gate::Trial {
-            book.clear_entries();
+            book.clear_limits(false);
             book.breaker.state = Gate::Closed;
             self.owed.push(Owed::Closes(id));
         }
@@ -379,7 +408,24 @@ impl Model {
                 let book = self.book_mut(id)?;
                 book.by_hand = !book.down;
             }
+            Asked::Dependency => self.lost_need(id)?,
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// What becomes of a dependent is settled when its need goes away.
+    fn lost_need(&mut self, id: ChildId) -> Result<(), Broken> {
+        let lost = self.last_exit.and_then(|lost| self.books.get(&lost)).map(|b| b.name.clone());
+        let book = self.book_mut(id)?;
+        let need = book.spec.needs.iter().find(|need| Some(&*need.child) == lost.as_deref());
+        match need.map(|need| need.on_restart) {
+            Some(OnRestart::Restart) => book.plan = super::Plan::Run,
+            Some(OnRestart::Stop) => book.plan = super::Plan::Never(Finish::NeedLost),
+            Some(OnRestart::Ignore) | None => {
+                let text = format!("{} is stopped without having lost a need", book.path);
+                return wrong(Invariant::StopSteps, text);
+            }
         }
         Ok(())
     }
@@ -436,11 +482,11 @@ impl Model {
         }
         let book = self.book(id)?;
         let Some(above) = book.above else { return Ok(()) };
-        let later = self.children(above).find(|(_, other)| {
+        let later = self.children(above).find(|(id, other)| {
             let Some(life) = &other.live else { return false };
             let left_alone = match asked {
                 Asked::Close => life.stage == Stage::Abandoned,
-                _ => other.paused && !life.stage.is_ending(),
+                _ => self.is_paused(*id) && !life.stage.is_ending(),
             };
             other.place.rank > book.place.rank && !left_alone
         });
@@ -535,7 +581,7 @@ impl Model {
                 return wrong(Invariant::StopSteps, text);
             }
         }
-        self.owed.push(Owed::Alert(id));
+        self.raise(id, AlertKind::Abandoned);
         Ok(())
     }
 
@@ -575,7 +621,8 @@ impl Model {
             return wrong(Invariant::Causes, text);
         }
         let book = self.book_mut(id)?;
-        (book.live, book.last_end) = (None, now);
+        (book.live, book.last_end, book.last_cause) = (None, now, Some(cause));
+        self.last_exit = Some(id);
         self.open_exit = Some(OpenExit {
             child: id,
             run,
@@ -670,7 +717,10 @@ impl Model {
             return wrong(Invariant::StartOrder, text);
         };
         let left = self.children(supervisor).find(|(id, book)| {
-            let waits = matches!(self.reason(*id), Some(Rest::Group | Rest::Slot { .. } | Rest::Storm { .. }) | None);
+            let waits = matches!(
+                self.reason(*id),
+                Some(Rest::Group | Rest::Slot { .. } | Rest::Storm { .. }) | None
+            );
             book.place >= from && book.live.is_none() && !book.leaving && waits
         });
         if let Some((_, left)) = left {
@@ -705,7 +755,8 @@ impl Model {
         }
         let force_at = until - (bound / 10).min(Duration::from_secs(1));
         self.owed.retain(|owed| *owed != Owed::Draining);
-        self.drain = Some(DrainBook { force_at, until, asked: 1, forced: false, outcome, ended: false });
+        self.drain =
+            Some(DrainBook { force_at, until, asked: 1, forced: false, outcome, ended: false });
         Ok(())
     }
 

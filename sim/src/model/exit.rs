@@ -1,14 +1,12 @@
 //! What an exit must lead to, and what then holds.
 
 use super::policy::{self, is_failure, wait_bounds, wants_another, was_asked};
-use super::{Book, Fuse, Gate, Model, OpenExit, Owed, Plan, Work};
+use super::{Alarm, Book, Fuse, Gate, Model, OpenExit, Owed, Plan, Work};
 use crate::check::{Broken, Invariant};
-use mainstay_core::child::Finish;
-use mainstay_core::policy::budget::{Admit, Count};
+use mainstay_core::child::{AlertKind, Finish};
+use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::policy::restart::Restart;
-use mainstay_core::spec::{
-    Activation, AutoShutdown, Criticality, Finished, OnExhausted, OnRestart, Strategy,
-};
+use mainstay_core::spec::{Activation, AutoShutdown, Criticality, Finished, OnExhausted, Strategy};
 use mainstay_core::{Action, Asked, Cause, ChildId, Class, Exit, LimitId, Rule};
 use std::time::Duration;
 
@@ -23,7 +21,12 @@ enum Verdict {
 
 impl Model {
     /// Compares a decision with what it must be, and takes note of what follows from it.
-    pub(crate) fn decided(&mut self, id: ChildId, rule: Rule, action: Action) -> Result<(), Broken> {
+    pub(crate) fn decided(
+        &mut self,
+        id: ChildId,
+        rule: Rule,
+        action: Action,
+    ) -> Result<(), Broken> {
         let Some(open) = self.open_exit.take().filter(|open| open.child == id) else {
             let text = format!("{} has a decision without an exit", self.path(id));
             return Err(Broken::new(Invariant::OneDecision, text));
@@ -67,18 +70,13 @@ impl Model {
             return Ok((Rule::Disowned, Verdict::AsWanted));
         }
         let another = wants_another(spec.restart, cause);
-        match book.above.map(|above| self.work(above)) {
-            Some(Work::Closing) => return Ok((Rule::Closing, Verdict::AsWanted)),
-            Some(Work::Stopping { from, .. } | Work::Delay { from, .. })
-                if book.place >= from && another =>
-            {
-                return Ok((Rule::GroupUnderWay, Verdict::AsWanted));
-            }
-            Some(_) | None => {}
+        let work = book.above.map(|above| self.work(above));
+        if work == Some(Work::Closing) {
+            return Ok((Rule::Closing, Verdict::AsWanted));
         }
         let own = |end| Verdict::Exhaust { end, owner: open.child };
         if matches!(cause, Cause::Failed { class: Class::Fatal, .. }) {
-            return Ok((Rule::Fatal, own(spec.on_exhausted.max(OnExhausted::Escalate))));
+            return Ok((Rule::Fatal, own(own_end(book).max(OnExhausted::Escalate))));
         }
         if !another {
             let rule = match (cause, spec.restart) {
@@ -91,31 +89,40 @@ impl Model {
         }
         match cause {
             Cause::Failed { class: Class::Permanent, .. } => {
-                return Ok((Rule::Permanent, own(spec.on_exhausted)));
+                return Ok((Rule::Permanent, own(own_end(book))));
             }
             Cause::StartFailed { mendable: false, .. } => {
-                return Ok((Rule::Unmendable, own(spec.on_exhausted)));
+                return Ok((Rule::Unmendable, own(own_end(book))));
             }
             _ => {}
+        }
+        if let Some(Work::Stopping { from, .. } | Work::Delay { from, .. }) = work
+            && book.place >= from
+        {
+            return Ok((Rule::GroupUnderWay, Verdict::AsWanted));
         }
         let failed = is_failure(spec.restart, cause);
         if failed && book.breaker.state == Gate::Trial {
             return Ok((Rule::TrialFailed, own(OnExhausted::Cooldown)));
         }
-        if let Some(above) = book.above.filter(|_| failed)
-            && self.book(above)?.pack.as_ref().is_some_and(|p| p.breaker.state == Gate::Trial)
-        {
-            let verdict = Verdict::Exhaust { end: OnExhausted::Cooldown, owner: above };
-            return Ok((Rule::TrialFailed, verdict));
+        let over_it = [(book.above, Scope::Supervisor), (Some(ChildId::ROOT), Scope::Tree)];
+        for (owner, scope) in over_it.into_iter().filter(|_| failed) {
+            let Some(owner) = owner else { continue };
+            let above = self.book(owner)?;
+            let on_trial = above.pack.as_ref().is_some_and(|p| p.breaker.state == Gate::Trial);
+            if on_trial && above.spec.budget.iter().any(|limit| limit.scope == scope) {
+                let verdict = Verdict::Exhaust { end: OnExhausted::Cooldown, owner };
+                return Ok((Rule::TrialFailed, verdict));
+            }
         }
-        if let Some((limit, end)) = self.spent(open.child, failed, counted) {
+        let forgiven = open.was_stable && spec.backoff.forgives;
+        if let Some((limit, end)) = self.spent(open.child, failed, forgiven, counted) {
             return Ok((Rule::Spent(limit), Verdict::Exhaust { end, owner: limit.owner }));
         }
         let rule = match spec.restart {
             Restart::Always => Rule::Always,
             Restart::OnFailure | Restart::Never => Rule::OnFailure,
         };
-        let forgiven = open.was_stable && spec.backoff.forgives;
         let regroup = self.strategy(book) != Strategy::OneForOne;
         Ok((rule, Verdict::Another { regroup, forgiven }))
     }
@@ -125,12 +132,17 @@ impl Model {
         &self,
         id: ChildId,
         failed: bool,
+        forgiven: bool,
         counted: &mut Vec<(LimitId, u32, bool, bool)>,
     ) -> Option<(LimitId, OnExhausted)> {
         let mut spent: Option<(LimitId, OnExhausted)> = None;
-        let mut restarts = Vec::new();
         for (owner, index, limit) in self.limits_on(id) {
-            if limit.admit == Admit::AtStart {
+            let above = self.books.get(&owner).filter(|_| limit.scope != Scope::Child);
+            let cools = above
+                .and_then(|above| above.pack.as_ref())
+                .is_some_and(|pack| matches!(pack.breaker.state, Gate::Open(_)));
+            let begins_no_row = forgiven && limit.within == Within::Consecutive;
+            if limit.admit == Admit::AtStart || begins_no_row || cools {
                 continue;
             }
             let count = self.count(owner, index, &limit);
@@ -139,20 +151,27 @@ impl Model {
                 Count::Failures => failed && count + 1 >= limit.most,
                 Count::Restarts | Count::Starts => count >= limit.most,
             };
-            let stamped = limit.count == Count::Failures && failed;
-            if limit.count == Count::Restarts {
-                restarts.push((name, count, true, false));
-            }
-            if refuses || limit.count != Count::Restarts {
-                counted.push((name, count, stamped, refuses));
-            }
-            let end = self.books.get(&owner).map_or(OnExhausted::Cooldown, |b| b.spec.on_exhausted);
+            let stamped = match limit.count {
+                Count::Failures => failed,
+                Count::Restarts => true,
+                Count::Starts => false,
+            };
+            counted.push((name, count, stamped, refuses));
+            let end = self.books.get(&owner).map_or(OnExhausted::Cooldown, |owner| {
+                match owner.supervisor() {
+                    Some(group) if limit.scope != Scope::Child => group.on_exhausted,
+                    Some(_) | None => own_end(owner),
+                }
+            });
             if refuses && spent.is_none_or(|(_, strictest)| strictest < end) {
                 spent = Some((name, end));
             }
         }
-        if spent.is_none() {
-            counted.extend(restarts);
+        if spent.is_some() {
+            // A refused restart is none.
+            for (limit, _, stamped, _) in counted.iter_mut() {
+                *stamped &= self.limit(*limit).is_some_and(|limit| limit.count != Count::Restarts);
+            }
         }
         spent
     }
@@ -166,12 +185,17 @@ impl Model {
         let delay = match (verdict, action) {
             (Verdict::AsWanted, Action::AsWanted) | (Verdict::Finish, Action::Finish) => None,
             (Verdict::Exhaust { end, owner }, Action::Exhaust { end: got, owner: of })
-                if end == got && owner == of => None,
+                if end == got && owner == of =>
+            {
+                None
+            }
             (Verdict::Another { regroup: false, .. }, Action::Restart { delay, .. })
             | (Verdict::Another { regroup: true, .. }, Action::Regroup { delay }) => Some(delay),
             _ => return wrong(format!("{verdict:?} follows")),
         };
-        let (Some(delay), Verdict::Another { forgiven, .. }) = (delay, verdict) else { return Ok(()) };
+        let (Some(delay), Verdict::Another { forgiven, .. }) = (delay, verdict) else {
+            return Ok(());
+        };
         let book = self.book(open.child)?;
         let backoff = &book.spec.backoff;
         let wish = match open.exit {
@@ -240,43 +264,34 @@ impl Model {
 
     fn as_wanted(&mut self, open: &OpenExit) -> Result<(), Broken> {
         let id = open.child;
-        let (revives, forgets) = self.ways_above(id);
-        let stops = self.stops_without_need(id);
+        let forgets = self.forgets(id);
         let book = self.book_mut(id)?;
-        let no_other =
-            open.asked == Some(Asked::Group) && book.spec.restart == Restart::Never && !revives;
-        if open.asked == Some(Asked::Idle) {
-            book.demanded = false;
-        }
-        book.plan = if no_other { Plan::Never(finish_of(&open.cause)) } else { Plan::Run };
-        if open.asked == Some(Asked::Dependency) && stops {
-            book.plan = Plan::Never(Finish::NeedLost);
-        }
-        if no_other && forgets {
-            book.leaving = true;
+        match open.asked {
+            Some(Asked::Group) if book.spec.restart == Restart::Never => {
+                book.plan = Plan::Never(Finish::Stopped);
+                book.leaving |= forgets;
+            }
+            // What becomes of it was settled when its need went away.
+            Some(Asked::Dependency) => {}
+            Some(Asked::Idle) => (book.demanded, book.plan) = (false, Plan::Run),
+            Some(_) | None => book.plan = Plan::Run,
         }
         Ok(())
     }
 
-    fn ways_above(&self, id: ChildId) -> (bool, bool) {
-        let above = self.books.get(&id).and_then(|book| self.books.get(&book.above?)?.supervisor());
-        above.map_or((false, false), |spec| (spec.revive, spec.finished == Finished::Forget))
-    }
-
-    fn stops_without_need(&self, id: ChildId) -> bool {
+    /// Whether a child that gets no further run leaves the tree.
+    fn forgets(&self, id: ChildId) -> bool {
         let Some(book) = self.books.get(&id) else { return false };
-        let Some(above) = book.above else { return false };
-        book.spec.needs.iter().any(|need| {
-            need.on_restart == OnRestart::Stop
-                && self.sibling(above, &need.child).is_some_and(|(_, n)| !self.is_met(need, n))
-        })
+        let above = book.above.and_then(|above| self.books.get(&above)?.supervisor());
+        let never = book.spec.restart == Restart::Never;
+        above.is_some_and(|s| s.finished == Finished::Forget && (never || s.dynamic.is_some()))
     }
 
     fn finished(&mut self, id: ChildId, cause: &Cause) -> Result<(), Broken> {
-        let (_, forgets) = self.ways_above(id);
+        let forgets = self.forgets(id);
         let book = self.book_mut(id)?;
         book.plan = Plan::Never(finish_of(cause));
-        book.leaving |= forgets && book.spec.restart == Restart::Never;
+        book.leaving |= forgets;
         let (above, significant) = (book.above, book.spec.significant);
         let Some(above) = above.filter(|_| significant) else { return Ok(()) };
         let supervisor = self.book(above)?;
@@ -299,14 +314,14 @@ impl Model {
     pub(crate) fn exhausted(
         &mut self,
         id: ChildId,
-        _rule: Rule,
+        rule: Rule,
         end: OnExhausted,
         owner: ChildId,
     ) -> Result<(), Broken> {
         let now = self.now;
         let over_children = owner != id;
         self.book_mut(id)?.plan = Plan::Run;
-        self.book_mut(owner)?.clear_entries();
+        self.book_mut(owner)?.clear_limits(over_children);
         let above = self.book(id)?.above;
         match end {
             OnExhausted::Cooldown => {
@@ -326,12 +341,18 @@ impl Model {
                 let level = fuse.level(now, spec.level_decay);
                 let until = policy::cooldown(&spec.cooldown, level, now);
                 *fuse = Fuse { state: Gate::Open(until), weight: level + 1, opened: now };
-                self.owed.extend([Owed::Opens { owner, over_children }, Owed::Alert(owner)]);
+                self.owed.push(Owed::Opens { owner, over_children });
+                let kind = match (rule, over_children) {
+                    (_, true) => AlertKind::GroupCooling,
+                    (rule, false) => self.alarm_of(id, rule, AlertKind::BreakerOpened),
+                };
+                self.raise(owner, kind);
             }
             OnExhausted::Quarantine => {
                 let book = self.book_mut(owner)?;
                 (book.quarantined, book.position) = (true, 0);
-                self.owed.push(Owed::Alert(owner));
+                let kind = self.alarm_of(id, rule, AlertKind::Quarantined);
+                self.raise(owner, kind);
             }
             OnExhausted::Escalate => {
                 let above = if over_children { Some(owner) } else { above };
@@ -342,7 +363,8 @@ impl Model {
                 if above == ChildId::ROOT {
                     self.owed.push(Owed::Draining);
                 } else if self.book(above)?.is_up() {
-                    self.owed.extend([Owed::GaveUp(above), Owed::Alert(above)]);
+                    self.owed.push(Owed::GaveUp(above));
+                    self.raise(above, AlertKind::GaveUp);
                 }
             }
             OnExhausted::Shutdown => {
@@ -353,15 +375,43 @@ impl Model {
         Ok(())
     }
 
+    fn alarm_of(&self, id: ChildId, rule: Rule, plain: AlertKind) -> AlertKind {
+        let cause = self.books.get(&id).and_then(|book| book.last_cause);
+        match (rule, cause) {
+            (Rule::Unmendable, Some(Cause::StartFailed { step, .. })) => {
+                AlertKind::CannotStart(step)
+            }
+            (Rule::Permanent, _) => AlertKind::Permanent,
+            _ => plain,
+        }
+    }
+
+    /// A person must see something; nobody is woken twice for one cause.
+    pub(crate) fn raise(&mut self, id: ChildId, kind: AlertKind) {
+        let Some(book) = self.books.get_mut(&id) else { return };
+        if book.alert.is_some_and(|alarm| alarm.kind == kind && !alarm.over) {
+            return;
+        }
+        book.alert = Some(Alarm { kind, seen: false, over: false });
+        self.owed.push(Owed::Alert(id));
+    }
+
+    fn limit(&self, id: LimitId) -> Option<Limit> {
+        self.books.get(&id.owner)?.spec.budget.get(usize::from(id.index)).copied()
+    }
+
     /// Goes on with a group restart as far as nothing is waited for.
     pub(crate) fn settle_pack(&mut self, supervisor: ChildId) {
         let now = self.now;
         let work = self.work(supervisor);
         let next = match work {
             Work::Stopping { from, delay } => {
-                let waits = self.children(supervisor).any(|(_, book)| {
+                let waits = self.children(supervisor).any(|(id, book)| {
                     book.place >= from
-                        && book.live.as_ref().is_some_and(|r| !book.paused || r.stage.is_ending())
+                        && book
+                            .live
+                            .as_ref()
+                            .is_some_and(|r| !self.is_paused(id) || r.stage.is_ending())
                 });
                 if waits {
                     return;
@@ -377,7 +427,8 @@ impl Model {
             return;
         }
         self.set_work(supervisor, Work::Starting { from });
-        let revives = self.books.get(&supervisor).and_then(Book::supervisor).is_some_and(|s| s.revive);
+        let revives =
+            self.books.get(&supervisor).and_then(Book::supervisor).is_some_and(|s| s.revive);
         let mut any = false;
         for book in self.books.values_mut().filter(|book| book.above == Some(supervisor)) {
             if book.place >= from && book.live.is_none() {
@@ -418,12 +469,22 @@ impl Model {
             Strategy::OneForAll => Place { rank: 0, order: 0 },
             Strategy::OneForOne | Strategy::RestForOne => book.place,
         };
-        let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) else { return };
+        let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) else {
+            return;
+        };
         pack.work = Work::Stopping { from, delay };
         if !matches!(pack.freezes.last(), Some((_, None))) {
             pack.freezes.push((now, None));
         }
         self.settle_pack(supervisor);
+    }
+}
+
+/// What the end of a child's own budget leads to: nobody waits for a critical one to be released.
+pub(crate) fn own_end(book: &Book) -> OnExhausted {
+    match (book.spec.criticality, book.spec.on_exhausted) {
+        (Criticality::Critical, OnExhausted::Quarantine) => OnExhausted::Shutdown,
+        (_, end) => end,
     }
 }
 

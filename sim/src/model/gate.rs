@@ -22,7 +22,10 @@ impl Model {
                 Work::Stopping { from, .. } | Work::Delay { from, .. } if book.place >= from => {
                     return Some(Rest::Group);
                 }
-                Work::Stopping { .. } | Work::Delay { .. } | Work::Serving | Work::Starting { .. } => {}
+                Work::Stopping { .. }
+                | Work::Delay { .. }
+                | Work::Serving
+                | Work::Starting { .. } => {}
             }
         } else if !self.booted {
             return Some(Rest::Above);
@@ -56,17 +59,34 @@ impl Model {
                 return Some(Rest::Need { child });
             }
         }
+        let is_full = self.opening(above) >= self.start_slots(above);
         if book.by_hand {
-            return None;
+            // A command goes past all but the order in which a supervisor brings its children up.
+            let run = self.books.get(&above)?.live.as_ref();
+            let in_order = !matches!(run.map(|run| run.stage), Some(Stage::Ready(_)))
+                || matches!(self.work(above), Work::Starting { .. });
+            return (in_order && is_full).then_some(Rest::Slot { ticket: 0 });
         }
-        if let Some(Gate::Open(until)) = self.books.get(&above)?.pack.as_ref().map(|p| p.breaker.state) {
-            return Some(Rest::Cooldown { supervisor: above, until });
+        if let Some(rest) = self.cooling(above) {
+            return Some(rest);
         }
-        if self.opening(above) >= self.start_slots(above) {
+        if is_full {
             return Some(Rest::Slot { ticket: 0 });
         }
-        if self.storm_ends().is_some_and(|at| at > now) {
+        if book.pack.is_none() && self.storm_ends().is_some_and(|at| at > now) {
             return Some(Rest::Storm { ticket: 0 });
+        }
+        None
+    }
+
+    /// The nearest supervisor above whose children cool down.
+    fn cooling(&self, above: ChildId) -> Option<Rest> {
+        let mut at = Some(above);
+        while let Some((supervisor, book)) = at.and_then(|id| Some((id, self.books.get(&id)?))) {
+            if let Some(Gate::Open(until)) = book.pack.as_ref().map(|pack| pack.breaker.state) {
+                return Some(Rest::Cooldown { supervisor, until });
+            }
+            at = book.above;
         }
         None
     }
@@ -89,9 +109,8 @@ impl Model {
         match need.until {
             Until::Completed => done,
             Until::Started => {
-                done || stage.is_some_and(|stage| {
-                    !stage.is_ending() && !matches!(stage, Stage::Starting(_))
-                })
+                done || stage
+                    .is_some_and(|stage| !stage.is_ending() && !matches!(stage, Stage::Starting(_)))
             }
             Until::Ready => matches!(stage, Some(Stage::Ready(_))),
         }

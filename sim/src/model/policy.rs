@@ -113,7 +113,9 @@ pub(crate) fn base(shape: &Shape, position: u32) -> f64 {
         Shape::Exponential { first, factor, most } => {
             (secs(first) * factor.powf(at)).min(secs(most))
         }
-        Shape::Geometric { first, steps, .. } if position == 0 || *steps == 0 || first.is_zero() => {
+        Shape::Geometric { first, steps, .. }
+            if position == 0 || *steps == 0 || first.is_zero() =>
+        {
             secs(first)
         }
         Shape::Geometric { first, most, steps } => {

@@ -122,6 +122,10 @@ impl Watch {
     /// The first moment at which something is due.
     pub(crate) fn due(&self) -> Option<Moment> {
         let probes = self.probes.iter().filter_map(|probe| probe.due);
-        [self.beat, self.progress, self.recycle, self.idle].into_iter().flatten().chain(probes).min()
+        [self.beat, self.progress, self.recycle, self.idle]
+            .into_iter()
+            .flatten()
+            .chain(probes)
+            .min()
     }
 }

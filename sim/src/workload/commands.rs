@@ -47,7 +47,11 @@ pub(super) fn script(dice: &mut Dice, scenario: &Scenario) -> Vec<Line> {
 
 /// Most of what people do falls into the first minutes, where the tree has most to do as well.
 fn early(dice: &mut Dice, span: Duration) -> Duration {
-    if dice.percent(50) { dice.span(Duration::ZERO, span / 12) } else { dice.span(Duration::ZERO, span) }
+    if dice.percent(50) {
+        dice.span(Duration::ZERO, span / 12)
+    } else {
+        dice.span(Duration::ZERO, span)
+    }
 }
 
 fn drain(dice: &mut Dice, span: Duration, lines: &mut Vec<Line>) {

@@ -41,7 +41,8 @@ fn any_tree(dice: &mut Dice, seed: u64) -> TreeDraft {
         root_policy.budget = Some(limits(dice, &[Scope::Supervisor, Scope::Tree]));
     }
     if dice.percent(25) {
-        root_policy.on_exhausted = Some(*dice.pick(&[OnExhausted::Cooldown, OnExhausted::Shutdown]));
+        root_policy.on_exhausted =
+            Some(*dice.pick(&[OnExhausted::Cooldown, OnExhausted::Shutdown]));
         root_policy.cooldown = Some(cooldown(dice));
     }
     if dice.percent(10) {
@@ -137,7 +138,8 @@ fn restart(dice: &mut Dice) -> Restart {
 
 fn end(dice: &mut Dice) -> OnExhausted {
     use OnExhausted::{Cooldown, Escalate, Quarantine, Shutdown};
-    *dice.pick(&[Cooldown, Cooldown, Cooldown, Quarantine, Quarantine, Escalate, Escalate, Shutdown])
+    *dice
+        .pick(&[Cooldown, Cooldown, Cooldown, Quarantine, Quarantine, Escalate, Escalate, Shutdown])
 }
 
 fn cooldown(dice: &mut Dice) -> Vec<Cooldown> {
@@ -164,7 +166,8 @@ fn leaf(dice: &mut Dice, name: &str, siblings: &[String], may_signify: bool) -> 
         draft.success = Some(Success { codes: vec![code], signals: vec![15] });
     }
     if dice.percent(30) {
-        let level = *dice.pick(&[Criticality::Required, Criticality::Optional, Criticality::Optional]);
+        let level =
+            *dice.pick(&[Criticality::Required, Criticality::Optional, Criticality::Optional]);
         draft.criticality = Some(if dice.percent(8) { Criticality::Critical } else { level });
     }
     if may_signify && dice.percent(60) {
@@ -196,12 +199,8 @@ fn policy(dice: &mut Dice, draft: &mut ChildDraft) {
     }
     if dice.percent(50) {
         let extra = dice.any_span(secs(4));
-        draft.jitter = Some(*dice.pick(&[
-            Jitter::None,
-            Jitter::Full,
-            Jitter::Equal,
-            Jitter::Additive(extra),
-        ]));
+        draft.jitter =
+            Some(*dice.pick(&[Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Additive(extra)]));
     }
     if dice.percent(40) {
         draft.holdoff = Some(*dice.pick(&[Duration::ZERO, ms(1), ms(500), secs(10)]));
@@ -245,7 +244,8 @@ fn shape_of_life(dice: &mut Dice, draft: &mut ChildDraft) {
         draft.overlap = Some(Overlap::Allow);
     }
     if dice.percent(6) {
-        draft.strategy = Some(*dice.pick(&[Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]));
+        draft.strategy =
+            Some(*dice.pick(&[Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]));
     }
 }
 

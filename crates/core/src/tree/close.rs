@@ -1,7 +1,7 @@
 //! What a supervisor does with all of its children: bring them up, stop them layer by layer, end.
 
 use super::{Todo, Tree};
-use crate::child::{Group, Life, Phase, Place, Plan, State, Work};
+use crate::child::{Group, Life, Phase, Place, Plan, Rest, State, Work};
 use crate::effect::Effects;
 use crate::exit::Asked;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ impl Tree {
     /// A supervisor begins its run: counters are clean, every child may start.
     ///
     /// What operators want, quarantines and breakers outlive it. A dynamic supervisor begins empty.
-    pub(super) fn open(&mut self, supervisor: u32, by_hand: bool, out: &mut Effects) {
+    pub(super) fn open(&mut self, supervisor: u32, by_hand: bool) {
         let group = self.group_mut(supervisor);
         let (breaker, next_order) = (group.breaker, group.next_order);
         *group = Group { breaker, next_order, ..Group::new() };
@@ -29,17 +29,19 @@ impl Tree {
         let is_first = self.at(supervisor).runs == 1;
         let children: Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
         for slot in children {
-            let rests = self.at(slot).life().is_none();
-            if is_dynamic && !is_first && rests {
-                self.remove(slot, out);
-                continue;
-            }
             self.clear_limits(slot, false);
             let child = self.at_mut(slot);
+            let rests = child.life().is_none();
+            child.leaving |= rests && is_dynamic && !is_first;
             child.position = 0;
             child.counted = false;
             child.plan = Plan::Run;
             child.by_hand |= by_hand && rests;
+            if rests {
+                // Until the gate is asked it counts as on its way: the supervisor is not ready yet.
+                let why = Rest::Waiting { until: self.now };
+                self.set_state(slot, State::Rest { why, since: self.now });
+            }
             self.look_again(slot);
         }
         self.agenda.push_back(Todo::Readiness(supervisor));

@@ -78,16 +78,16 @@ impl Tree {
         };
         match (spec.restart, cause) {
             (_, Cause::Failed { class: Class::Fatal, .. }) => {
-                Some((Rule::Fatal, own_end(spec.on_exhausted.max(OnExhausted::Escalate))))
+                Some((Rule::Fatal, own_end(spec.own_end().max(OnExhausted::Escalate))))
             }
             (_, Cause::Skipped) => Some((Rule::Skipped, last_end)),
             (Restart::Never, _) => Some((Rule::Never, last_end)),
             (Restart::OnFailure, cause) if cause.is_clean() => Some((Rule::CleanEnd, last_end)),
             (_, Cause::Failed { class: Class::Permanent, .. }) => {
-                Some((Rule::Permanent, own_end(spec.on_exhausted)))
+                Some((Rule::Permanent, own_end(spec.own_end())))
             }
             (_, Cause::StartFailed { mendable: false, .. }) => {
-                Some((Rule::Unmendable, own_end(spec.on_exhausted)))
+                Some((Rule::Unmendable, own_end(spec.own_end())))
             }
             (Restart::Always | Restart::OnFailure, _) => None,
         }

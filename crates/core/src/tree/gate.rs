@@ -3,7 +3,7 @@
 //! The reasons against it stand in order of priority: drain, its supervisor, the group, quarantine,
 //! pause, breaker, want, policy, and then what it only has to wait for.
 
-use super::{Todo, Tree};
+use super::Tree;
 use crate::child::{Child, Life, Phase, Plan, Rest, State, Want, Work};
 use crate::command::Standing;
 use crate::effect::{Effect, Effects};
@@ -67,9 +67,9 @@ impl Tree {
         let in_order = self.at(above).standing() != Standing::Ready
             || matches!(self.group(above).work, Work::Starting { .. });
         if child.by_hand {
-            return if in_order { self.full(above) } else { None };
+            return if in_order { self.full(child, above) } else { None };
         }
-        self.cooling(above).or_else(|| self.full(above)).or_else(|| self.stormy(child))
+        self.cooling(above).or_else(|| self.full(child, above)).or_else(|| self.stormy(child))
     }
 
     /// What the supervisor is doing that keeps any child, or this one, from starting.
@@ -138,9 +138,15 @@ impl Tree {
         }
     }
 
-    fn full(&self, above: u32) -> Option<Rest> {
-        let taken = self.brood(above).opening;
-        (taken >= self.start_slots(above)).then_some(Rest::Slot { ticket: 0 })
+    /// Enough siblings are starting, or others have waited longer for their turn.
+    fn full(&self, child: &Child, above: u32) -> Option<Rest> {
+        let brood = self.brood(above);
+        let waited_longer = brood.queue.first().is_some_and(|(ticket, _)| match child.state {
+            State::Rest { why: Rest::Slot { ticket: mine }, .. } => *ticket < mine,
+            State::Rest { .. } | State::Live(_) => true,
+        });
+        let is_full = brood.opening >= self.start_slots(above) || waited_longer;
+        is_full.then_some(Rest::Slot { ticket: 0 })
     }
 
     /// How many children of a supervisor may be between start and ready.
@@ -239,7 +245,7 @@ impl Tree {
         self.uncount_start(slot, out);
         if is_supervisor {
             out.note(Event::Started { child: id, run, took: Duration::ZERO });
-            self.open(slot, by_hand, out);
+            self.open(slot, by_hand);
             self.wake_dependents(slot, Until::Started);
         } else {
             out.ask(Effect::Start { child: id, run, first: run == RunId::FIRST });
@@ -256,15 +262,11 @@ impl Tree {
     pub(super) fn hand_out_slots(&mut self, supervisor: u32) {
         let Some(Some(brood)) = self.broods.get(supervisor as usize) else { return };
         let free = self.start_slots(supervisor).saturating_sub(brood.opening) as usize;
+        // Whoever of them cannot use its slot leaves the queue, and the next is asked.
         let next: alloc::vec::Vec<u32> =
             brood.queue.iter().take(free).map(|(_, slot)| *slot).collect();
-        let more = brood.queue.len() > next.len() && !next.is_empty();
         for slot in next {
             self.look_again(slot);
-        }
-        if more {
-            // Whoever of them cannot use its slot leaves it to the next.
-            self.agenda.push_back(Todo::Slots(supervisor));
         }
     }
 

@@ -39,7 +39,10 @@ impl Tree {
             strategy,
             delay,
         });
-        self.look_again_below(supervisor);
+        // Who waits for a slot gives its place up: the group starts in order.
+        for slot in self.resting_below(supervisor) {
+            self.consider(slot, out);
+        }
         self.sweep_on(supervisor, out);
     }
 

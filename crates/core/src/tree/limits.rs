@@ -71,7 +71,7 @@ impl Tree {
         let spec = &self.at(owner).spec;
         match (scope, spec.supervisor()) {
             (Scope::Supervisor | Scope::Tree, Some(supervisor)) => supervisor.on_exhausted,
-            (Scope::Child | Scope::Supervisor | Scope::Tree, _) => spec.on_exhausted,
+            (Scope::Child | Scope::Supervisor | Scope::Tree, _) => spec.own_end(),
         }
     }
 
@@ -139,7 +139,7 @@ impl Tree {
             (limit.admit == Admit::AtStart && !limit.allows(before.count)).then_some((id, before))
         });
         let Some((limit, before)) = refusing else { return false };
-        let (child, end) = (child.id, child.spec.on_exhausted);
+        let (child, end) = (child.id, child.spec.own_end());
         out.note(Event::Counted { child, limit, before, stamped: false, spent: true });
         self.exhaust(slot, Rule::Spent(limit), Action::Exhaust { end, owner: child }, out);
         self.look_again(slot);

@@ -210,7 +210,9 @@ impl Tree {
         });
         self.carry_out(slot, asked_for, &cause, rule, action, out);
         self.lose_dependents(slot, out);
-        if self.at(slot).leaving {
+        if self.child(id).is_none_or(|child| child.life().is_some()) {
+            // What it set off has gone past it already: it left the tree, or lives again.
+        } else if self.at(slot).leaving {
             self.remove(slot, out);
         } else if self.above(slot).is_some_and(|above| self.is_starting_group(above)) {
             // The group starts in order, and asks the gate for each of its members in turn.

@@ -1,7 +1,7 @@
 //! Carrying out a decision: the wait, the group, the end of a budget, the end of a supervisor.
 
 use super::Tree;
-use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, State, Work};
+use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, State, Want, Work};
 use crate::effect::{Effects, Outcome};
 use crate::event::{Action, Event, Rule};
 use crate::exit::{Asked, Cause};
@@ -66,7 +66,9 @@ impl Tree {
     fn finish(&mut self, slot: u32, cause: &Cause, out: &mut Effects) {
         self.at_mut(slot).plan = Plan::Never(finish_of(cause));
         self.at_mut(slot).leaving = self.is_forgotten(slot);
-        if let Some(above) = self.above(slot).filter(|_| self.at(slot).spec.significant) {
+        // A start with nothing to do was no run, so it is no end.
+        let ends = self.at(slot).spec.significant && *cause != Cause::Skipped;
+        if let Some(above) = self.above(slot).filter(|_| ends) {
             self.significant_end(above, slot, out);
         }
     }
@@ -84,7 +86,11 @@ impl Tree {
                 .from(crate::child::Place::FIRST)
                 .map(|slot| self.at(slot))
                 .filter(|child| child.spec.significant);
-            significant.all(|child| child.life().is_none() && matches!(child.plan, Plan::Never(_)))
+            significant.all(|child| {
+                let stays_down = matches!(child.plan, Plan::Never(_));
+                child.life().is_none()
+                    && (stays_down || child.want == Want::Down || child.quarantined)
+            })
         };
         let ends = match rule {
             AutoShutdown::Never => false,
@@ -255,14 +261,14 @@ impl Tree {
 
     /// Asks the gate again for every child of a supervisor that rests.
     pub(super) fn look_again_below(&mut self, supervisor: u32) {
-        let resting: alloc::vec::Vec<u32> = self
-            .brood(supervisor)
-            .from(crate::child::Place::FIRST)
-            .filter(|slot| matches!(self.at(*slot).state, State::Rest { .. }))
-            .collect();
-        for slot in resting {
+        for slot in self.resting_below(supervisor) {
             self.look_again(slot);
         }
+    }
+
+    pub(super) fn resting_below(&self, supervisor: u32) -> alloc::vec::Vec<u32> {
+        let children = self.brood(supervisor).from(crate::child::Place::FIRST);
+        children.filter(|slot| self.at(*slot).life().is_none()).collect()
     }
 
     fn last_step(&self, slot: u32) -> Option<crate::exit::StartStep> {

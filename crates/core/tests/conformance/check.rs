@@ -114,6 +114,10 @@ fn scenario(lines: &[(usize, &str)], trace: &mut Vec<String>) -> Parsed<()> {
 fn play(world: &mut World, rows: &[Row]) -> Parsed<()> {
     for row in rows {
         let is_quiet = row.input == "until";
+        if row.input == "leap" {
+            // Asleep until now: every deadline on the way is met late.
+            world.now = row.at;
+        }
         let mut said = Vec::new();
         for (at, happened) in world.pass(row.at) {
             if at == row.at || is_quiet {
@@ -173,7 +177,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 /// A claim about the state: `=starts a 4`, `=is a waiting`, `=why a paused`, `=gone a`, `=ended`, `=level a 2`,
-/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=due 5s`,
+/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`,
 /// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
 /// `=source a backoff explicit` (or `default`, or the name of the preset).
 fn hold(world: &World, claim: &str) -> Parsed<()> {
@@ -231,6 +235,11 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             let how = line.how.map_or_else(|| "nothing".into(), |how| how.to_string());
             format!("report {path} {how}")
         }
+        ["forced", path] => {
+            let lines = world.tree.report().map_or_else(Vec::new, |report| report.lines);
+            let forced = lines.iter().any(|line| line.path == Path::from(*path) && line.forced);
+            if forced { format!("forced {path}") } else { format!("not forced {path}") }
+        }
         ["due", _] => match world.tree.deadline() {
             Some((at, _)) => format!("due {}", words::span(at.since(world.now))),
             None => "due never".into(),
@@ -265,9 +274,11 @@ fn standing(standing: Standing) -> String {
 }
 
 fn same(expected: &[String], found: &[String], what: &str) -> Parsed<()> {
+    // What is said may itself hold a comma.
+    let found: Vec<String> = found.iter().flat_map(|said| tokens(said)).collect();
     let matches =
         |(expected, found): (&String, &String)| expected == found || spans(expected, found);
-    if expected.len() == found.len() && expected.iter().zip(found).all(matches) {
+    if expected.len() == found.len() && expected.iter().zip(&found).all(matches) {
         return Ok(());
     }
     Err(format!(

@@ -191,7 +191,7 @@ impl World {
     pub(crate) fn input(&self, text: &str) -> Parsed<Option<Input>> {
         let mut words = text.split_whitespace();
         let verb = words.next().unwrap_or(".");
-        if verb == "." || verb == "until" {
+        if matches!(verb, "." | "until" | "leap") {
             return Ok(None);
         }
         if verb == "boot" {

@@ -88,7 +88,7 @@ impl Tally {
 pub(crate) fn shrink(mut schedule: Schedule) -> Schedule {
     loop {
         let smaller = candidates(&schedule);
-        let traces = erlang::play("shrink", &smaller);
+        let traces = erlang::play(&format!("shrink-{}", schedule.id), &smaller);
         let differs = |(schedule, otp): &(Schedule, &Trace)| {
             matches!(judge(otp, &ours::play(schedule)), Verdict::Differ(_))
         };
@@ -143,7 +143,8 @@ fn candidates(schedule: &Schedule) -> Vec<Schedule> {
 
 /// The schedule, and both traces side by side from the first step that differs.
 pub(crate) fn show(schedule: &Schedule) -> String {
-    let otp = erlang::play("show", std::slice::from_ref(schedule)).remove(0);
+    let otp =
+        erlang::play(&format!("show-{}", schedule.id), std::slice::from_ref(schedule)).remove(0);
     let ours = ours::play(schedule);
     let from = match judge(&otp, &ours) {
         Verdict::Agree => return format!("{schedule}agrees\n"),

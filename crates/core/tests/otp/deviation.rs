@@ -17,6 +17,12 @@ pub(crate) enum Deviation {
     BetweenAttempts,
     /// A nested supervisor came back whose children had changed since it was declared.
     SubtreeReturns,
+    OpenSkippedSignificant,
+    OpenSlot,
+    OpenPanic,
+    OpenForgotten,
+    OpenReadiness,
+    OpenAllSignificant,
 }
 
 impl Deviation {
@@ -27,6 +33,12 @@ impl Deviation {
             Self::FirstStartFails
             | Self::GaveUpIsFailure
             | Self::BetweenAttempts
+            | Self::OpenSkippedSignificant
+            | Self::OpenSlot
+            | Self::OpenPanic
+            | Self::OpenForgotten
+            | Self::OpenReadiness
+            | Self::OpenAllSignificant
             | Self::SubtreeReturns => true,
         }
     }
@@ -49,6 +61,12 @@ impl Deviation {
             Self::BetweenAttempts => {
                 "a group restart has one attempt under way and joins what is asked; OTP has none and is called off"
             }
+            Self::OpenSkippedSignificant => "open",
+            Self::OpenSlot
+            | Self::OpenPanic
+            | Self::OpenForgotten
+            | Self::OpenReadiness
+            | Self::OpenAllSignificant => "open",
             Self::SubtreeReturns => {
                 "what operators added, removed and stopped outlives a subtree's restart; OTP declares it anew"
             }

@@ -3,13 +3,15 @@
 //! OTP's supervisors have a mailbox each and block while they work; the core has neither. So this
 //! driver keeps a mailbox for each supervisor, and takes from it only when nothing is left to do:
 //! every stop and every start that the core asks for is done, and answered, at once. Inner
-//! supervisors come first. A failed start is tried again behind what is in the mailbox by then,
-//! since OTP sends itself a message about it.
+//! supervisors come first. That a start failed is told behind what is in the mailbox by then: so does
+//! OTP, which sends itself a message to try again.
 
 use crate::declare;
 use crate::deviation::Deviation;
 use crate::erlang::Trace;
-use crate::schedule::{Act, Decl, How, OnStop, Outcome, Restart, Schedule, Step, Verb, parent};
+use crate::schedule::{
+    Act, Decl, How, OnStop, Outcome, Restart, Schedule, Step, Verb, When, parent,
+};
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{
     ChildId, Command, CommandId, Done, Effect, Effects, Exit, Input, Outcome as End, Path, Refusal,
@@ -42,6 +44,9 @@ pub(crate) fn play(schedule: &Schedule) -> Played {
         let met = driver.as_mut().map(|driver| std::mem::take(&mut driver.met));
         played.met.push(met.unwrap_or_default());
         let is_lost = facts.last().is_some_and(|fact| fact == "panicked");
+        if is_lost {
+            played.met.last_mut().map(|met| met.insert(Deviation::OpenPanic));
+        }
         played.trace.push(facts);
         if is_lost {
             break;
@@ -75,12 +80,12 @@ struct Driver<'a> {
     decls: BTreeMap<String, Decl>,
     plans: BTreeMap<String, VecDeque<Outcome>>,
     starts: BTreeMap<String, u64>,
+    /// Children that ever ran.
+    ran: BTreeSet<String>,
     /// Runs that are over while the mailbox still holds the news.
     dead: BTreeMap<ChildId, Exit>,
-    /// Runs whose start waits in the mailbox.
-    retries: BTreeSet<ChildId>,
-    /// Supervisors whose next start is another try.
-    retrying: BTreeSet<String>,
+    /// Runs whose failed start is still in the mailbox: OTP calls such a child restarting.
+    failed: BTreeSet<ChildId>,
     /// The child that the present command may start.
     commanded: Option<(String, usize)>,
     facts: Vec<String>,
@@ -93,7 +98,6 @@ struct Driver<'a> {
 
 enum Letter {
     Ended(ChildId, RunId, Exit),
-    Retry(ChildId, RunId),
     Asked(Request),
 }
 
@@ -103,6 +107,8 @@ struct Request {
     reply: usize,
     /// The run that the asker sees; OTP knows children of a dynamic supervisor by that only.
     run: Option<RunId>,
+    /// Whether there ever was one.
+    ran: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -125,9 +131,9 @@ impl<'a> Driver<'a> {
             decls: schedule.children.iter().map(|decl| (decl.name.clone(), decl.clone())).collect(),
             plans: BTreeMap::new(),
             starts: BTreeMap::new(),
+            ran: BTreeSet::new(),
             dead: BTreeMap::new(),
-            retries: BTreeSet::new(),
-            retrying: BTreeSet::new(),
+            failed: BTreeSet::new(),
             commanded: None,
             facts: Vec::new(),
             replies: Vec::new(),
@@ -197,7 +203,8 @@ impl<'a> Driver<'a> {
                     self.known.push(name.clone());
                 }
                 let run = self.live(&name).map(|(_, run)| run);
-                let request = Request { act: act.clone(), reply, run };
+                let request =
+                    Request { act: act.clone(), reply, run, ran: self.ran.contains(&name) };
                 self.mailbox(&above).push_back(Letter::Asked(request));
             }
         }
@@ -229,7 +236,7 @@ impl<'a> Driver<'a> {
                 Some(effect) => self.perform(&name, effect),
                 None => {
                     if let Some(letter) = self.mailbox(&name).pop_front() {
-                        self.open(&name, letter);
+                        self.open(letter);
                     }
                 }
             }
@@ -237,19 +244,17 @@ impl<'a> Driver<'a> {
         panic!("no end of it:\n{}", self.schedule);
     }
 
-    fn open(&mut self, supervisor: &str, letter: Letter) {
+    fn open(&mut self, letter: Letter) {
+        self.commanded = None;
         match letter {
             Letter::Ended(child, run, exit) => {
                 self.dead.remove(&child);
+                self.failed.remove(&child);
                 self.handle(Input::Exited { child, run, exit, detail: None });
             }
-            Letter::Retry(child, run) => {
-                self.retries.remove(&child);
-                self.start(child, run);
-            }
             Letter::Asked(request) => {
-                let between = self.mailbox(supervisor);
-                if between.iter().any(|letter| matches!(letter, Letter::Retry(..))) {
+                let above = parent(request.act.child());
+                if self.failed.iter().any(|child| parent(&self.names[child]) == above) {
                     self.met.insert(Deviation::BetweenAttempts);
                 }
                 let reply = self.obey(&request);
@@ -265,10 +270,15 @@ impl<'a> Driver<'a> {
         let is_dynamic = self.schedule.is_dynamic(above);
         let live = self.live(name);
         let busy = match live {
-            Some((id, _)) if self.retries.contains(&id) => Some("error restarting"),
+            Some((id, _)) if self.failed.contains(&id) => Some("error restarting"),
             Some(_) => Some("error running"),
             None => None,
         };
+        let is_terminate = matches!(request.act, Act::Asks(Verb::Terminate, _));
+        let by_name = matches!(request.act, Act::Asks(Verb::Restart | Verb::Delete, _));
+        if is_dynamic && (by_name || (is_terminate && !request.ran)) {
+            return "error simple_one_for_one".to_owned();
+        }
         let path = Path::from(name);
         let result = match &request.act {
             Act::Asks(Verb::Terminate, _) => {
@@ -277,7 +287,8 @@ impl<'a> Driver<'a> {
                 let forgets = is_temporary || is_dynamic;
                 self.changed.insert(name.to_owned());
                 let order = if forgets { Order::Remove } else { Order::Stop };
-                self.command(path, request.run.filter(|_| is_dynamic), order)
+                let seen = request.run.or(Some(RunId(0)));
+                self.command(path, seen.filter(|_| is_dynamic), order)
             }
             Act::Asks(Verb::Restart, _) => {
                 self.commanded = Some((name.to_owned(), request.reply));
@@ -310,12 +321,28 @@ impl<'a> Driver<'a> {
         match result {
             Ok(done) if is_restart && !done.changed => busy.unwrap_or("error running").to_owned(),
             Ok(_) => "ok".to_owned(),
-            Err(Refusal::Unknown { .. } | Refusal::OtherRun { .. }) => "error not_found".to_owned(),
+            // What is dead is terminated.
+            Err(Refusal::Unknown { .. } | Refusal::OtherRun { .. }) if is_dynamic => {
+                "ok".to_owned()
+            }
+            Err(Refusal::Unknown { .. }) => "error not_found".to_owned(),
+            // OTP looks at the specification first.
+            Err(Refusal::Exists { .. }) if self.is_misfit(&request.act) => {
+                "error bad_combination".to_owned()
+            }
             Err(Refusal::Exists { .. }) if busy.is_some() => "error already_started".to_owned(),
             Err(Refusal::Exists { .. }) => "error already_present".to_owned(),
             Err(Refusal::Spec { .. }) => "error bad_combination".to_owned(),
             Err(refusal) => format!("error {refusal}"),
         }
+    }
+
+    /// Returns whether a child is to be significant where that means nothing.
+    fn is_misfit(&self, act: &Act) -> bool {
+        let Act::Adds(decl) = act else { return false };
+        let rule =
+            self.schedule.flags(parent(&decl.name)).map_or(When::Never, |of| of.auto_shutdown);
+        decl.significant && (rule == When::Never || decl.restart == Restart::Permanent)
     }
 
     fn add(&mut self, name: &str, decl: Option<&Decl>) -> Result<Done, Refusal> {
@@ -343,15 +370,7 @@ impl<'a> Driver<'a> {
 
     fn perform(&mut self, supervisor: &str, effect: Effect) {
         match effect {
-            Effect::Start { child, run, .. } => {
-                let again = self.retrying.remove(supervisor);
-                if again && !self.mailbox(supervisor).is_empty() {
-                    self.retries.insert(child);
-                    self.mailbox(supervisor).push_back(Letter::Retry(child, run));
-                } else {
-                    self.start(child, run);
-                }
-            }
+            Effect::Start { child, run, .. } => self.start(child, run),
             Effect::Stop { child, run, .. } => self.stop(supervisor, child, run),
             Effect::Forget(_) | Effect::End(_) => {}
             other => panic!("{other:?} has no place here:\n{}", self.schedule),
@@ -364,7 +383,11 @@ impl<'a> Driver<'a> {
         let by_command = self.commanded.take_if(|(commanded, _)| *commanded == name);
         let failed = Exit::StartFailed { step: StartStep::Factory, mendable: true };
         let exited = |exit| Input::Exited { child, run, exit, detail: None };
-        match self.plans.get_mut(&name).and_then(VecDeque::pop_front) {
+        let plan = self.plans.get_mut(&name).and_then(VecDeque::pop_front);
+        if matches!(plan, None | Some(Outcome::Crashes | Outcome::Finishes)) {
+            self.ran.insert(name.clone());
+        }
+        match plan {
             None => {
                 self.note(&format!("start {name}"));
                 self.handle(Input::Started(child, run));
@@ -376,19 +399,24 @@ impl<'a> Driver<'a> {
                 self.handle(Input::Started(child, run));
             }
             Some(Outcome::Skips) => {
+                if self.decl(&name).is_some_and(|decl| decl.significant) {
+                    self.met.insert(Deviation::OpenSkippedSignificant);
+                }
                 self.note(&format!("start {name} ignored"));
                 self.handle(exited(Exit::Skipped));
             }
             Some(Outcome::Fails) => {
                 self.note(&format!("start {name} failed"));
-                match by_command {
-                    Some((_, reply)) => self.take_back(&name, reply),
-                    None if self.is_opening(parent(&name)) => {
-                        self.met.insert(Deviation::FirstStartFails);
-                    }
-                    None => _ = self.retrying.insert(parent(&name).to_owned()),
+                if let Some((_, reply)) = by_command {
+                    self.take_back(&name, reply);
+                    self.handle(exited(failed));
+                    return;
                 }
-                self.handle(exited(failed));
+                if self.is_opening(parent(&name)) {
+                    self.met.insert(Deviation::FirstStartFails);
+                }
+                self.failed.insert(child);
+                self.mailbox(parent(&name)).push_back(Letter::Ended(child, run, failed));
             }
         }
     }
@@ -411,11 +439,11 @@ impl<'a> Driver<'a> {
     fn stop(&mut self, supervisor: &str, child: ChildId, run: RunId) {
         let mailbox = self.mailboxes.get_mut(supervisor).expect("a supervisor");
         mailbox.retain(|letter| match letter {
-            Letter::Ended(of, ..) | Letter::Retry(of, _) => *of != child,
+            Letter::Ended(of, ..) => *of != child,
             Letter::Asked(_) => true,
         });
         let name = self.names[&child].clone();
-        let never_began = self.retries.remove(&child);
+        let never_began = self.failed.remove(&child);
         let exit = match self.dead.remove(&child) {
             Some(exit) => exit,
             None if never_began => Exit::Aborted,

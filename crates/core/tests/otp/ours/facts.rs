@@ -3,8 +3,8 @@
 use super::{Driver, End, Letter};
 use crate::deviation::Deviation;
 use crate::schedule::{Decl, Restart, parent};
-use mainstay_core::child::{Child, Life, Phase};
-use mainstay_core::{ChildId, Done, Effect, Event, Input, Moment, Path, Refusal, RunId};
+use mainstay_core::child::{Child, Life, Phase, Rest};
+use mainstay_core::{ChildId, Done, Effect, Effects, Event, Input, Moment, Path, Refusal, RunId};
 use std::collections::VecDeque;
 
 /// No time passes in a schedule: only counts matter.
@@ -17,7 +17,7 @@ impl Driver<'_> {
         self.tree.handle(NOW, input, &mut out);
         self.learn_names();
         for event in &out.events {
-            self.hear(event);
+            self.hear(event, &out);
         }
         for effect in &out.effects {
             let (Effect::Start { child, .. } | Effect::Stop { child, .. } | Effect::Kill(child, _)) =
@@ -33,7 +33,7 @@ impl Driver<'_> {
         replies
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn hear(&mut self, event: &Event, out: &Effects) {
         let nested = |driver: &Self, child: &ChildId| {
             let name = driver.names.get(child)?;
             let is_nested = *child != ChildId::ROOT && driver.mailboxes.contains_key(name);
@@ -58,7 +58,18 @@ impl Driver<'_> {
                     self.note(&format!("begin {name}"));
                     let starts = self.starts.entry(name.clone()).or_default();
                     *starts += 1;
-                    if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
+                    let is_again = *starts > 1;
+                    let declared = &self.schedule.children;
+                    let is_missing = declared.iter().any(|decl| {
+                        parent(&decl.name) == name
+                            && !self.schedule.is_dynamic(&name)
+                            && self.find(&decl.name).is_none()
+                            && !self.changed.contains(&decl.name)
+                    });
+                    if is_again && is_missing {
+                        self.met.insert(Deviation::OpenForgotten);
+                    }
+                    if is_again && self.changed.iter().any(|child| parent(child) == name) {
                         self.met.insert(Deviation::SubtreeReturns);
                     }
                 }
@@ -66,7 +77,18 @@ impl Driver<'_> {
             Event::Ready { child, .. } => {
                 if let Some(name) = nested(self, child) {
                     self.note(&format!("start {name}"));
+                    if out.effects.iter().any(|effect| matches!(effect, Effect::Start { child, .. } if parent(&self.names[child]) == name)) {
+                        self.met.insert(Deviation::OpenReadiness);
+                    }
                 }
+            }
+            Event::Rests { child, why: Rest::Slot { .. } }
+                if self
+                    .failed
+                    .iter()
+                    .any(|failed| parent(&self.names[failed]) == parent(&self.names[child])) =>
+            {
+                self.met.insert(Deviation::OpenSlot);
             }
             Event::Draining { outcome: End::Fatal { .. }, .. } => self.note("giveup ."),
             Event::Drained(_) => {
@@ -79,12 +101,13 @@ impl Driver<'_> {
 
     /// Nobody answers what is in the mailbox of a supervisor that has ended.
     fn empty_mailbox(&mut self, supervisor: &str) {
-        self.retrying.remove(supervisor);
         for letter in std::mem::take(self.mailbox(supervisor)) {
             match letter {
                 Letter::Asked(request) => self.replies[request.reply].1 = "error gone".to_owned(),
-                Letter::Ended(child, ..) => _ = self.dead.remove(&child),
-                Letter::Retry(child, _) => _ = self.retries.remove(&child),
+                Letter::Ended(child, ..) => {
+                    self.dead.remove(&child);
+                    self.failed.remove(&child);
+                }
             }
         }
     }

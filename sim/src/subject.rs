@@ -1,0 +1,55 @@
+//! The tree under test, with whatever stands between it and the world.
+
+use crate::canary::Sabotage;
+use mainstay_core::spec::TreeSpec;
+use mainstay_core::{Effects, Input, Moment, Tree, Why};
+
+/// A tree, and what is done to its inputs, its outputs and its stored state.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    tree: Tree,
+    sabotage: Option<Box<dyn Sabotage>>,
+}
+
+impl Subject {
+    pub(crate) fn new(spec: &TreeSpec, sabotage: Option<Box<dyn Sabotage>>) -> Self {
+        Self { tree: Tree::new(spec), sabotage }
+    }
+
+    pub(crate) const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(crate) const fn is_sabotaged(&self) -> bool {
+        self.sabotage.is_some()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<(Moment, Why)> {
+        self.tree.deadline()
+    }
+
+    pub(crate) fn handle(&mut self, now: Moment, input: Input, out: &mut Effects) {
+        let Some(sabotage) = &mut self.sabotage else {
+            self.tree.handle(now, input, out);
+            return;
+        };
+        sabotage.handle(&mut self.tree, now, input, out);
+    }
+
+    /// Makes the tree anew from its own snapshot; returns the one that went on so far.
+    pub(crate) fn restore(&mut self) -> Result<Tree, String> {
+        let mut snapshot = self.tree.snapshot();
+        if let Some(sabotage) = &mut self.sabotage {
+            sabotage.store(&mut snapshot);
+        }
+        let kept = self.tree.snapshot();
+        let tree = Tree::restore(snapshot).map_err(|error| error.to_string())?;
+        if tree.snapshot() != kept {
+            return Err("its snapshot is another one".into());
+        }
+        if tree.deadline().map(|(at, _)| at) != self.tree.deadline().map(|(at, _)| at) {
+            return Err(format!("wakes for {:?}, not {:?}", tree.deadline(), self.tree.deadline()));
+        }
+        Ok(std::mem::replace(&mut self.tree, tree))
+    }
+}
