@@ -12,7 +12,7 @@ pub(crate) mod policy;
 mod watch;
 
 use crate::check::{Broken, Invariant};
-use mainstay_core::child::{AlertKind, Finish, Place};
+use mainstay_core::child::{AlertKind, Finish, Place, Rest};
 use mainstay_core::policy::budget::{Limit, Scope};
 use mainstay_core::spec::{ChildSpec, StormRate, Strategy, SupervisorSpec, TreeSpec};
 use mainstay_core::{
@@ -72,6 +72,8 @@ pub(crate) struct Book {
     pub(crate) alert: Option<Alarm>,
     pub(crate) entries: Vec<Vec<Moment>>,
     pub(crate) pack: Option<Pack>,
+    /// The reason that was stated last, while it rests.
+    pub(crate) rest: Option<Rest>,
     pub(crate) last_end: Moment,
     pub(crate) last_cause: Option<Cause>,
 }
@@ -238,6 +240,7 @@ impl Book {
             alert: None,
             entries: vec![Vec::new(); child.spec.budget.len()],
             pack: child.spec.supervisor().map(|_| Pack::new()),
+            rest: None,
             last_end: Moment::ZERO,
             last_cause: None,
         })

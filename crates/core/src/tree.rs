@@ -261,6 +261,8 @@ impl Tree {
     }
 
     /// Hands a fact to the run it is about; about any other run it is stale.
+    ///
+    /// A supervisor has no driver: only its children decide what becomes of its run.
     fn fact(
         &mut self,
         child: ChildId,
@@ -268,8 +270,8 @@ impl Tree {
         out: &mut Effects,
         then: impl FnOnce(&mut Self, u32, &mut Effects),
     ) {
-        let present = self.child(child).and_then(Child::life);
-        if present.is_some_and(|life| life.run == run) {
+        let driven = self.child(child).filter(|child| child.group.is_none());
+        if driven.and_then(Child::life).is_some_and(|life| life.run == run) {
             then(self, child.slot, out);
         } else {
             out.note(Event::Stale { child, run });

@@ -131,9 +131,15 @@ impl Judge {
         if must.map(plain) == Some(plain(why)) {
             return Ok(());
         }
-        // Below a supervisor that is down, or in a drain, the nearer reason is as true.
-        let ended = self.model.drain.is_some();
-        if ended && matches!(why, Rest::Above) && must == Some(Rest::Draining) {
+        // In a drain a nearer reason is as true, until its supervisor's turn comes.
+        if self.model.drain.is_some()
+            && self.model.reason_but_drain(id).map(plain) == Some(plain(why))
+        {
+            return Ok(());
+        }
+        // Who waits in two queues may name either.
+        let in_queue = matches!(must, Some(Rest::Slot { .. }));
+        if in_queue && matches!(why, Rest::Storm { .. }) && self.model.is_stormy(book) {
             return Ok(());
         }
         wrong(Invariant::Reasons, format!("{path} rests for {why:?}, but {must:?}"))
@@ -261,6 +267,7 @@ impl Model {
                 }
             }
         }
+        self.force_groups();
         self.take_fact(input);
     }
 
@@ -334,6 +341,7 @@ impl Model {
                 life.watch.asked(now, usize::from(*probe), &spec);
             }
         }
+        self.force_groups();
         if let Some(open) = &self.open_exit {
             let text = format!("{}: no decision follows its exit", self.path(open.child));
             return wrong(Invariant::OneDecision, text);

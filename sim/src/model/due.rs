@@ -1,6 +1,6 @@
 //! When something must happen next, and that it did.
 
-use super::{Gate, Model, Stage, Work};
+use super::{Book, Gate, Model, Stage, Work};
 use mainstay_core::child::Rest;
 use mainstay_core::{ChildId, Moment};
 
@@ -16,11 +16,8 @@ impl Model {
         if let Some(drain) = &self.drain {
             return (!drain.ended).then(|| drain.force_at.min(drain.until));
         }
-        let stormy = |id: &ChildId| {
-            self.books.get(id).is_some_and(|book| book.live.is_none())
-                && matches!(self.reason(*id), Some(Rest::Storm { .. }))
-        };
-        self.storm_ends().filter(|_| self.books.keys().any(stormy))
+        let stormy = |book: &Book| matches!(book.rest, Some(Rest::Storm { .. }));
+        self.storm_ends().filter(|_| self.books.values().any(stormy))
     }
 
     fn due_of(&self, id: ChildId) -> Option<Moment> {

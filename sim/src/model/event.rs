@@ -228,6 +228,7 @@ impl Model {
             None => Stage::Starting(now + book.spec.start_timeout),
         };
         book.live = Some(Run { run, stage, asked: None, watch: Watch::default() });
+        book.rest = None;
         (book.runs, book.began, book.by_hand, book.frozen) = (run.0, now, false, false);
         if book.pack.is_some() {
             self.opened(id, by_hand, run);
@@ -248,6 +249,7 @@ impl Model {
             book.position = 0;
             book.clear_limits(false);
             let rests = book.live.is_none();
+            book.rest = None;
             book.leaving |= rests && dynamic && run != RunId::FIRST;
             book.plan = super::Plan::Run;
             book.by_hand |= by_hand && rests;
@@ -513,8 +515,10 @@ impl Model {
             let Some(life) = &mut book.live else {
                 return wrong(Invariant::StopSteps, format!("{path} rests, but is asked to end"));
             };
+            if step == 0 && matches!(life.stage, Stage::Stopping(0, _)) {
+                continue;
+            }
             let due = match life.stage {
-                Stage::Stopping(_, _) if step == 0 => true,
                 Stage::Stopping(at, Some(until)) => at + 1 == step && until <= now,
                 _ => false,
             };
@@ -533,6 +537,7 @@ impl Model {
 
     fn forced(&mut self, id: ChildId, run: RunId) -> Result<(), Broken> {
         self.take_steps(id)?;
+        self.force_groups();
         let (now, path) = (self.now, self.path(id));
         let by_order = self.is_forced_from_above(id);
         let book = self.book(id)?;
@@ -553,6 +558,28 @@ impl Model {
         Ok(())
     }
 
+    /// A supervisor whose grace is over forces everything below it.
+    pub(crate) fn force_groups(&mut self) {
+        let now = self.now;
+        let over = |book: &Book| {
+            let stage = book.live.as_ref().map(|life| life.stage);
+            book.pack.is_some()
+                && matches!(stage, Some(Stage::Stopping(_, Some(until))) if until <= now)
+        };
+        let groups = self.books.iter().filter(|(_, book)| over(book)).map(|(id, _)| *id);
+        let mut left: Vec<ChildId> = groups.collect();
+        while let Some(id) = left.pop() {
+            if let Some(book) = self.books.get_mut(&id).filter(|book| book.pack.is_some())
+                && let Some(life) = &mut book.live
+            {
+                life.asked.get_or_insert((Asked::Close, now));
+                (life.stage, life.watch) = (Stage::Stopping(u8::MAX, None), Watch::default());
+                self.set_work(id, Work::Closing);
+                left.extend(self.child_ids(id));
+            }
+        }
+    }
+
     /// Whether a drain, or a supervisor that is out of patience, forces what is below it.
     fn is_forced_from_above(&self, id: ChildId) -> bool {
         let hurried = |drain: &DrainBook| drain.forced || drain.until <= self.now;
@@ -562,7 +589,7 @@ impl Model {
         let mut at = self.books.get(&id).and_then(|book| book.above);
         while let Some(book) = at.and_then(|above| self.books.get(&above)) {
             let stage = book.live.as_ref().map(|life| life.stage);
-            if matches!(stage, Some(Stage::Stopping(_, Some(until))) if until <= self.now) {
+            if matches!(stage, Some(Stage::Stopping(u8::MAX, None))) {
                 return true;
             }
             at = book.above;
@@ -636,11 +663,15 @@ impl Model {
     }
 
     fn rests(&mut self, id: ChildId, why: Rest) -> Result<(), Broken> {
-        let must = self.reason(id);
-        if self.book(id)?.live.is_some() || must.map(plain) != Some(plain(why)) {
+        let (must, now) = (self.reason(id), self.now);
+        let book = self.book(id)?;
+        // Whoever was the last of its group to go is asked before the group goes on.
+        let was_last = why == Rest::Group && book.last_end == now && self.last_exit == Some(id);
+        if book.live.is_some() || (must.map(plain) != Some(plain(why)) && !was_last) {
             let text = format!("{} rests for {why:?}, but {must:?}", self.path(id));
             return wrong(Invariant::Reasons, text);
         }
+        self.book_mut(id)?.rest = Some(why);
         Ok(())
     }
 
@@ -777,6 +808,7 @@ impl Model {
             if let Some(life) = &mut book.live {
                 life.asked.get_or_insert((Asked::Close, now));
                 life.stage = Stage::Stopping(u8::MAX, None);
+                life.watch = Watch::default();
             }
             if let Some(pack) = book.pack.as_mut().filter(|_| book.live.is_some()) {
                 pack.work = Work::Closing;

@@ -9,11 +9,16 @@ use std::time::Duration;
 impl Model {
     /// Returns the first true reason why a child that rests does not run; `None` when it must not rest.
     pub(crate) fn reason(&self, id: ChildId) -> Option<Rest> {
+        match &self.drain {
+            Some(_) => Some(Rest::Draining),
+            None => self.reason_but_drain(id),
+        }
+    }
+
+    /// The same, as if the tree did not drain.
+    pub(crate) fn reason_but_drain(&self, id: ChildId) -> Option<Rest> {
         let book = self.books.get(&id)?;
         let now = self.now;
-        if self.drain.is_some() {
-            return Some(Rest::Draining);
-        }
         if let Some(above) = book.above {
             let up = self.books.get(&above).is_some_and(Book::is_up);
             match self.work(above) {
@@ -59,7 +64,7 @@ impl Model {
                 return Some(Rest::Need { child });
             }
         }
-        let is_full = self.opening(above) >= self.start_slots(above);
+        let is_full = self.is_full(book, above);
         if book.by_hand {
             // A command goes past all but the order in which a supervisor brings its children up.
             let run = self.books.get(&above)?.live.as_ref();
@@ -73,10 +78,27 @@ impl Model {
         if is_full {
             return Some(Rest::Slot { ticket: 0 });
         }
-        if book.pack.is_none() && self.storm_ends().is_some_and(|at| at > now) {
+        if self.is_stormy(book) {
             return Some(Rest::Storm { ticket: 0 });
         }
         None
+    }
+
+    /// Whether all start slots are taken, or somebody has waited longer for one.
+    fn is_full(&self, book: &Book, above: ChildId) -> bool {
+        let longer = |other: &Book| match (other.rest, book.rest) {
+            _ if other.live.is_some() => false,
+            (Some(Rest::Slot { ticket }), Some(Rest::Slot { ticket: mine })) => ticket < mine,
+            (Some(Rest::Slot { .. }), _) => true,
+            _ => false,
+        };
+        self.opening(above) >= self.start_slots(above)
+            || self.children(above).any(|(_, other)| longer(other))
+    }
+
+    /// Whether the storm rate delays it.
+    pub(crate) fn is_stormy(&self, book: &Book) -> bool {
+        book.pack.is_none() && self.storm_ends().is_some_and(|at| at > self.now)
     }
 
     /// The nearest supervisor above whose children cool down.

@@ -3,7 +3,11 @@
 use super::{Todo, Tree};
 use crate::child::{Group, Life, Phase, Place, Plan, Rest, State, Work};
 use crate::effect::Effects;
+use crate::event::Event;
 use crate::exit::Asked;
+use crate::spec::Finished;
+use crate::spec::meaning::ranks;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a sweep through the children of a supervisor is for.
@@ -19,7 +23,7 @@ impl Tree {
     /// A supervisor begins its run: counters are clean, every child may start.
     ///
     /// What operators want, quarantines and breakers outlive it. A dynamic supervisor begins empty.
-    pub(super) fn open(&mut self, supervisor: u32, by_hand: bool) {
+    pub(super) fn open(&mut self, supervisor: u32, by_hand: bool, out: &mut Effects) {
         let group = self.group_mut(supervisor);
         let (breaker, next_order) = (group.breaker, group.next_order);
         *group = Group { breaker, next_order, ..Group::new() };
@@ -27,6 +31,7 @@ impl Tree {
         let is_dynamic =
             self.at(supervisor).spec.supervisor().is_some_and(|spec| spec.dynamic.is_some());
         let is_first = self.at(supervisor).runs == 1;
+        self.bring_back_forgotten(supervisor, out);
         let children: Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
         for slot in children {
             self.clear_limits(slot, false);
@@ -45,6 +50,22 @@ impl Tree {
             self.look_again(slot);
         }
         self.agenda.push_back(Todo::Readiness(supervisor));
+    }
+
+    /// What was declared and forgotten when it was finished comes back with its supervisor.
+    fn bring_back_forgotten(&mut self, supervisor: u32, out: &mut Effects) {
+        let child = self.at(supervisor);
+        let (above, spec) = (child.id, Arc::clone(&child.spec));
+        let Some(spec) = spec.supervisor().filter(|spec| spec.finished == Finished::Forget) else {
+            return;
+        };
+        for ((name, child), rank) in spec.children.iter().zip(ranks(spec)) {
+            if self.find_below(supervisor, name).is_none() {
+                let order = self.next_order(supervisor);
+                let id = self.insert(Some(above), Arc::clone(name), child, Place { rank, order });
+                out.note(Event::Added { child: id, above });
+            }
+        }
     }
 
     /// Stops every child of a supervisor, layer by layer from the last to the first; then it ends.

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::exit::Asked;
 use crate::id::{ChildId, CommandId};
 use crate::policy::breaker::{Breaker, BreakerState};
+use crate::spec::Kind;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -155,6 +156,11 @@ impl Tree {
             Verb::Start { over } => self.start_by_hand(slot, *over, out)?,
             Verb::Restart => self.restart(slot, out)?,
             Verb::Reload => self.reload(slot, out)?,
+            Verb::Recycle if is_root => {
+                return Err(Refusal::Unfit {
+                    reason: "the root cannot be recycled: recycle what is below it",
+                });
+            }
             Verb::Recycle => {
                 self.live(slot)?;
                 self.recycle(slot, Asked::Recycle, out);
@@ -195,6 +201,9 @@ impl Tree {
     }
 
     fn asked_to_drain(&mut self, out: &mut Effects) -> bool {
+        if self.has_ended() {
+            return false;
+        }
         if self.drain.is_some() {
             self.hurry_drain(out);
         } else {
@@ -385,6 +394,12 @@ impl Tree {
             return Err(Refusal::Unfit {
                 reason: "other children need it: remove them or their need first",
             });
+        }
+        // It is not declared any more, so that nothing brings it back.
+        let name = Arc::clone(&self.at(slot).name);
+        let spec = Arc::make_mut(&mut self.at_mut(above).spec);
+        if let Kind::Supervisor(supervisor) = &mut spec.kind {
+            supervisor.children.retain(|(declared, _)| *declared != name);
         }
         Ok(self.begin_removal(slot, out))
     }

@@ -2,7 +2,6 @@
 
 use super::Tree;
 use crate::chance;
-use crate::child::Work;
 use crate::effect::Effects;
 use crate::event::{Action, Rule};
 use crate::exit::{Asked, Cause, Class, Exit};
@@ -95,17 +94,7 @@ impl Tree {
 
     /// An end while the group of this child is being restarted belongs to that one restart.
     fn by_group(&self, slot: u32) -> Option<(Rule, Action)> {
-        let child = self.at(slot);
-        match self.group(child.above?.slot).work {
-            Work::Stopping { from, .. } | Work::Delay { from, .. } if child.place >= from => {
-                Some((Rule::GroupUnderWay, Action::AsWanted))
-            }
-            Work::Serving
-            | Work::Closing { .. }
-            | Work::Stopping { .. }
-            | Work::Delay { .. }
-            | Work::Starting { .. } => None,
-        }
+        self.is_held_by_group(self.at(slot)).then_some((Rule::GroupUnderWay, Action::AsWanted))
     }
 
     /// A failure on trial opens the breaker again; limits are not consulted.

@@ -38,27 +38,55 @@ impl Tree {
         if self.drain.is_some() {
             return Some(Rest::Draining);
         }
-        self.held_above(child)
-            .or_else(|| child.quarantined.then_some(Rest::Quarantined))
-            .or_else(|| (!child.by_hand && self.is_paused(slot)).then_some(Rest::Paused))
-            .or_else(|| match child.breaker().state {
-                BreakerState::Open(until) => Some(Rest::Broken { until }),
-                BreakerState::Closed | BreakerState::Trial => None,
-            })
-            .or_else(|| (child.want == Want::Down).then_some(Rest::Stopped))
-            .or_else(|| match child.plan {
-                Plan::Never(finish) => Some(Rest::Finished(finish)),
-                Plan::At(until) if until > self.now => Some(Rest::Waiting { until }),
-                Plan::At(_) | Plan::Run => None,
-            })
-            .or_else(|| {
-                let waits = child.spec.activation != Activation::Always
-                    && !child.demanded
-                    && !child.by_hand;
-                waits.then_some(Rest::Demand)
-            })
-            .or_else(|| self.unmet_need(slot))
-            .or_else(|| self.crowd(child))
+        if child.above.is_some_and(|above| !self.is_up(above.slot)) {
+            return Some(Rest::Above);
+        }
+        if child.quarantined {
+            return Some(Rest::Quarantined);
+        }
+        if !child.by_hand && self.is_paused(slot) {
+            return Some(Rest::Paused);
+        }
+        if let BreakerState::Open(until) = child.breaker().state {
+            return Some(Rest::Broken { until });
+        }
+        if child.want == Want::Down {
+            return Some(Rest::Stopped);
+        }
+        if let Plan::Never(finish) = child.plan {
+            return Some(Rest::Finished(finish));
+        }
+        if let Plan::At(until) = child.plan
+            && until > self.now
+        {
+            return Some(Rest::Waiting { until });
+        }
+        if self.is_held_by_group(child) {
+            return Some(Rest::Group);
+        }
+        if child.spec.activation != Activation::Always && !child.demanded && !child.by_hand {
+            return Some(Rest::Demand);
+        }
+        let in_order = child.above.is_some_and(|above| self.start_slots(above.slot) == 1);
+        if in_order {
+            // It keeps its turn while what it needs, which comes before it, is starting.
+            self.crowd(child).or_else(|| self.unmet_need(slot))
+        } else {
+            self.unmet_need(slot).or_else(|| self.crowd(child))
+        }
+    }
+
+    /// Returns whether a supervisor lives and is not ending.
+    fn is_up(&self, supervisor: u32) -> bool {
+        self.at(supervisor).life().is_some_and(|life| !life.is_ending())
+    }
+
+    /// Returns whether the group of this child is being stopped, or its delay runs.
+    pub(super) fn is_held_by_group(&self, child: &Child) -> bool {
+        child.above.is_some_and(|above| match self.group(above.slot).work {
+            Work::Stopping { from, .. } | Work::Delay { from, .. } => child.place >= from,
+            Work::Serving | Work::Starting { .. } | Work::Closing { .. } => false,
+        })
     }
 
     /// Who else is starting, or was too much. A command goes past all but the order of a bring-up.
@@ -70,20 +98,6 @@ impl Tree {
             return if in_order { self.full(child, above) } else { None };
         }
         self.cooling(above).or_else(|| self.full(child, above)).or_else(|| self.stormy(child))
-    }
-
-    /// What the supervisor is doing that keeps any child, or this one, from starting.
-    fn held_above(&self, child: &Child) -> Option<Rest> {
-        let above = child.above?.slot;
-        let is_up = self.at(above).life().is_some_and(|life| !life.is_ending());
-        match self.group(above).work {
-            _ if !is_up => Some(Rest::Above),
-            Work::Closing { .. } => Some(Rest::Above),
-            Work::Stopping { from, .. } | Work::Delay { from, .. } => {
-                (child.place >= from).then_some(Rest::Group)
-            }
-            Work::Serving | Work::Starting { .. } => None,
-        }
     }
 
     /// Returns whether automatic starts are suspended for a child or for a supervisor above it.
@@ -245,7 +259,7 @@ impl Tree {
         self.uncount_start(slot, out);
         if is_supervisor {
             out.note(Event::Started { child: id, run, took: Duration::ZERO });
-            self.open(slot, by_hand);
+            self.open(slot, by_hand, out);
             self.wake_dependents(slot, Until::Started);
         } else {
             out.ask(Effect::Start { child: id, run, first: run == RunId::FIRST });

@@ -1,7 +1,7 @@
 //! Carrying out a decision: the wait, the group, the end of a budget, the end of a supervisor.
 
 use super::Tree;
-use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, State, Want, Work};
+use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, Want, Work};
 use crate::effect::{Effects, Outcome};
 use crate::event::{Action, Event, Rule};
 use crate::exit::{Asked, Cause};

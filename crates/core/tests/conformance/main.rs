@@ -6,6 +6,7 @@
 
 mod check;
 mod declare;
+mod values;
 mod words;
 mod world;
 

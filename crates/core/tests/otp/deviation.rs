@@ -17,12 +17,10 @@ pub(crate) enum Deviation {
     BetweenAttempts,
     /// A nested supervisor came back whose children had changed since it was declared.
     SubtreeReturns,
-    OpenSkippedSignificant,
-    OpenSlot,
+    /// A nested supervisor ended by itself while the one above was at work.
+    NestedEndAtOnce,
     OpenPanic,
     OpenForgotten,
-    OpenReadiness,
-    OpenAllSignificant,
 }
 
 impl Deviation {
@@ -33,12 +31,9 @@ impl Deviation {
             Self::FirstStartFails
             | Self::GaveUpIsFailure
             | Self::BetweenAttempts
-            | Self::OpenSkippedSignificant
-            | Self::OpenSlot
             | Self::OpenPanic
             | Self::OpenForgotten
-            | Self::OpenReadiness
-            | Self::OpenAllSignificant
+            | Self::NestedEndAtOnce
             | Self::SubtreeReturns => true,
         }
     }
@@ -61,12 +56,10 @@ impl Deviation {
             Self::BetweenAttempts => {
                 "a group restart has one attempt under way and joins what is asked; OTP has none and is called off"
             }
-            Self::OpenSkippedSignificant => "open",
-            Self::OpenSlot
-            | Self::OpenPanic
-            | Self::OpenForgotten
-            | Self::OpenReadiness
-            | Self::OpenAllSignificant => "open",
+            Self::OpenPanic | Self::OpenForgotten => "open",
+            Self::NestedEndAtOnce => {
+                "the end of a subtree is decided at once; in OTP it waits in the mailbox of the supervisor above"
+            }
             Self::SubtreeReturns => {
                 "what operators added, removed and stopped outlives a subtree's restart; OTP declares it anew"
             }

@@ -399,9 +399,6 @@ impl<'a> Driver<'a> {
                 self.handle(Input::Started(child, run));
             }
             Some(Outcome::Skips) => {
-                if self.decl(&name).is_some_and(|decl| decl.significant) {
-                    self.met.insert(Deviation::OpenSkippedSignificant);
-                }
                 self.note(&format!("start {name} ignored"));
                 self.handle(exited(Exit::Skipped));
             }

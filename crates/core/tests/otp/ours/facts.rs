@@ -3,8 +3,8 @@
 use super::{Driver, End, Letter};
 use crate::deviation::Deviation;
 use crate::schedule::{Decl, Restart, parent};
-use mainstay_core::child::{Child, Life, Phase, Rest};
-use mainstay_core::{ChildId, Done, Effect, Effects, Event, Input, Moment, Path, Refusal, RunId};
+use mainstay_core::child::{Child, Life, Phase, Work};
+use mainstay_core::{ChildId, Done, Effect, Event, Input, Moment, Path, Refusal, RunId};
 use std::collections::VecDeque;
 
 /// No time passes in a schedule: only counts matter.
@@ -17,7 +17,7 @@ impl Driver<'_> {
         self.tree.handle(NOW, input, &mut out);
         self.learn_names();
         for event in &out.events {
-            self.hear(event, &out);
+            self.hear(event);
         }
         for effect in &out.effects {
             let (Effect::Start { child, .. } | Effect::Stop { child, .. } | Effect::Kill(child, _)) =
@@ -33,7 +33,7 @@ impl Driver<'_> {
         replies
     }
 
-    fn hear(&mut self, event: &Event, out: &Effects) {
+    fn hear(&mut self, event: &Event) {
         let nested = |driver: &Self, child: &ChildId| {
             let name = driver.names.get(child)?;
             let is_nested = *child != ChildId::ROOT && driver.mailboxes.contains_key(name);
@@ -47,8 +47,14 @@ impl Driver<'_> {
                 }
                 self.note(&format!("giveup {name}"));
             }
-            Event::Exited { child, .. } => {
+            Event::Exited { child, cause, .. } => {
                 if let Some(name) = nested(self, child) {
+                    let above = self.tree.child(ChildId::ROOT).and_then(|root| root.group.as_ref());
+                    let is_at_work = above.is_some_and(|group| group.work != Work::Serving);
+                    let is_called = !self.asked["."].is_empty() || !self.mailboxes["."].is_empty();
+                    if !cause.is_asked() && (is_at_work || is_called) {
+                        self.met.insert(Deviation::NestedEndAtOnce);
+                    }
                     self.note(&format!("exit {name} shutdown"));
                     self.empty_mailbox(&name);
                 }
@@ -77,18 +83,7 @@ impl Driver<'_> {
             Event::Ready { child, .. } => {
                 if let Some(name) = nested(self, child) {
                     self.note(&format!("start {name}"));
-                    if out.effects.iter().any(|effect| matches!(effect, Effect::Start { child, .. } if parent(&self.names[child]) == name)) {
-                        self.met.insert(Deviation::OpenReadiness);
-                    }
                 }
-            }
-            Event::Rests { child, why: Rest::Slot { .. } }
-                if self
-                    .failed
-                    .iter()
-                    .any(|failed| parent(&self.names[failed]) == parent(&self.names[child])) =>
-            {
-                self.met.insert(Deviation::OpenSlot);
             }
             Event::Draining { outcome: End::Fatal { .. }, .. } => self.note("giveup ."),
             Event::Drained(_) => {
