@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::model::command::Answer;
 use crate::world::World;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree, Verb};
+use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -126,9 +126,7 @@ impl Judge {
         self.replies(input, answer.as_ref(), out)?;
         self.statements(out)?;
         self.facts(input, out)?;
-        if let Input::Command(command) = input
-            && matches!(command.verb, Verb::Apply(_) | Verb::Replace(_))
-        {
+        if matches!(input, Input::Command(_)) {
             self.model.refresh_specs(tree);
         }
         self.state(tree)?;

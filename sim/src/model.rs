@@ -45,6 +45,10 @@ pub(crate) struct Model {
     pub(crate) booted: bool,
     /// Whose exit was decided last.
     pub(crate) last_exit: Option<ChildId>,
+    /// The supervisors whose group may go on, once everybody has been asked.
+    pub(crate) unsettled: Vec<ChildId>,
+    /// The supervisors that a command started in this step.
+    pub(crate) opened_by_hand: Vec<ChildId>,
 }
 
 /// What the history says about one child.
@@ -309,6 +313,8 @@ impl Model {
             steps: Vec::new(),
             booted: false,
             last_exit: None,
+            unsettled: Vec::new(),
+            opened_by_hand: Vec::new(),
         }
     }
 

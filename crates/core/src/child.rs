@@ -3,23 +3,26 @@
 //! A child either rests, and then it always knows why, or it lives a run:
 //!
 //! ```text
-//!            ┌──────────────────────────── exited ───────────────────────────┐
-//!            ▼                                                               │
-//!  Rest(why) ── gate opens ──▶ Starting ─ started ─▶ Started ─ ready ─▶ Ready │
-//!                                 │                     │ (Rehydrating)  │    │
-//!                                 └───────── asked ─────┴────────────────┘    │
-//!                                               ▼                             │
-//!                                           Stopping ─ grace over ─▶ Killing ─┤
-//!                                                                       │     │
-//!                                                         Abandoned ◀───┘─────┘
+//!            ┌──────────────────────────── exited ────────────────────────────┐
+//!            ▼                                                                │
+//!  Rest(why) ── gate opens ──▶ Starting ── started ──▶ Started ── ready ──▶ Ready
+//!                                 │             (Rehydrating) │               │
+//!                                 └──────────── asked to end ─┴───────────────┘
+//!                                                    ▼
+//!                                                Stopping ── graces over ──▶ Killing
+//!                                                                               │
+//!                                                Abandoned ◀── outlived force ──┘
 //! ```
 //!
 //! What operators want (`want`, `paused`, `quarantined`) and what policy plans (`plan`) are separate
 //! from what is observed (`state`). Only [`tree`](crate::tree) changes any of it.
 
+mod group;
+mod memory;
+mod watch;
+
 use crate::command::Standing;
-use crate::event::{Action, Rule};
-use crate::exit::{Asked, Cause, Exit};
+use crate::exit::Asked;
 use crate::id::{ChildId, RunId};
 use crate::moment::Moment;
 use crate::policy::breaker::Breaker;
@@ -28,7 +31,9 @@ use crate::spec::ChildSpec;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
+pub use group::{Ending, Group, Work};
+pub use memory::{Alert, AlertKind, Last, Memory};
+pub use watch::{ProbeWatch, Watch};
 
 /// One child: what it is, what is wanted of it, what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,171 +252,6 @@ pub enum Phase {
     },
 }
 
-/// What past runs left behind.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// What was counted, limit by limit of the spec's budget; empty before anything was.
-    pub windows: Vec<Window>,
-    /// The breaker.
-    pub breaker: Option<Breaker>,
-    /// What a person must see.
-    pub alert: Option<Alert>,
-    /// The last run that ended.
-    pub last: Option<Last>,
-}
-
-/// Something a person must see.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Alert {
-    /// What happened.
-    pub kind: AlertKind,
-    /// When it was raised.
-    pub since: Moment,
-    /// How often the same happened again in the same episode; nobody is woken twice for it.
-    pub again: u32,
-    /// Whether the episode is over: the child was stable, released or reset since.
-    pub over: bool,
-    /// Who has seen it, why they silenced it, and when.
-    pub seen: Option<(Arc<str>, Arc<str>, Moment)>,
-}
-
-/// What a person must see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlertKind {
-    /// The breaker opened.
-    BreakerOpened,
-    /// The breaker over a supervisor's children opened.
-    GroupCooling,
-    /// An exhausted budget put it down for good.
-    Quarantined,
-    /// It cannot start, and retrying cannot mend that.
-    CannotStart(crate::exit::StartStep),
-    /// The error said that another try is useless.
-    Permanent,
-    /// The supervisor gave up.
-    GaveUp,
-    /// A run could not be ended.
-    Abandoned,
-}
-
-/// The last run that ended: the evidence and what was made of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Last {
-    /// Which run.
-    pub run: RunId,
-    /// When it began.
-    pub began: Moment,
-    /// When it ended.
-    pub ended: Moment,
-    /// When it was asked to end.
-    pub asked: Option<(Asked, Moment)>,
-    /// Whether it took force.
-    pub forced: bool,
-    /// What it means.
-    pub cause: Cause,
-    /// What the driver reported.
-    pub exit: Option<Exit>,
-    /// What it said about it.
-    pub detail: Option<Arc<str>>,
-    /// The rule that decided, and what.
-    pub decision: (Rule, Action),
-}
-
-/// The signs of life that are watched in one run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Watch {
-    /// When the heartbeat is lost.
-    pub beat: Option<Moment>,
-    /// The probes, by index.
-    pub probes: Vec<ProbeWatch>,
-    /// When pending work counts as stuck.
-    pub progress: Option<Moment>,
-    /// When the run makes place for a fresh one.
-    pub recycle: Option<Moment>,
-    /// When an on-demand run was idle for too long.
-    pub idle: Option<Moment>,
-}
-
-/// One probe of one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProbeWatch {
-    /// When it is asked next, or when the present question counts as failed.
-    pub due: Option<Moment>,
-    /// Whether an answer is awaited.
-    pub asked: bool,
-    /// When it was last asked.
-    pub last: Moment,
-    /// What the last answers were.
-    pub ok: bool,
-    /// How many of them in a row.
-    pub streak: u32,
-    /// Whether it has reached its number of successes, and not its number of failures since.
-    pub passed: bool,
-}
-
-/// What a supervisor is doing with its children.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// The present work.
-    pub work: Work,
-    /// How many children the present work still waits for.
-    pub left: u32,
-    /// The breaker over its children.
-    pub breaker: Breaker,
-    /// When the trial of that breaker is passed.
-    pub trial_until: Option<Moment>,
-    /// How long its windows on restarts stood still in all.
-    pub frozen: Duration,
-    /// Since when they stand still.
-    pub frozen_since: Option<Moment>,
-    /// The order the next added child gets.
-    pub next_order: u32,
-    /// Why it is ending by itself.
-    pub ending: Option<Ending>,
-}
-
-/// What a supervisor is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// Its children follow their policies.
-    Serving,
-    /// Every child is stopped, layer by layer; then it ends.
-    Closing {
-        /// The layer that is being stopped.
-        rank: u32,
-    },
-    /// A group is stopped, layer by layer.
-    Stopping {
-        /// The first of the group.
-        from: Place,
-        /// The layer that is being stopped.
-        rank: u32,
-        /// The wait once all are gone.
-        delay: Duration,
-    },
-    /// The group is gone; its delay runs.
-    Delay {
-        /// The first of the group.
-        from: Place,
-        /// Until when.
-        until: Moment,
-    },
-    /// The group starts in order.
-    Starting {
-        /// The first of the group.
-        from: Place,
-    },
-}
-
-/// Why a supervisor ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Its budget, or a child's, was exhausted.
-    GaveUp,
-    /// Its significant children ended.
-    AutoShutdown,
-}
-
 impl Life {
     /// Returns whether it has been asked to end, or worse.
     pub const fn is_ending(&self) -> bool {
@@ -518,25 +358,5 @@ impl Child {
         if let Some(memory) = &mut self.memory {
             memory.windows.iter_mut().for_each(Window::clear);
         }
-    }
-}
-
-impl Group {
-    pub(crate) const fn new() -> Self {
-        Self {
-            work: Work::Serving,
-            left: 0,
-            breaker: Breaker::CLOSED,
-            trial_until: None,
-            frozen: Duration::ZERO,
-            frozen_since: None,
-            next_order: 0,
-            ending: None,
-        }
-    }
-
-    /// Returns the moment by the clock of its windows on restarts, which stands still in a group restart.
-    pub(crate) fn window_clock(&self, now: Moment) -> Moment {
-        self.frozen_since.unwrap_or(now).min(now) - self.frozen
     }
 }

@@ -23,6 +23,7 @@ mod explain;
 mod gate;
 mod group;
 mod limits;
+mod members;
 mod names;
 mod run;
 mod settle;
@@ -30,17 +31,15 @@ mod snapshot;
 mod stop;
 mod watch;
 
-use crate::child::{Child, Group, Place, Plan, Rest, State, Want};
+use crate::child::{Child, Group, Place, Rest, State};
 use crate::effect::{Effects, Outcome};
 use crate::event::Event;
 use crate::id::{ChildId, Path, RunId};
 use crate::input::Input;
 use crate::moment::Moment;
-use crate::spec::meaning::ranks;
-use crate::spec::{ChildSpec, StormRate, TreeSpec};
+use crate::spec::{StormRate, TreeSpec};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use brood::{Brood, Standpoint};
 use core::time::Duration;
@@ -379,152 +378,4 @@ impl Tree {
             self.agenda.push_back(Todo::Readiness(above));
         }
     }
-
-    /// Puts a new child, and all below it, into the tree.
-    fn insert(
-        &mut self,
-        above: Option<ChildId>,
-        name: Arc<str>,
-        spec: &Arc<ChildSpec>,
-        place: Place,
-    ) -> ChildId {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.children.push(None);
-            self.epochs.push(0);
-            self.broods.push(None);
-            (self.children.len() - 1) as u32
-        });
-        let id = ChildId { slot, epoch: self.epochs[slot as usize] };
-        self.children[slot as usize] = Some(Child {
-            id,
-            above,
-            name,
-            spec: Arc::clone(spec),
-            revision: 0,
-            place,
-            want: Want::Up,
-            paused: false,
-            frozen: false,
-            quarantined: false,
-            leaving: false,
-            demanded: false,
-            by_hand: false,
-            counted: false,
-            plan: Plan::Run,
-            state: State::Rest { why: Rest::Above, since: self.now },
-            runs: 0,
-            position: 0,
-            began: Moment::ZERO,
-            memory: None,
-            watch: None,
-            group: spec.supervisor().map(|_| Box::new(Group::new())),
-        });
-        self.broods[slot as usize] = spec.supervisor().map(|_| Box::default());
-        self.enter_index(slot);
-        if let Some(supervisor) = spec.supervisor() {
-            for ((name, child), rank) in supervisor.children.iter().zip(ranks(supervisor)) {
-                let order = self.next_order(slot);
-                self.insert(Some(id), Arc::clone(name), child, Place { rank, order });
-            }
-        }
-        id
-    }
-
-    fn next_order(&mut self, supervisor: u32) -> u32 {
-        let group = self.group_mut(supervisor);
-        let order = group.next_order;
-        group.next_order += 1;
-        order
-    }
-
-    /// Adds a stored child to everything that is derived: names, order, counts, queues, needs.
-    fn enter_index(&mut self, slot: u32) {
-        self.touched.push(slot);
-        let child = self.at(slot);
-        let (place, point, state) = (child.place, Standpoint::of(child), child.state);
-        let Some(above) = child.above.map(|above| above.slot) else { return };
-        let hash = names::hash(above, &child.name);
-        let children = &self.children;
-        self.names.insert(hash, slot, |slot| rehash(children, slot));
-        if let State::Rest { why: Rest::Storm { ticket }, .. } = state {
-            self.storm_queue.insert((ticket, slot));
-        }
-        let brood = self.brood_mut(above);
-        brood.order.insert((place, slot));
-        brood.swap(Standpoint::default(), point);
-        if let State::Rest { why: Rest::Slot { ticket }, .. } = state {
-            brood.queue.insert((ticket, slot));
-        }
-        self.enter_needs(above, slot);
-    }
-
-    /// Takes note of who needs the child, and whom it needs, among the siblings that are present.
-    fn enter_needs(&mut self, above: u32, slot: u32) {
-        let spec = Arc::clone(&self.at(slot).spec);
-        for need in &spec.needs {
-            if let Some(needed) = self.find_below(above, &need.child) {
-                self.brood_mut(above).dependents.entry(needed).or_default().push(slot);
-            }
-        }
-        if self.brood(above).needing || !spec.needs.is_empty() {
-            self.brood_mut(above).needing = true;
-            let name = Arc::clone(&self.at(slot).name);
-            let needs_it =
-                |sibling: &u32| self.at(*sibling).spec.needs.iter().any(|need| need.child == name);
-            let dependents: Vec<u32> = self
-                .brood(above)
-                .from(Place::FIRST)
-                .filter(|sibling| *sibling != slot)
-                .filter(needs_it)
-                .collect();
-            if !dependents.is_empty() {
-                self.brood_mut(above).dependents.insert(slot, dependents);
-            }
-        }
-    }
-
-    /// Takes a child that rests, and all below it, out of the tree.
-    fn remove(&mut self, slot: u32, out: &mut Effects) {
-        let below: Vec<u32> = match &self.broods[slot as usize] {
-            Some(brood) => brood.from(Place::FIRST).collect(),
-            None => Vec::new(),
-        };
-        for child in below.into_iter().rev() {
-            self.remove(child, out);
-        }
-        let placeholder = State::Rest { why: Rest::Above, since: self.now };
-        self.set_state(slot, placeholder);
-        let child = self.at(slot);
-        let (id, place, counted, above) = (child.id, child.place, child.counted, self.above(slot));
-        if let Some(above) = above {
-            let hash = names::hash(above, &child.name);
-            let children = &self.children;
-            self.names.remove(hash, slot, |slot| rehash(children, slot));
-            let brood = self.brood_mut(above);
-            brood.order.remove(&(place, slot));
-            let waiting = brood.dependents.remove(&slot).unwrap_or_default();
-            for dependents in brood.dependents.values_mut() {
-                dependents.retain(|dependent| *dependent != slot);
-            }
-            for dependent in waiting {
-                self.look_again(dependent);
-            }
-        }
-        self.deadlines.set(slot, None);
-        self.touched.retain(|touched| *touched != slot);
-        self.children[slot as usize] = None;
-        self.broods[slot as usize] = None;
-        self.epochs[slot as usize] += 1;
-        self.free.push(slot);
-        out.note(Event::Removed(id));
-        out.ask(crate::Effect::Forget(id));
-        if let Some(above) = above.filter(|_| counted) {
-            self.one_less(above, out);
-        }
-    }
-}
-
-fn rehash(children: &[Option<Child>], slot: u32) -> u64 {
-    let child = children[slot as usize].as_ref().expect("a slot that is in use");
-    names::hash(child.above.map_or(0, |above| above.slot), &child.name)
 }

@@ -290,7 +290,7 @@ fn c55_a_hundred_that_wait_for_the_end_of_a_cooldown_start_over_five_seconds() {
     writeln!(table, "10000 exit s/c00 | children of s opens 15s, s/c00 rests: cooling").unwrap();
     for n in 1..100 {
         let child = name(n);
-        writeln!(table, "10000 recycles {child} | stop {child}#1, {child} rests: cooling").unwrap();
+        writeln!(table, "10000 exit {child} | {child} rests: cooling").unwrap();
     }
     for n in 0..100 {
         let opens = if n == 0 { "children of s on trial, " } else { "" };

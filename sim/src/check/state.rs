@@ -138,8 +138,13 @@ impl Judge {
             return Ok(());
         }
         // Who waits in two queues may name either.
-        let in_queue = matches!(must, Some(Rest::Slot { .. }));
-        if in_queue && matches!(why, Rest::Storm { .. }) && self.model.is_stormy(book) {
+        let in_queue = matches!(must, Some(Rest::Slot { .. } | Rest::Cooldown { .. }));
+        let waits = match why {
+            Rest::Storm { .. } => self.model.is_stormy(book),
+            Rest::Slot { .. } => book.above.is_some_and(|above| self.model.is_full(book, above)),
+            _ => false,
+        };
+        if in_queue && waits {
             return Ok(());
         }
         wrong(Invariant::Reasons, format!("{path} rests for {why:?}, but {must:?}"))
@@ -249,6 +254,7 @@ impl Model {
                 _ => None,
             })
             .collect();
+        self.opened_by_hand.clear();
         let packs: Vec<ChildId> =
             self.books.iter().filter(|(_, book)| book.pack.is_some()).map(|(id, _)| *id).collect();
         for id in packs {
@@ -341,6 +347,7 @@ impl Model {
                 life.watch.asked(now, usize::from(*probe), &spec);
             }
         }
+        self.settle_packs();
         self.force_groups();
         if let Some(open) = &self.open_exit {
             let text = format!("{}: no decision follows its exit", self.path(open.child));

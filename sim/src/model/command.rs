@@ -113,8 +113,9 @@ impl Model {
         Ok(match verb {
             Verb::Drain if !is_root => unfit,
             Verb::Drain => {
+                let ended = self.drain.as_ref().is_some_and(|drain| drain.ended);
                 self.asked_to_drain();
-                Answer::Done(Some(true))
+                Answer::Done(Some(!ended))
             }
             Verb::Stop if is_root => {
                 let changed = self.drain.is_none();
@@ -151,9 +152,6 @@ impl Model {
             }
             Verb::Resume => {
                 let paused = std::mem::take(&mut self.book_mut(id)?.paused);
-                if paused && let Some(above) = self.book(id)?.above {
-                    self.settle_pack(above);
-                }
                 Answer::Done(Some(paused))
             }
             Verb::Quarantine if is_root => unfit,

@@ -31,6 +31,11 @@ impl Model {
             let text = format!("{}: no decision follows its exit", self.path(open.child));
             return wrong(Invariant::OneDecision, text);
         }
+        let is_group = |why: &Rest| *why == Rest::Group;
+        if !matches!(event, Event::Rests { why, .. } if is_group(why)) {
+            // Everybody was asked, so the group goes on.
+            self.settle_packs();
+        }
         match event {
             Event::Starting { child, run, by_hand, trial } => {
                 self.starting(*child, *run, *by_hand, *trial)
@@ -120,11 +125,16 @@ impl Model {
             Event::Draining { until, outcome } => self.draining(*until, *outcome),
             Event::DrainForced { .. } => self.drain_forced(input),
             Event::Drained(outcome) => self.drained(*outcome),
-            Event::Added { child, .. } => {
+            Event::Added { child, above } => {
                 if self.gone.contains_key(child) {
                     return wrong(Invariant::EventOrder, "an id came back");
                 }
                 self.enter(*child, tree);
+                if self.opened_by_hand.contains(above)
+                    && let Some(book) = self.books.get_mut(child)
+                {
+                    book.by_hand = true;
+                }
                 Ok(())
             }
             Event::Removed(child) => self.removed(*child),
@@ -146,6 +156,12 @@ impl Model {
                 }
             }
             Event::Backwards { .. } => Ok(()),
+        }
+    }
+
+    pub(crate) fn settle_packs(&mut self) {
+        for supervisor in std::mem::take(&mut self.unsettled) {
+            self.settle_pack(supervisor);
         }
     }
 
@@ -231,6 +247,9 @@ impl Model {
         book.rest = None;
         (book.runs, book.began, book.by_hand, book.frozen) = (run.0, now, false, false);
         if book.pack.is_some() {
+            if by_hand {
+                self.opened_by_hand.push(id);
+            }
             self.opened(id, by_hand, run);
         }
         Ok(())
@@ -663,11 +682,9 @@ impl Model {
     }
 
     fn rests(&mut self, id: ChildId, why: Rest) -> Result<(), Broken> {
-        let (must, now) = (self.reason(id), self.now);
+        let must = self.reason(id);
         let book = self.book(id)?;
-        // Whoever was the last of its group to go is asked before the group goes on.
-        let was_last = why == Rest::Group && book.last_end == now && self.last_exit == Some(id);
-        if book.live.is_some() || (must.map(plain) != Some(plain(why)) && !was_last) {
+        if book.live.is_some() || must.map(plain) != Some(plain(why)) {
             let text = format!("{} rests for {why:?}, but {must:?}", self.path(id));
             return wrong(Invariant::Reasons, text);
         }
@@ -844,9 +861,7 @@ impl Model {
         }
         self.owed.retain(|owed| *owed != Owed::Alert(id));
         self.gone.insert(id, book.runs);
-        if let Some(above) = book.above {
-            self.settle_pack(above);
-        }
+        self.unsettled.extend(book.above);
         Ok(())
     }
 

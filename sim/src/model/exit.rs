@@ -256,9 +256,7 @@ impl Model {
             Verdict::Exhaust { end, owner } => self.exhausted(id, rule, end, owner)?,
         }
         let above = self.book(id)?.above;
-        if let Some(above) = above {
-            self.settle_pack(above);
-        }
+        self.unsettled.extend(above);
         Ok(())
     }
 
@@ -293,10 +291,15 @@ impl Model {
         book.plan = Plan::Never(finish_of(cause));
         book.leaving |= forgets;
         let (above, significant) = (book.above, book.spec.significant);
-        let Some(above) = above.filter(|_| significant) else { return Ok(()) };
+        // A start with nothing to do was no run, so it is no end.
+        let ends = significant && *cause != Cause::Skipped;
+        let Some(above) = above.filter(|_| ends) else { return Ok(()) };
         let supervisor = self.book(above)?;
         let rule = supervisor.supervisor().map_or(AutoShutdown::Never, |s| s.auto_shutdown);
-        let over = |book: &Book| book.live.is_none() && matches!(book.plan, Plan::Never(_));
+        let over = |book: &Book| {
+            let stays_down = matches!(book.plan, Plan::Never(_)) || book.down || book.quarantined;
+            book.live.is_none() && stays_down
+        };
         let all_over =
             self.children(above).filter(|(_, b)| b.spec.significant).all(|(_, book)| over(book));
         let ends = match rule {
@@ -476,7 +479,7 @@ impl Model {
         if !matches!(pack.freezes.last(), Some((_, None))) {
             pack.freezes.push((now, None));
         }
-        self.settle_pack(supervisor);
+        self.unsettled.push(supervisor);
     }
 }
 

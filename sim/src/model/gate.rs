@@ -19,21 +19,12 @@ impl Model {
     pub(crate) fn reason_but_drain(&self, id: ChildId) -> Option<Rest> {
         let book = self.books.get(&id)?;
         let now = self.now;
-        if let Some(above) = book.above {
-            let up = self.books.get(&above).is_some_and(Book::is_up);
-            match self.work(above) {
-                _ if !up => return Some(Rest::Above),
-                Work::Closing => return Some(Rest::Above),
-                Work::Stopping { from, .. } | Work::Delay { from, .. } if book.place >= from => {
-                    return Some(Rest::Group);
-                }
-                Work::Stopping { .. }
-                | Work::Delay { .. }
-                | Work::Serving
-                | Work::Starting { .. } => {}
+        match book.above {
+            Some(above) if !self.books.get(&above).is_some_and(Book::is_up) => {
+                return Some(Rest::Above);
             }
-        } else if !self.booted {
-            return Some(Rest::Above);
+            None if !self.booted => return Some(Rest::Above),
+            Some(_) | None => {}
         }
         if book.quarantined {
             return Some(Rest::Quarantined);
@@ -53,39 +44,48 @@ impl Model {
             Plan::At(until) if until > now => return Some(Rest::Waiting { until }),
             Plan::At(_) | Plan::Run => {}
         }
+        let above = book.above?;
+        if let Work::Stopping { from, .. } | Work::Delay { from, .. } = self.work(above)
+            && book.place >= from
+        {
+            return Some(Rest::Group);
+        }
         if book.spec.activation != Activation::Always && !book.demanded && !book.by_hand {
             return Some(Rest::Demand);
         }
-        let above = book.above?;
-        for need in &book.spec.needs {
-            if let Some((child, needed)) = self.sibling(above, &need.child)
-                && !self.is_met(need, needed)
-            {
-                return Some(Rest::Need { child });
-            }
+        // Where children start one by one, each keeps its turn while what it needs is starting.
+        if self.start_slots(above) == 1 {
+            self.crowd(book, above).or_else(|| self.unmet_need(book, above))
+        } else {
+            self.unmet_need(book, above).or_else(|| self.crowd(book, above))
         }
+    }
+
+    fn unmet_need(&self, book: &Book, above: ChildId) -> Option<Rest> {
+        book.spec.needs.iter().find_map(|need| {
+            let (child, needed) = self.sibling(above, &need.child)?;
+            (!self.is_met(need, needed)).then_some(Rest::Need { child })
+        })
+    }
+
+    /// Who else starts, or was too much. A command goes past all but the order of a bring-up.
+    fn crowd(&self, book: &Book, above: ChildId) -> Option<Rest> {
         let is_full = self.is_full(book, above);
         if book.by_hand {
-            // A command goes past all but the order in which a supervisor brings its children up.
             let run = self.books.get(&above)?.live.as_ref();
             let in_order = !matches!(run.map(|run| run.stage), Some(Stage::Ready(_)))
                 || matches!(self.work(above), Work::Starting { .. });
             return (in_order && is_full).then_some(Rest::Slot { ticket: 0 });
         }
-        if let Some(rest) = self.cooling(above) {
-            return Some(rest);
-        }
-        if is_full {
-            return Some(Rest::Slot { ticket: 0 });
-        }
-        if self.is_stormy(book) {
-            return Some(Rest::Storm { ticket: 0 });
-        }
-        None
+        let queue = || match is_full {
+            true => Some(Rest::Slot { ticket: 0 }),
+            false => self.is_stormy(book).then_some(Rest::Storm { ticket: 0 }),
+        };
+        self.cooling(above).or_else(queue)
     }
 
     /// Whether all start slots are taken, or somebody has waited longer for one.
-    fn is_full(&self, book: &Book, above: ChildId) -> bool {
+    pub(crate) fn is_full(&self, book: &Book, above: ChildId) -> bool {
         let longer = |other: &Book| match (other.rest, book.rest) {
             _ if other.live.is_some() => false,
             (Some(Rest::Slot { ticket }), Some(Rest::Slot { ticket: mine })) => ticket < mine,

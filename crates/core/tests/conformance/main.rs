@@ -5,6 +5,7 @@
 //! `cargo xtask table FILE`.
 
 mod check;
+mod commands;
 mod declare;
 mod values;
 mod words;

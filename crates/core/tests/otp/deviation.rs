@@ -19,7 +19,10 @@ pub(crate) enum Deviation {
     SubtreeReturns,
     /// A nested supervisor ended by itself while the one above was at work.
     NestedEndAtOnce,
-    OpenPanic,
+    /// A child whose start had failed held the only start slot while the supervisor gave up.
+    FailedStartHoldsSlot,
+    /// A child whose failed start was overtaken by another restart failed again.
+    EarlierRetry,
     OpenForgotten,
 }
 
@@ -31,9 +34,10 @@ impl Deviation {
             Self::FirstStartFails
             | Self::GaveUpIsFailure
             | Self::BetweenAttempts
-            | Self::OpenPanic
             | Self::OpenForgotten
             | Self::NestedEndAtOnce
+            | Self::FailedStartHoldsSlot
+            | Self::EarlierRetry
             | Self::SubtreeReturns => true,
         }
     }
@@ -56,7 +60,13 @@ impl Deviation {
             Self::BetweenAttempts => {
                 "a group restart has one attempt under way and joins what is asked; OTP has none and is called off"
             }
-            Self::OpenPanic | Self::OpenForgotten => "open",
+            Self::OpenForgotten => "open",
+            Self::FailedStartHoldsSlot => {
+                "a start is under way until its failure is told, and the next one waits for it; in OTP it is over"
+            }
+            Self::EarlierRetry => {
+                "one restart under way takes in what failed before it; in OTP the earlier try still comes"
+            }
             Self::NestedEndAtOnce => {
                 "the end of a subtree is decided at once; in OTP it waits in the mailbox of the supervisor above"
             }

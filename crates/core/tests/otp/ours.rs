@@ -44,9 +44,6 @@ pub(crate) fn play(schedule: &Schedule) -> Played {
         let met = driver.as_mut().map(|driver| std::mem::take(&mut driver.met));
         played.met.push(met.unwrap_or_default());
         let is_lost = facts.last().is_some_and(|fact| fact == "panicked");
-        if is_lost {
-            played.met.last_mut().map(|met| met.insert(Deviation::OpenPanic));
-        }
         played.trace.push(facts);
         if is_lost {
             break;
@@ -86,6 +83,10 @@ struct Driver<'a> {
     dead: BTreeMap<ChildId, Exit>,
     /// Runs whose failed start is still in the mailbox: OTP calls such a child restarting.
     failed: BTreeSet<ChildId>,
+    /// Those of them, in this step, that were stopped for another restart before it was told.
+    overtaken: BTreeSet<ChildId>,
+    /// Supervisors in which, in this step, a start waits for one that has failed already.
+    waiting: BTreeSet<String>,
     /// The child that the present command may start.
     commanded: Option<(String, usize)>,
     facts: Vec<String>,
@@ -134,6 +135,8 @@ impl<'a> Driver<'a> {
             ran: BTreeSet::new(),
             dead: BTreeMap::new(),
             failed: BTreeSet::new(),
+            overtaken: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             commanded: None,
             facts: Vec::new(),
             replies: Vec::new(),
@@ -412,6 +415,9 @@ impl<'a> Driver<'a> {
                 if self.is_opening(parent(&name)) {
                     self.met.insert(Deviation::FirstStartFails);
                 }
+                if self.overtaken.contains(&child) {
+                    self.met.insert(Deviation::EarlierRetry);
+                }
                 self.failed.insert(child);
                 self.mailbox(parent(&name)).push_back(Letter::Ended(child, run, failed));
             }
@@ -443,7 +449,10 @@ impl<'a> Driver<'a> {
         let never_began = self.failed.remove(&child);
         let exit = match self.dead.remove(&child) {
             Some(exit) => exit,
-            None if never_began => Exit::Aborted,
+            None if never_began => {
+                self.overtaken.insert(child);
+                Exit::Aborted
+            }
             None => {
                 self.note(&format!("stop {name}"));
                 let decl = self.decl(&name);

@@ -3,7 +3,7 @@
 use super::{Driver, End, Letter};
 use crate::deviation::Deviation;
 use crate::schedule::{Decl, Restart, parent};
-use mainstay_core::child::{Child, Life, Phase, Work};
+use mainstay_core::child::{Child, Life, Phase, Rest, Work};
 use mainstay_core::{ChildId, Done, Effect, Event, Input, Moment, Path, Refusal, RunId};
 use std::collections::VecDeque;
 
@@ -45,7 +45,7 @@ impl Driver<'_> {
                 if self.decl(&name).is_some_and(|decl| decl.restart == Restart::Transient) {
                     self.met.insert(Deviation::GaveUpIsFailure);
                 }
-                self.note(&format!("giveup {name}"));
+                self.gave_up(&name);
             }
             Event::Exited { child, cause, .. } => {
                 if let Some(name) = nested(self, child) {
@@ -85,13 +85,26 @@ impl Driver<'_> {
                     self.note(&format!("start {name}"));
                 }
             }
-            Event::Draining { outcome: End::Fatal { .. }, .. } => self.note("giveup ."),
+            Event::Rests { child, why: Rest::Slot { .. } } => {
+                let above = parent(&self.names[child]);
+                if self.failed.iter().any(|failed| parent(&self.names[failed]) == above) {
+                    self.waiting.insert(above.to_owned());
+                }
+            }
+            Event::Draining { outcome: End::Fatal { .. }, .. } => self.gave_up("."),
             Event::Drained(_) => {
                 self.note("exit . shutdown");
                 self.empty_mailbox(".");
             }
             _ => {}
         }
+    }
+
+    fn gave_up(&mut self, supervisor: &str) {
+        if self.waiting.contains(supervisor) {
+            self.met.insert(Deviation::FailedStartHoldsSlot);
+        }
+        self.note(&format!("giveup {supervisor}"));
     }
 
     /// Nobody answers what is in the mailbox of a supervisor that has ended.
@@ -109,6 +122,8 @@ impl Driver<'_> {
 
     pub(super) fn finish_step(&mut self) -> Vec<String> {
         self.commanded = None;
+        self.overtaken.clear();
+        self.waiting.clear();
         let facts = std::mem::take(&mut self.facts);
         let mut facts = self.by_name(facts);
         for (asked, answer) in std::mem::take(&mut self.replies) {
