@@ -49,6 +49,8 @@ pub(crate) struct Model {
     pub(crate) unsettled: Vec<ChildId>,
     /// The supervisors that a command started in this step.
     pub(crate) opened_by_hand: Vec<ChildId>,
+    /// The supervisors that began a group restart in this step.
+    pub(crate) regrouped: Vec<ChildId>,
 }
 
 /// What the history says about one child.
@@ -80,6 +82,7 @@ pub(crate) struct Book {
     pub(crate) rest: Option<Rest>,
     pub(crate) last_end: Moment,
     pub(crate) last_cause: Option<Cause>,
+    pub(crate) last_asked: Option<Asked>,
 }
 
 /// What a person must see.
@@ -145,6 +148,8 @@ pub(crate) struct Pack {
     /// The spans in which its windows on restarts stood still.
     pub(crate) freezes: Vec<(Moment, Option<Moment>)>,
     pub(crate) ending: Option<Cause>,
+    /// Whom the present start of a group counts on.
+    pub(crate) members: Vec<ChildId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,6 +252,7 @@ impl Book {
             rest: None,
             last_end: Moment::ZERO,
             last_cause: None,
+            last_asked: None,
         })
     }
 
@@ -286,6 +292,7 @@ impl Pack {
             trial_until: None,
             freezes: Vec::new(),
             ending: None,
+            members: Vec::new(),
         }
     }
 }
@@ -315,6 +322,7 @@ impl Model {
             last_exit: None,
             unsettled: Vec::new(),
             opened_by_hand: Vec::new(),
+            regrouped: Vec::new(),
         }
     }
 

@@ -352,6 +352,12 @@ impl Child {
         &mut memory.windows
     }
 
+    /// Returns whether anything is counted against it, or it stands anywhere but at the first delay.
+    pub(crate) fn has_failures(&self) -> bool {
+        let windows = self.memory.as_ref().map_or(&[][..], |memory| &memory.windows);
+        self.position > 0 || windows.iter().any(|window| !window.is_empty())
+    }
+
     /// Forgets what was counted and where it stands on its backoff.
     pub(crate) fn forget_failures(&mut self) {
         self.position = 0;

@@ -189,9 +189,7 @@ impl Tree {
                 self.fact(child, run, out, |tree, slot, _| tree.extend(slot, by));
             }
             Input::WantsRecycle(child, run) => {
-                self.fact(child, run, out, |tree, slot, out| {
-                    tree.recycle(slot, crate::Asked::Recycle, out);
-                });
+                self.fact(child, run, out, |tree, slot, _| tree.wants_recycle(slot));
             }
             Input::Guard { child, run, hard } => {
                 self.fact(child, run, out, |tree, slot, out| tree.guarded(slot, hard, out));
@@ -294,6 +292,8 @@ impl Tree {
                 Todo::Readiness(supervisor) => self.supervisor_readiness(supervisor, out),
             }
         }
+        // Most are touched several times in a row.
+        self.touched.dedup();
         while let Some(slot) = self.touched.pop() {
             self.refresh(slot);
         }
@@ -357,6 +357,7 @@ impl Tree {
             }
             State::Rest { why: Rest::Storm { ticket }, .. } => {
                 self.storm_queue.remove(&(ticket, slot));
+                self.touched.push(ChildId::ROOT.slot);
             }
             State::Rest { .. } | State::Live(_) => {}
         }

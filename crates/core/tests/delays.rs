@@ -43,9 +43,9 @@ fn start_all(tree: &mut Tree, at: Moment, out: &Effects) {
 
 /// The wait that an exit led to.
 fn wait(out: &Effects, now: Moment) -> Duration {
-    let waits = out.events.iter().find_map(|event| match event {
-        Event::Rests { why: Rest::Waiting { until }, .. } => Some(until.since(now)),
-        _ => None,
+    let waits = out.events.iter().find_map(|event| {
+        let Event::Rests { why: Rest::Waiting { until }, .. } = event else { return None };
+        Some(until.since(now))
     });
     waits.expect("it waits")
 }
@@ -56,8 +56,9 @@ fn waits(tree: &mut Tree, name: &str, count: usize) -> Vec<Duration> {
     let mut waits = Vec::new();
     for _ in 0..count {
         let out = exit(tree, now, name, Exit::FAILED);
-        waits.push(wait(&out, now));
-        now = now + *waits.last().unwrap();
+        let wait = wait(&out, now);
+        waits.push(wait);
+        now = now + wait;
         let mut out = Effects::new();
         tree.handle(now, Input::Clock, &mut out);
         start_all(tree, now, &out);
@@ -106,9 +107,9 @@ fn c60_a_spent_budget_tells_the_last_exit_the_count_and_the_policy_in_words() {
     let last =
         Exit::Failed { code: Some(7), class: mainstay_core::Class::Plain, retry_after: None };
     let out = exit(&mut tree, at(3_000), "a", last);
-    let spent = out.events.iter().find_map(|event| match event {
-        Event::Counted { before, spent: true, limit, .. } => Some((*before, *limit)),
-        _ => None,
+    let spent = out.events.iter().find_map(|event| {
+        let Event::Counted { before, spent: true, limit, .. } = event else { return None };
+        Some((*before, *limit))
     });
     let (before, id) = spent.expect("the limit that refuses is named");
     assert_eq!((before.count, before.most, before.falls), (2, 2, Some(at(11_000))));

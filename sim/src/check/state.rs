@@ -138,13 +138,21 @@ impl Judge {
             return Ok(());
         }
         // Who waits in two queues may name either.
-        let in_queue = matches!(must, Some(Rest::Slot { .. } | Rest::Cooldown { .. }));
-        let waits = match why {
+        let waits = |why: Rest| match why {
             Rest::Storm { .. } => self.model.is_stormy(book),
             Rest::Slot { .. } => book.above.is_some_and(|above| self.model.is_full(book, above)),
+            Rest::Need { .. } => {
+                book.above.and_then(|above| self.model.unmet_need(book, above)) == Some(why)
+            }
             _ => false,
         };
-        if in_queue && waits {
+        let waits_too = matches!(
+            must,
+            Some(
+                Rest::Slot { .. } | Rest::Cooldown { .. } | Rest::Need { .. } | Rest::Storm { .. }
+            )
+        );
+        if waits_too && waits(why) {
             return Ok(());
         }
         wrong(Invariant::Reasons, format!("{path} rests for {why:?}, but {must:?}"))
@@ -255,6 +263,7 @@ impl Model {
             })
             .collect();
         self.opened_by_hand.clear();
+        self.regrouped.clear();
         let packs: Vec<ChildId> =
             self.books.iter().filter(|(_, book)| book.pack.is_some()).map(|(id, _)| *id).collect();
         for id in packs {
@@ -284,7 +293,8 @@ impl Model {
             | Input::Progress(child, run)
             | Input::Probed { child, run, .. }
             | Input::Pending { child, run, .. }
-            | Input::Extend { child, run, .. } => (*child, *run),
+            | Input::Extend { child, run, .. }
+            | Input::WantsRecycle(child, run) => (*child, *run),
             Input::Demand(child) => {
                 if let Some(book) = self.books.get_mut(child) {
                     book.is_demanded(now);
@@ -310,7 +320,13 @@ impl Model {
                 stage => stage,
             };
         }
-        if run.stage.is_ending() || matches!(run.stage, Stage::Starting(_)) {
+        if run.stage.is_ending() {
+            return;
+        }
+        if matches!(input, Input::WantsRecycle(..)) {
+            run.watch.recycle = Some(now);
+        }
+        if matches!(run.stage, Stage::Starting(_)) {
             return;
         }
         match input {

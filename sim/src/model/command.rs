@@ -143,7 +143,10 @@ impl Model {
             Verb::Reload if self.book(id)?.pack.is_some() => unfit,
             Verb::Recycle if is_root => unfit,
             Verb::Reload | Verb::Recycle => match up {
-                true => Answer::Done(Some(true)),
+                true => {
+                    self.book_mut(id)?.by_hand |= *verb == Verb::Recycle;
+                    Answer::Done(Some(true))
+                }
                 false => Answer::Refused("not running"),
             },
             Verb::Pause { freeze } => {
@@ -212,7 +215,7 @@ impl Model {
             None
         } else if book.live.as_ref().is_some_and(|life| life.stage == Stage::Abandoned) {
             Some("occupied")
-        } else if book.breaker.is_open(self.now) {
+        } else if !book.is_up() && (book.breaker.is_open(self.now) || self.is_cooling(book)) {
             Some("breaker open")
         } else {
             None
@@ -228,7 +231,8 @@ impl Model {
         if book.is_up() {
             return Ok(Answer::Done(Some(wanted_down)));
         }
-        if book.live.is_none() && matches!(book.breaker.state, Gate::Open(_)) {
+        let occupied = book.live.as_ref().is_some_and(|life| life.stage != Stage::Abandoned);
+        if !occupied && matches!(book.breaker.state, Gate::Open(_)) {
             // A start in spite of the breaker is its trial.
             book.breaker.state = Gate::Trial;
         }
@@ -237,8 +241,13 @@ impl Model {
     }
 
     fn reset(&mut self, id: ChildId, start: bool) -> Result<Answer, Broken> {
+        let occupied =
+            |book: &Book| book.live.as_ref().is_some_and(|l| l.stage == Stage::Abandoned);
         if start && let Some(refused) = self.start_refused(id, true) {
             return Ok(Answer::Refused(refused));
+        }
+        if start && occupied(self.book(id)?) {
+            return Ok(Answer::Refused("occupied"));
         }
         let book = self.book_mut(id)?;
         let was_open = matches!(book.breaker.state, Gate::Open(_));

@@ -34,7 +34,8 @@ impl Model {
                     Stage::Unready | Stage::Abandoned => None,
                 };
                 let watched = !book.frozen && !run.stage.is_ending();
-                let watch = run.watch.due().filter(|_| watched);
+                let held = self.is_paused(id) || self.is_cooling(book);
+                let watch = run.watch.due(held).filter(|_| watched);
                 [stage, watch].into_iter().flatten().min()
             }
         };

@@ -232,12 +232,17 @@ impl Model {
             if let Some(rate) = self.rate.filter(|_| is_leaf) {
                 self.storm = self.storm.max(now) + Duration::from_secs_f64(1.0 / rate.per_second);
             }
+            // No slot is taken where we ended the last run to begin this one.
+            let book = self.book(id)?;
+            let ours = book.last_cause.is_some_and(|cause| policy::was_asked(&cause))
+                && book.last_asked != Some(Asked::Close);
             for (owner, index, limit) in self.limits_on(id) {
-                if limit.count == Count::Starts {
+                if limit.count == Count::Starts && !ours {
                     self.stamp(owner, index);
                 }
             }
         }
+        self.uncount(id);
         let book = self.book_mut(id)?;
         let stage = match book.pack {
             Some(_) => Stage::Started(None),
@@ -253,6 +258,15 @@ impl Model {
             self.opened(id, by_hand, run);
         }
         Ok(())
+    }
+
+    /// The start of a group does not wait for this child any more.
+    fn uncount(&mut self, id: ChildId) {
+        let above = self.books.get(&id).and_then(|book| book.above);
+        let pack = above.and_then(|above| self.books.get_mut(&above)?.pack.as_mut());
+        if let Some(pack) = pack {
+            pack.members.retain(|member| *member != id);
+        }
     }
 
     /// A supervisor begins: counters are clean.
@@ -423,8 +437,6 @@ impl Model {
             self.set_work(id, Work::Closing);
         }
         match asked {
-            // A fresh run is one act with the end of the old one.
-            Asked::Recycle | Asked::Guard => self.book_mut(id)?.by_hand = true,
             Asked::Replace => {
                 let book = self.book_mut(id)?;
                 book.by_hand = !book.down;
@@ -668,6 +680,7 @@ impl Model {
         }
         let book = self.book_mut(id)?;
         (book.live, book.last_end, book.last_cause) = (None, now, Some(cause));
+        book.last_asked = asked;
         self.last_exit = Some(id);
         self.open_exit = Some(OpenExit {
             child: id,
@@ -684,11 +697,17 @@ impl Model {
     fn rests(&mut self, id: ChildId, why: Rest) -> Result<(), Broken> {
         let must = self.reason(id);
         let book = self.book(id)?;
-        if book.live.is_some() || must.map(plain) != Some(plain(why)) {
+        // Everybody in a group is asked before the group goes on, which it may do in the same step.
+        let in_group = book.above.is_some_and(|above| self.regrouped.contains(&above));
+        let was_held = why == Rest::Group && in_group;
+        if book.live.is_some() || (must.map(plain) != Some(plain(why)) && !was_held) {
             let text = format!("{} rests for {why:?}, but {must:?}", self.path(id));
             return wrong(Invariant::Reasons, text);
         }
         self.book_mut(id)?.rest = Some(why);
+        if !matches!(why, Rest::Slot { .. } | Rest::Storm { .. } | Rest::Group) {
+            self.uncount(id);
+        }
         Ok(())
     }
 
@@ -755,21 +774,24 @@ impl Model {
             Err(_) if on_trial => {}
             paid => paid?,
         }
+        self.regrouped.push(supervisor);
         self.regroup(supervisor, leader, delay);
         Ok(())
     }
 
     fn regrouped(&mut self, supervisor: ChildId) -> Result<(), Broken> {
-        let Work::Starting { from } = self.work(supervisor) else {
+        let Work::Starting { .. } = self.work(supervisor) else {
             let text = format!("{} had no group to start", self.path(supervisor));
             return wrong(Invariant::StartOrder, text);
         };
+        let pack = self.book(supervisor)?.pack.clone();
+        let members = pack.map(|pack| pack.members).unwrap_or_default();
         let left = self.children(supervisor).find(|(id, book)| {
             let waits = matches!(
                 self.reason(*id),
                 Some(Rest::Group | Rest::Slot { .. } | Rest::Storm { .. }) | None
             );
-            book.place >= from && book.live.is_none() && !book.leaving && waits
+            members.contains(id) && book.live.is_none() && !book.leaving && waits
         });
         if let Some((_, left)) = left {
             let text = format!("the group is started, but {} is not", left.path);

@@ -432,17 +432,20 @@ impl Model {
         self.set_work(supervisor, Work::Starting { from });
         let revives =
             self.books.get(&supervisor).and_then(Book::supervisor).is_some_and(|s| s.revive);
-        let mut any = false;
-        for book in self.books.values_mut().filter(|book| book.above == Some(supervisor)) {
+        let mut members = Vec::new();
+        for (id, book) in self.books.iter_mut().filter(|(_, book)| book.above == Some(supervisor)) {
             if book.place >= from && book.live.is_none() {
-                any = true;
+                members.push(*id);
                 if revives && book.spec.restart != Restart::Never {
                     (book.down, book.plan) = (false, Plan::Run);
                 }
             }
         }
-        if !any {
+        if members.is_empty() {
             self.serve_again(supervisor);
+        }
+        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) {
+            pack.members = members;
         }
     }
 

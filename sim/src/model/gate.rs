@@ -61,7 +61,7 @@ impl Model {
         }
     }
 
-    fn unmet_need(&self, book: &Book, above: ChildId) -> Option<Rest> {
+    pub(crate) fn unmet_need(&self, book: &Book, above: ChildId) -> Option<Rest> {
         book.spec.needs.iter().find_map(|need| {
             let (child, needed) = self.sibling(above, &need.child)?;
             (!self.is_met(need, needed)).then_some(Rest::Need { child })
@@ -99,6 +99,10 @@ impl Model {
     /// Whether the storm rate delays it.
     pub(crate) fn is_stormy(&self, book: &Book) -> bool {
         book.pack.is_none() && self.storm_ends().is_some_and(|at| at > self.now)
+    }
+
+    pub(crate) fn is_cooling(&self, book: &Book) -> bool {
+        book.above.is_some_and(|above| self.cooling(above).is_some())
     }
 
     /// The nearest supervisor above whose children cool down.

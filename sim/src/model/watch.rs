@@ -120,12 +120,11 @@ impl Watch {
     }
 
     /// The first moment at which something is due.
-    pub(crate) fn due(&self) -> Option<Moment> {
+    ///
+    /// While nobody would start a fresh run the old one does not make place.
+    pub(crate) fn due(&self, held: bool) -> Option<Moment> {
         let probes = self.probes.iter().filter_map(|probe| probe.due);
-        [self.beat, self.progress, self.recycle, self.idle]
-            .into_iter()
-            .flatten()
-            .chain(probes)
-            .min()
+        let recycle = self.recycle.filter(|_| !held);
+        [self.beat, self.progress, recycle, self.idle].into_iter().flatten().chain(probes).min()
     }
 }

@@ -1,11 +1,12 @@
 //! What is measured: each case makes the thing to repeat, for a number of children.
 
 use crate::by_hand::ByHand;
-use crate::world::{World, build, declare, shuffled, task, tireless};
+use crate::world::{World, beating, build, declare, one_for_all, shuffled, task, tireless};
 use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
-use mainstay_core::spec::{ChildDraft, Heartbeat, Liveness, Strategy, TreeDraft};
+use mainstay_core::spec::{ChildDraft, Need, OnRestart, Strategy, TreeDraft, TreeSpec, Until};
 use mainstay_core::{Command, CommandId, Input, Path, Tree, Verb};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that is measured.
@@ -14,6 +15,8 @@ pub(crate) struct Case {
     /// Makes what is measured, for so many children.
     pub(crate) make: fn(usize) -> Round,
     pub(crate) repeats: Repeats,
+    /// Whether one round goes through all children.
+    pub(crate) is_whole: bool,
     /// The same work done by the loop by hand, where it can do it.
     pub(crate) by_hand: Option<fn(usize) -> Round>,
 }
@@ -28,30 +31,42 @@ pub(crate) enum Repeats {
 /// Does what is measured once, and returns how many inputs it took, or children where none is involved.
 pub(crate) type Round = Box<dyn FnMut() -> u64>;
 
-pub(crate) const CASES: [Case; 19] = [
+/// What passes between two inputs where nothing else is to become due.
+const TICK: Duration = Duration::from_micros(1);
+/// The span of the limits that are measured.
+const SPAN: Duration = Duration::from_secs(1);
+
+pub(crate) const CASES: [Case; 23] = [
     freely("exit, restarted at once", |count| exits(declare(count, &[], &tireless())))
         .against(exits_by_hand),
     freely("exit, restarted at once, 100 supervisors", |count| {
         exits(declare(count, &[count.min(100)], &tireless()))
+    }),
+    freely("exit, restarted at once, one spec for all", |count| {
+        exits_every(TICK, &one_for_all(count, &tireless()))
     }),
     freely("exit, delay, clock", delayed_exits).against(delayed_exits_by_hand),
     freely("exit, the child's budget holds", |count| {
         let limit = restarts(64, Scope::Child);
         let leaf = ChildDraft { budget: Some(vec![limit]), ..tireless() };
         // Each child ends five times in the span of its limit.
-        exits_every(limit_span() / (5 * count as u32), declare(count, &[], &leaf))
+        exits_every(SPAN / (5 * count as u32), &build(declare(count, &[], &leaf)))
     }),
     freely("exit, the supervisor's budget holds", |count| {
         let mut draft = declare(count, &[], &tireless());
         draft.root_policy.budget = Some(vec![restarts(65_536, Scope::Supervisor)]);
         // 50 000 exits in the span of the limit.
-        exits_every(limit_span() / 50_000, draft)
+        exits_every(SPAN / 50_000, &build(draft))
     }),
     freely("exit, one-for-all in groups of 10", |count| {
         let leaf = ChildDraft { strategy: Some(Strategy::OneForAll), ..tireless() };
         exits(declare(count, &[count / 10], &leaf))
     }),
-    freely("heartbeat", heartbeats).against(heartbeats_by_hand),
+    freely("heartbeat", |count| heartbeats(count, &build(declare(count, &[], &beating()))))
+        .against(heartbeats_by_hand),
+    freely("heartbeat, one spec for all", |count| {
+        heartbeats(count, &one_for_all(count, &beating()))
+    }),
     freely("stop and start, by path, depth 1", |count| {
         commands(count, &[], &[Verb::Stop, Verb::Start { over: false }])
     }),
@@ -64,8 +79,10 @@ pub(crate) const CASES: [Case; 19] = [
     freely("pause and resume, by path, depth 4", |count| {
         commands(count, &deep(count), &[Verb::Pause { freeze: false }, Verb::Resume])
     }),
-    freely("storm: all end, then all are due", |count| storm(count, &[])).against(storm_by_hand),
-    freely("storm, 100 supervisors", |count| storm(count, &[count.min(100)])),
+    freely("storm: all end, then all are due", |count| storm(count, &[]))
+        .whole()
+        .against(storm_by_hand),
+    freely("storm, 100 supervisors", |count| storm(count, &[count.min(100)])).whole(),
     anew("all come up", |count| {
         let world = World::new(&build(declare(count, &[], &task())));
         rounds(world, |world| world.give(Input::Boot))
@@ -78,6 +95,19 @@ pub(crate) const CASES: [Case; 19] = [
     anew("tree from its spec", |count| {
         making(count, build(declare(count, &[], &task())), |spec| Tree::new(&spec))
     }),
+    anew("tree from its spec, each needs another", |count| {
+        making(count, build(needing(count)), |spec| Tree::new(&spec))
+    }),
+    freely("apply, nothing has changed", |count| {
+        let spec = build(declare(count, &[], &task()));
+        let next = Arc::new(spec.clone());
+        let mut apply = rounds(World::up(&spec), move |world| {
+            let apply = Verb::Apply(Arc::clone(&next));
+            world.give(command(0, &Path::root(), &apply));
+        });
+        Box::new(move || apply() * count as u64)
+    })
+    .whole(),
     anew("snapshot of a tree", |count| {
         let world = World::up(&build(declare(count, &[], &task())));
         making(count, world.tree, |tree| (tree.snapshot(), tree))
@@ -89,14 +119,18 @@ pub(crate) const CASES: [Case; 19] = [
 ];
 
 const fn freely(name: &'static str, make: fn(usize) -> Round) -> Case {
-    Case { name, make, repeats: Repeats::Freely, by_hand: None }
+    Case { name, make, repeats: Repeats::Freely, is_whole: false, by_hand: None }
 }
 
 const fn anew(name: &'static str, make: fn(usize) -> Round) -> Case {
-    Case { name, make, repeats: Repeats::Anew, by_hand: None }
+    Case { name, make, repeats: Repeats::Anew, is_whole: true, by_hand: None }
 }
 
 impl Case {
+    const fn whole(self) -> Self {
+        Self { is_whole: true, ..self }
+    }
+
     const fn against(self, by_hand: fn(usize) -> Round) -> Self {
         Self { by_hand: Some(by_hand), ..self }
     }
@@ -127,16 +161,14 @@ fn making<A: 'static, B: 'static>(count: usize, from: A, make: fn(A) -> B) -> Ro
     })
 }
 
-/// A microsecond between two exits keeps every other deadline out of the way.
 fn exits(draft: TreeDraft) -> Round {
-    exits_every(Duration::from_micros(1), draft)
+    exits_every(TICK, &build(draft))
 }
 
-fn exits_every(between: Duration, draft: TreeDraft) -> Round {
-    rounds(World::up(&build(draft)), move |world| {
+fn exits_every(between: Duration, spec: &TreeSpec) -> Round {
+    rounds(World::up(spec), move |world| {
         world.pass(between);
-        let child = world.any();
-        world.fail(child);
+        world.fail_any();
     })
 }
 
@@ -151,7 +183,7 @@ fn exits_by_hand(count: usize) -> Round {
 fn delayed_exits(count: usize) -> Round {
     let (backoff, jitter) = (Shape::Fixed(Duration::from_secs(1)), Jitter::Equal);
     let leaf = ChildDraft { backoff: Some(backoff), jitter: Some(jitter), ..tireless() };
-    exits_every(Duration::from_secs(10) / count as u32, declare(count, &[], &leaf))
+    exits_every(Duration::from_secs(10) / count as u32, &build(declare(count, &[], &leaf)))
 }
 
 fn delayed_exits_by_hand(count: usize) -> Round {
@@ -162,25 +194,16 @@ fn delayed_exits_by_hand(count: usize) -> Round {
     })
 }
 
-fn limit_span() -> Duration {
-    Duration::from_secs(1)
-}
-
 fn restarts(most: u32, scope: Scope) -> Limit {
-    let within = Within::Sliding(limit_span());
+    let within = Within::Sliding(SPAN);
     Limit { count: Count::Restarts, most, within, scope, admit: Admit::AtExit }
 }
 
 /// Each child beats every 2 s, in an order without a pattern; it would be lost after 6 s.
-fn heartbeats(count: usize) -> Round {
-    let every = Duration::from_secs(2);
-    let heartbeat = Some(Heartbeat { every, misses: 3, startup: None });
-    let liveness = Some(Liveness { heartbeat, ..Liveness::default() });
-    let leaf = ChildDraft { liveness, ..tireless() };
-    let world = World::up(&build(declare(count, &[], &leaf)));
+fn heartbeats(count: usize, spec: &TreeSpec) -> Round {
     let mut order = shuffled(count).into_iter().cycle();
-    rounds(world, move |world| {
-        world.pass(every / count as u32);
+    rounds(World::up(spec), move |world| {
+        world.pass(Duration::from_secs(2) / count as u32);
         let child = order.next().map(|at| world.leaves[at]);
         child.into_iter().for_each(|child| world.beat(child));
     })
@@ -192,6 +215,16 @@ fn heartbeats_by_hand(count: usize) -> Round {
         hand.pass(Duration::from_secs(2) / count as u32);
         order.next().into_iter().for_each(|child| hand.beat(child));
     })
+}
+
+/// Every second child needs the one before it.
+fn needing(count: usize) -> TreeDraft {
+    let mut draft = declare(count, &[], &task());
+    for pair in draft.root.children.chunks_exact_mut(2) {
+        let (child, until) = (pair[0].name.as_str().into(), Until::Ready);
+        pair[1].needs = Some(vec![Need { child, until, on_restart: OnRestart::Ignore }]);
+    }
+    draft
 }
 
 /// Three layers of supervisors, each child at depth 4.
@@ -207,7 +240,7 @@ fn commands(count: usize, fans: &[usize], verbs: &'static [Verb]) -> Round {
     let mut order = shuffled(paths.len()).into_iter().cycle();
     let mut id = 0;
     rounds(world, move |world| {
-        world.pass(Duration::from_micros(1));
+        world.pass(TICK);
         let Some(path) = order.next().map(|at| &paths[at]) else { return };
         for verb in verbs {
             id += 1;

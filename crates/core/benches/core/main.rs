@@ -103,8 +103,8 @@ impl Measured {
 
 fn table<'a>(cases: impl Iterator<Item = &'a Case>, quick: bool) {
     println!(
-        "{:41} {:>9} {:>9}   {:>17} {:>8} {:>7} {:>8} {:>8}",
-        "millions of inputs a second",
+        "{:46} {:>9} {:>9}   {:>17} {:>8} {:>7} {:>8} {:>8}",
+        "millions of inputs or children a second",
         "children",
         "median",
         "min .. max",
@@ -122,7 +122,7 @@ fn table<'a>(cases: impl Iterator<Item = &'a Case>, quick: bool) {
             let by_hand = case.by_hand.map(|make| measure(make, case.repeats, count, quick));
             let nanos = 1e9 / core.median();
             println!(
-                "{:41} {count:>9} {:>9.3}   {:>8.3} .. {:<5.3} {nanos:>8.0} {:>7} {:>8.2} {:>8}",
+                "{:46} {count:>9} {:>9.3}   {:>8.3} .. {:<5.3} {nanos:>8.0} {:>7} {:>8.2} {:>8}",
                 case.name,
                 core.median() / 1e6,
                 core.rates[0] / 1e6,

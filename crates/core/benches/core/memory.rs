@@ -1,22 +1,17 @@
 //! How many bytes a child takes: what is allocated and not freed, divided by the number of children.
 
 use crate::ALLOCATOR;
-use crate::world::{World, build, declare, task};
+use crate::world::{World, beating, build, declare, task};
 use mainstay_core::Tree;
-use mainstay_core::spec::{ChildDraft, Heartbeat, Liveness};
 use std::time::Duration;
 
 /// Prints the table of bytes per child.
 pub(crate) fn table(count: usize) {
     println!();
-    println!("{:41} {:>9} {:>9}", "bytes", "children", "per child");
+    println!("{:46} {:>9} {:>9}", "bytes", "children", "per child");
     let say = |what: &str, bytes: usize| {
-        println!("{what:41} {count:>9} {:>9.0}", bytes as f64 / count as f64);
+        println!("{what:46} {count:>9} {:>9.0}", bytes as f64 / count as f64);
     };
-    let every = Duration::from_secs(2);
-    let heartbeat = Some(Heartbeat { every, misses: 3, startup: None });
-    let liveness = Some(Liveness { heartbeat, ..Liveness::default() });
-
     let before = live();
     let spec = build(declare(count, &[], &task()));
     say("spec, one of its own for each child", live() - before);
@@ -38,7 +33,7 @@ pub(crate) fn table(count: usize) {
     say("tree, each child has failed once", live() - before);
     drop((tree, spec));
 
-    let spec = build(declare(count, &[], &ChildDraft { liveness, ..task() }));
+    let spec = build(declare(count, &[], &beating()));
     let before = live();
     let tree = World::up(&spec).tree;
     say("tree, all are up and send heartbeats", live() - before);

@@ -3,9 +3,12 @@
 use mainstay_core::policy::backoff::Shape;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::draft::KindDraft;
-use mainstay_core::spec::{ChildDraft, Kind, SupervisorDraft, TreeDraft, TreeSpec};
+use mainstay_core::spec::{
+    ChildDraft, Heartbeat, Kind, Liveness, SupervisorDraft, TreeDraft, TreeSpec,
+};
 use mainstay_core::{ChildId, Effect, Effects, Exit, Input, Moment, RunId, Tree};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A tree with its driver.
@@ -16,8 +19,8 @@ pub(crate) struct World {
     pub(crate) leaves: Vec<ChildId>,
     /// How many inputs the tree has been given.
     pub(crate) inputs: u64,
-    /// The live run of each child, by slot.
-    runs: Vec<Option<RunId>>,
+    /// What a driver knows of each child, by slot: its id and its live run.
+    known: Vec<(ChildId, Option<RunId>)>,
     out: Effects,
     asked: VecDeque<Effect>,
     chance: Chance,
@@ -30,7 +33,7 @@ impl World {
         let leaves = tree.children().filter(|child| child.group.is_none());
         Self {
             leaves: leaves.map(|child| child.id).collect(),
-            runs: vec![None; tree.children().count()],
+            known: tree.children().map(|child| (child.id, None)).collect(),
             now: Moment::ZERO,
             inputs: 0,
             out: Effects::new(),
@@ -44,7 +47,8 @@ impl World {
     pub(crate) fn up(spec: &TreeSpec) -> Self {
         let mut world = Self::new(spec);
         world.give(Input::Boot);
-        assert_eq!(world.runs.iter().flatten().count(), world.leaves.len(), "all are up");
+        let up = world.known.iter().filter(|(_, run)| run.is_some()).count();
+        assert_eq!(up, world.leaves.len(), "all are up");
         world
     }
 
@@ -54,7 +58,7 @@ impl World {
         while let Some(effect) = self.asked.pop_front() {
             match effect {
                 Effect::Start { child, run, .. } => {
-                    self.runs[child.slot()] = Some(run);
+                    self.known[child.slot()].1 = Some(run);
                     self.hand_in(Input::Started(child, run));
                 }
                 Effect::Stop { child, run, .. } | Effect::Kill(child, run) => {
@@ -81,7 +85,7 @@ impl World {
     }
 
     fn end(&mut self, child: ChildId, run: RunId, exit: Exit) {
-        self.runs[child.slot()] = None;
+        self.known[child.slot()].1 = None;
         self.hand_in(Input::Exited { child, run, exit, detail: None });
     }
 
@@ -97,21 +101,27 @@ impl World {
 
     /// Ends the live run of a child with a failure.
     pub(crate) fn fail(&mut self, child: ChildId) {
-        if let Some(run) = self.runs[child.slot()].take() {
+        if let Some(run) = self.known[child.slot()].1.take() {
             self.give(Input::Exited { child, run, exit: Exit::FAILED, detail: None });
         }
     }
 
     /// Sends a sign of life of a child.
     pub(crate) fn beat(&mut self, child: ChildId) {
-        if let Some(run) = self.runs[child.slot()] {
+        if let Some(run) = self.known[child.slot()].1 {
             self.give(Input::Beat(child, run));
         }
     }
 
-    /// Picks any child that is no supervisor.
-    pub(crate) fn any(&mut self) -> ChildId {
-        self.leaves[self.chance.below(self.leaves.len())]
+    /// Ends the live run of any child with a failure.
+    pub(crate) fn fail_any(&mut self) {
+        loop {
+            // Supervisors have no run that a driver knows of, and some children wait for theirs.
+            let slot = self.chance.below(self.known.len());
+            if let (child, Some(_)) = self.known[slot] {
+                return self.fail(child);
+            }
+        }
     }
 }
 
@@ -134,7 +144,7 @@ impl Chance {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (u128::from(z ^ (z >> 31)) * end as u128 >> 64) as usize
+        ((u128::from(z ^ (z >> 31)) * end as u128) >> 64) as usize
     }
 }
 
@@ -151,6 +161,13 @@ pub(crate) fn tireless() -> ChildDraft {
         budget: Some(Vec::new()),
         ..task()
     }
+}
+
+/// The same, and it sends heartbeats.
+pub(crate) fn beating() -> ChildDraft {
+    let every = Duration::from_secs(2);
+    let heartbeat = Some(Heartbeat { every, misses: 3, startup: None });
+    ChildDraft { liveness: Some(Liveness { heartbeat, ..Liveness::default() }), ..tireless() }
 }
 
 /// Declares `count` children like `leaf` below supervisors without budgets: `fans` says how many there
@@ -171,6 +188,17 @@ fn group(count: usize, fans: &[usize], leaf: &ChildDraft) -> SupervisorDraft {
         }
     };
     SupervisorDraft { children, ..SupervisorDraft::default() }
+}
+
+/// A flat tree whose children share one spec, as those made from a template do.
+pub(crate) fn one_for_all(count: usize, leaf: &ChildDraft) -> TreeSpec {
+    let mut spec = build(declare(1, &[], leaf));
+    if let Kind::Supervisor(group) = &mut Arc::make_mut(&mut spec.root).kind {
+        let (_, leaf) = group.children.remove(0);
+        let named = |n| (format!("child-{n:07}").into(), Arc::clone(&leaf));
+        group.children = (0..count).map(named).collect();
+    }
+    spec
 }
 
 /// Makes the spec of a declaration that is known to be valid.

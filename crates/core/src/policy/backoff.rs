@@ -108,6 +108,11 @@ impl Backoff {
         Delay { position, base, wait: varied.max(wished), holdoff: Duration::ZERO }
     }
 
+    /// Returns whether [`delay`](Self::delay) looks at its draw at all.
+    pub const fn varies(&self) -> bool {
+        !matches!((&self.shape, self.jitter), (Shape::None, _) | (_, Jitter::None))
+    }
+
     /// Returns when the next run may begin: after `delay`, and no sooner than the holdoff allows.
     pub fn due(&self, now: Moment, began: Moment, delay: &mut Delay) -> Moment {
         let waited = now + delay.wait;

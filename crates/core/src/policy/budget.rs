@@ -150,6 +150,14 @@ impl Window {
         }
     }
 
+    /// Returns whether nothing was ever counted, or all of it was forgotten.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Sliding(entries) => entries.is_empty(),
+            Self::Tumbling { count, .. } | Self::Consecutive(count) => *count == 0,
+        }
+    }
+
     /// Forgets every entry.
     pub fn clear(&mut self) {
         match self {

@@ -410,7 +410,12 @@ impl ChildDraft {
                 defaults::STABLE_AFTER
             }),
             strategy: self.strategy,
-            liveness: p.pick(Field::Liveness, self.liveness, fill.liveness, Liveness::default),
+            liveness: p.pick(
+                Field::Liveness,
+                self.liveness,
+                fill.liveness.filter(|_| !is_supervisor),
+                Liveness::default,
+            ),
             recycle: self.recycle,
             overlap: self.overlap.unwrap_or(Overlap::Refuse),
             payload: self.payload,

@@ -6,7 +6,7 @@ use crate::id::Path;
 use crate::moment::Brief;
 use crate::policy::backoff::Jitter;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -208,24 +208,31 @@ pub fn ranks(supervisor: &SupervisorSpec) -> Vec<u32> {
     if children.iter().all(|(_, child)| child.needs.is_empty()) {
         return (0..children.len() as u32).map(|at| if serial { at } else { 0 }).collect();
     }
-    let mut placed: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut dependents: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, (_, child)) in children.iter().enumerate() {
+        for need in &child.needs {
+            dependents.entry(&need.child).or_default().push(at);
+        }
+    }
+    let mut unplaced: Vec<usize> = children.iter().map(|(_, child)| child.needs.len()).collect();
     let mut ranks = alloc::vec![0_u32; children.len()];
-    // A need can point forward, so each round places the first child whose needs are all placed.
-    while placed.len() < children.len() {
-        let next = children.iter().enumerate().find_map(|(at, (name, child))| {
-            if placed.contains_key(&**name) {
-                return None;
+    // A need can point forward, so the next is always the first child whose needs are all placed.
+    // A circle is a problem of its own; what hangs in one is never placed.
+    let mut free: BTreeSet<usize> = (0..children.len()).filter(|at| unplaced[*at] == 0).collect();
+    let mut placed = 0;
+    while let Some(at) = free.pop_first() {
+        if serial {
+            ranks[at] = placed;
+        }
+        placed += 1;
+        for dependent in dependents.remove(&*children[at].0).unwrap_or_default() {
+            if !serial {
+                ranks[dependent] = ranks[dependent].max(ranks[at] + 1);
             }
-            let above: Option<Vec<u32>> =
-                child.needs.iter().map(|need| placed.get(&*need.child).copied()).collect();
-            Some((at, &**name, above?.into_iter().max()))
-        });
-        // A circle is a problem of its own; what hangs in one stays in the lowest layer.
-        let Some((at, name, above)) = next else { break };
-        let rank = if serial { placed.len() as u32 } else { above.map_or(0, |rank| rank + 1) };
-        placed.insert(name, rank);
-        if let Some(slot) = ranks.get_mut(at) {
-            *slot = rank;
+            unplaced[dependent] -= 1;
+            if unplaced[dependent] == 0 {
+                free.insert(dependent);
+            }
         }
     }
     ranks

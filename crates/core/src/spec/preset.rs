@@ -84,8 +84,8 @@ const fn limit(count: Count, most: u32, within: Within, scope: Scope) -> Limit {
     Limit { count, most, within, scope, admit: Admit::AtExit }
 }
 
-fn stop(grace: Duration) -> Option<Stop> {
-    Some(Stop { steps: vec![Grace::For(grace)], kill_wait: super::defaults::KILL_WAIT })
+fn stop(grace: Duration) -> Stop {
+    Stop { steps: vec![Grace::For(grace)], kill_wait: super::defaults::KILL_WAIT }
 }
 
 impl Preset {
@@ -117,7 +117,7 @@ impl Preset {
             Self::Otp => (
                 ChildDraft {
                     criticality: Some(Criticality::Required),
-                    stop: stop(secs(5)),
+                    stop: Some(stop(secs(5))),
                     on_exhausted: Some(OnExhausted::Escalate),
                     ..plain(
                         Restart::Always,
@@ -153,7 +153,7 @@ impl Preset {
                 ChildDraft {
                     on_exhausted: Some(OnExhausted::Shutdown),
                     stable_after: Some(secs(300)),
-                    stop: stop(secs(10)),
+                    stop: Some(stop(secs(10))),
                     ..plain(
                         Restart::Always,
                         Shape::Exponential { first: millis(500), factor: 2.0, most: secs(30) },
@@ -166,7 +166,7 @@ impl Preset {
                 ChildDraft {
                     restart: Some(Restart::Never),
                     criticality: Some(Criticality::Critical),
-                    stop: stop(secs(10)),
+                    stop: Some(stop(secs(10))),
                     ..ChildDraft::default()
                 },
                 none,
@@ -205,7 +205,7 @@ impl Preset {
             Self::Kubernetes => (
                 ChildDraft {
                     stable_after: Some(secs(600)),
-                    stop: stop(secs(30)),
+                    stop: Some(stop(secs(30))),
                     ..plain(
                         Restart::Always,
                         Shape::Exponential { first: secs(10), factor: 2.0, most: secs(300) },
@@ -218,7 +218,7 @@ impl Preset {
                 ChildDraft {
                     on_exhausted: Some(OnExhausted::Quarantine),
                     stable_after: Some(secs(30)),
-                    stop: stop(millis(1_600)),
+                    stop: Some(stop(millis(1_600))),
                     ..plain(
                         Restart::Always,
                         Shape::Ladder(pm2_rungs()),
@@ -231,7 +231,7 @@ impl Preset {
                 ChildDraft {
                     on_exhausted: Some(OnExhausted::Quarantine),
                     jitter: Some(Jitter::Additive(millis(3_750))),
-                    stop: stop(secs(5)),
+                    stop: Some(stop(secs(5))),
                     ..plain(
                         Restart::Always,
                         Shape::Fixed(secs(15)),
@@ -273,7 +273,7 @@ fn systemd() -> ChildDraft {
         }]),
         on_exhausted: Some(OnExhausted::Quarantine),
         start_timeout: Some(secs(90)),
-        stop: stop(secs(90)),
+        stop: Some(stop(secs(90))),
         ..spaced(Duration::ZERO)
     }
 }
@@ -286,7 +286,7 @@ fn supervisord() -> ChildDraft {
         budget: Some(vec![limit(Count::Restarts, 3, Within::Consecutive, Scope::Child)]),
         on_exhausted: Some(OnExhausted::Quarantine),
         stable_after: Some(secs(1)),
-        stop: stop(secs(10)),
+        stop: Some(stop(secs(10))),
         // With `stable_after: 0` there is no backoff at all; this keeps that from being a busy loop.
         ..spaced(super::defaults::HOLDOFF)
     }
@@ -296,7 +296,7 @@ fn dinit() -> ChildDraft {
     ChildDraft {
         budget: Some(vec![limit(Count::Restarts, 3, Within::Tumbling(secs(10)), Scope::Child)]),
         on_exhausted: Some(OnExhausted::Quarantine),
-        stop: stop(secs(10)),
+        stop: Some(stop(secs(10))),
         ..spaced(millis(200))
     }
 }
@@ -316,7 +316,7 @@ fn focas() -> ChildDraft {
         ]),
         stable_after: Some(secs(120)),
         start_timeout: Some(secs(15)),
-        stop: stop(secs(15)),
+        stop: Some(stop(secs(15))),
         liveness: Some(Liveness {
             heartbeat: Some(Heartbeat { every: secs(2), misses: 3, startup: None }),
             ..Liveness::default()

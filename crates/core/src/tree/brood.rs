@@ -3,8 +3,8 @@
 //! Everything here follows from the stored form of the children and is rebuilt from it.
 
 use crate::child::{Child, Place};
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(crate) struct Brood {
@@ -16,10 +16,8 @@ pub(crate) struct Brood {
     pub(crate) opening: u32,
     /// How many children are on their way to being ready.
     pub(crate) coming: u32,
-    /// Whether any child ever needed another.
-    pub(crate) needing: bool,
-    /// Who needs whom: from the needed child to its dependents.
-    pub(crate) dependents: BTreeMap<u32, Vec<u32>>,
+    /// Who needs whom: the name of a needed child, present or not, and the dependent.
+    pub(crate) dependents: BTreeSet<(Arc<str>, u32)>,
 }
 
 impl Brood {

@@ -1,7 +1,7 @@
 //! Other specs in a running tree: add, replace, apply. Whole or not at all, in every state.
 
 use super::Tree;
-use crate::child::{Child, Place, Want};
+use crate::child::{Place, Want};
 use crate::command::{Act, Refusal, Step};
 use crate::effect::{Effect, Effects};
 use crate::event::Event;
@@ -10,6 +10,7 @@ use crate::id::{ChildId, Path};
 use crate::spec::check::{self, Problem, Rule};
 use crate::spec::meaning::ranks;
 use crate::spec::{Change, ChildSpec, Kind, SupervisorSpec, TreeSpec};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -50,7 +51,7 @@ impl Tree {
                     }
                 }
                 for child in self.undeclared(slot, next) {
-                    plan.push(Step { path: path.join(&child.name), act: Act::Remove });
+                    plan.push(Step { path: path.join(&self.at(child).name), act: Act::Remove });
                 }
             }
             (Some(_), Some(_)) | (None, None) => {}
@@ -63,20 +64,14 @@ impl Tree {
     }
 
     /// The children that a new spec no longer has, and the old one had. What was added by hand stays.
-    fn undeclared<'a>(
-        &'a self,
-        slot: u32,
-        next: &'a SupervisorSpec,
-    ) -> impl Iterator<Item = &'a Child> {
-        let declared = |spec: &SupervisorSpec, name: &str| {
-            spec.children.iter().any(|(known, _)| **known == *name)
+    fn undeclared(&self, slot: u32, next: &SupervisorSpec) -> Vec<u32> {
+        let names = |spec: &SupervisorSpec| -> BTreeSet<Arc<str>> {
+            spec.children.iter().map(|(name, _)| Arc::clone(name)).collect()
         };
-        let child_of = |slot| self.at(slot);
-        let before = self.at(slot).spec.supervisor();
-        self.brood(slot).from(Place::FIRST).map(child_of).filter(move |child| {
-            !declared(next, &child.name)
-                && before.is_some_and(|before| declared(before, &child.name))
-        })
+        let before = self.at(slot).spec.supervisor().map(names).unwrap_or_default();
+        let gone = &before - &names(next);
+        let children = self.brood(slot).from(Place::FIRST);
+        children.filter(|child| gone.contains(&self.at(*child).name)).collect()
     }
 
     /// Applies a whole spec: nothing at all unless every change can be made.
@@ -112,8 +107,8 @@ impl Tree {
     fn apply_child(&mut self, slot: u32, next: &Arc<ChildSpec>, out: &mut Effects) {
         let present = Arc::clone(&self.at(slot).spec);
         let act = act(&present, next);
-        if let (Some(before), Some(after)) = (present.supervisor(), next.supervisor()) {
-            self.apply_children(slot, before, after, out);
+        if let Some(after) = next.supervisor() {
+            self.apply_children(slot, after, out);
         }
         if act == Act::Keep {
             // Equal in every value; the sources may differ, and its children point into the new one.
@@ -143,8 +138,9 @@ impl Tree {
         {
             out.ask(Effect::Change(id, run));
         }
-        if present.needs != next.needs {
-            self.renew_needs(slot);
+        if let Some(above) = self.above(slot).filter(|_| present.needs != next.needs) {
+            self.leave_needs(above, slot, &present.needs);
+            self.enter_needs(above, slot);
         }
         if present.liveness != next.liveness
             || present.recycle != next.recycle
@@ -156,18 +152,11 @@ impl Tree {
         self.look_again(slot);
     }
 
-    fn apply_children(
-        &mut self,
-        slot: u32,
-        before: &SupervisorSpec,
-        after: &SupervisorSpec,
-        out: &mut Effects,
-    ) {
+    fn apply_children(&mut self, slot: u32, after: &SupervisorSpec, out: &mut Effects) {
         if after.dynamic.is_some() {
             return;
         }
-        let leaving: Vec<u32> = self.undeclared_slots(slot, before, after);
-        for child in leaving {
+        for child in self.undeclared(slot, after) {
             self.begin_removal(child, out);
         }
         for (name, child) in &after.children {
@@ -194,40 +183,19 @@ impl Tree {
         }
     }
 
-    fn undeclared_slots(
-        &self,
-        slot: u32,
-        before: &SupervisorSpec,
-        after: &SupervisorSpec,
-    ) -> Vec<u32> {
-        let had = |name: &str| before.children.iter().any(|(known, _)| **known == *name);
-        let has = |name: &str| after.children.iter().any(|(known, _)| **known == *name);
-        let children = self.brood(slot).from(Place::FIRST);
-        children.filter(|child| had(&self.at(*child).name) && !has(&self.at(*child).name)).collect()
-    }
-
     /// Gives a child another layer among its siblings.
     fn move_to(&mut self, slot: u32, rank: u32) {
         let child = self.at_mut(slot);
         let before = child.place;
         let after = Place { rank, ..before };
+        if after == before {
+            return;
+        }
         child.place = after;
         if let Some(above) = self.above(slot) {
             let brood = self.brood_mut(above);
             brood.order.remove(&(before, slot));
             brood.order.insert((after, slot));
-        }
-    }
-
-    fn renew_needs(&mut self, slot: u32) {
-        let Some(above) = self.above(slot) else { return };
-        for dependents in self.brood_mut(above).dependents.values_mut() {
-            dependents.retain(|dependent| *dependent != slot);
-        }
-        let mine = self.brood_mut(above).dependents.remove(&slot);
-        self.enter_needs(above, slot);
-        if let Some(mine) = mine {
-            self.brood_mut(above).dependents.insert(slot, mine);
         }
     }
 
@@ -322,7 +290,7 @@ impl Tree {
 
     /// Returns whether a child needs the one called `name`, directly or through others.
     fn leads_to(&self, above: u32, from: u32, name: &str) -> bool {
-        let mut seen = alloc::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let mut open = vec![from];
         while let Some(slot) = open.pop() {
             if !seen.insert(slot) {

@@ -163,7 +163,8 @@ impl Tree {
             }
             Verb::Recycle => {
                 self.live(slot)?;
-                self.recycle(slot, Asked::Recycle, out);
+                self.at_mut(slot).by_hand = true;
+                self.stop_run(slot, Asked::Recycle, out);
                 true
             }
             Verb::Pause { freeze } => self.pause(slot, *freeze, out),
@@ -222,21 +223,43 @@ impl Tree {
     }
 
     fn start_by_hand(&mut self, slot: u32, over: bool, out: &mut Effects) -> Result<bool, Refusal> {
-        self.admit_start(slot, over)?;
+        if self.live(slot).is_ok() {
+            // It is already so, whatever keeps another run from starting.
+            self.admit_reset(slot, over)?;
+        } else {
+            self.admit_start(slot, over)?;
+        }
         let child = self.at_mut(slot);
         let wanted = core::mem::replace(&mut child.want, Want::Up);
         match child.life().copied() {
-            Some(Life { phase: Phase::Abandoned { .. }, .. }) => self.disown(slot, out),
+            Some(Life { phase: Phase::Abandoned { .. }, .. }) => {
+                // Wanted first: its next run begins as soon as the abandoned one is gone past.
+                self.close_for_trial(slot, out);
+                self.want_run(slot);
+                self.disown(slot, out);
+                return Ok(true);
+            }
             Some(life) if !life.is_ending() => return Ok(wanted == Want::Down),
             Some(_) => {}
             None => self.close_for_trial(slot, out),
         }
         self.want_run(slot);
+        self.look_again(slot);
         Ok(true)
     }
 
     /// Refuses a start that only an override, a release or the end of something may allow.
     fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
+        self.admit_reset(slot, over)?;
+        let is_open = matches!(self.at(slot).breaker().state, BreakerState::Open(_));
+        if !over && (is_open || self.is_cooling(slot)) {
+            return Err(Refusal::BreakerOpen);
+        }
+        Ok(())
+    }
+
+    /// The same for a start that closes the breaker first.
+    fn admit_reset(&self, slot: u32, over: bool) -> Result<(), Refusal> {
         let mut at = Some(slot);
         while let Some(above) = at {
             if self.at(above).quarantined {
@@ -244,17 +267,12 @@ impl Tree {
             }
             at = self.above(above);
         }
-        if over {
-            return Ok(());
+        match self.at(slot).life() {
+            Some(Life { run, phase: Phase::Abandoned { .. }, .. }) if !over => {
+                Err(Refusal::Occupied { run: *run })
+            }
+            Some(_) | None => Ok(()),
         }
-        let child = self.at(slot);
-        if let Some(Life { run, phase: Phase::Abandoned { .. }, .. }) = child.life() {
-            return Err(Refusal::Occupied { run: *run });
-        }
-        if matches!(child.breaker().state, BreakerState::Open(_)) {
-            return Err(Refusal::BreakerOpen);
-        }
-        Ok(())
     }
 
     /// A start with override goes through an open breaker: it is the trial.
@@ -265,12 +283,12 @@ impl Tree {
         }
     }
 
+    /// Nothing of policy or pause stands in the way of the next run: a command asks for it.
     fn want_run(&mut self, slot: u32) {
         let child = self.at_mut(slot);
         child.plan = Plan::Run;
         child.by_hand = true;
         child.demanded = true;
-        self.look_again(slot);
     }
 
     fn restart(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
@@ -283,6 +301,7 @@ impl Tree {
         self.at_mut(slot).want = Want::Up;
         self.want_run(slot);
         self.stop_run(slot, Asked::Restart, out);
+        self.look_again(slot);
         Ok(true)
     }
 
@@ -359,20 +378,22 @@ impl Tree {
 
     fn reset(&mut self, slot: u32, start: bool, out: &mut Effects) -> Result<bool, Refusal> {
         if start {
-            self.admit_start(slot, true)?;
+            self.admit_reset(slot, false)?;
         }
         let child = self.at_mut(slot);
         let breaker = child.breaker();
-        let was_open = matches!(breaker.state, BreakerState::Open(_));
+        let mut changed = child.has_failures();
         child.forget_failures();
         self.end_episode(slot);
         if breaker != Breaker::CLOSED {
+            changed = true;
             self.set_breaker(slot, Breaker::CLOSED, out);
         }
-        if was_open {
+        if matches!(breaker.state, BreakerState::Open(_)) {
             self.at_mut(slot).plan = Plan::Never(Finish::AwaitsStart);
         }
         if self.at(slot).group.as_ref().is_some_and(|group| group.breaker != Breaker::CLOSED) {
+            changed = true;
             let group = self.group_mut(slot);
             group.breaker = Breaker::CLOSED;
             group.trial_until = None;
@@ -380,10 +401,10 @@ impl Tree {
             self.look_again_in(slot);
         }
         if start {
-            self.start_by_hand(slot, true, out)?;
+            changed |= self.start_by_hand(slot, true, out)?;
         }
         self.look_again(slot);
-        Ok(true)
+        Ok(changed)
     }
 
     fn remove_by_hand(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {

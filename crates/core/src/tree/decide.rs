@@ -133,7 +133,7 @@ impl Tree {
             Some(Exit::Failed { retry_after, .. }) => *retry_after,
             _ => None,
         };
-        let draw = self.draw(slot);
+        let draw = if self.at(slot).spec.backoff.varies() { self.draw(slot) } else { 0 };
         let child = self.at_mut(slot);
         let backoff = &child.spec.backoff;
         let mut delay = if is_forgiven {

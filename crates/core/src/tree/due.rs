@@ -185,7 +185,7 @@ impl Tree {
             Why::KillWait => self.abandon(slot, out),
             Why::Heartbeat => self.stop_run(slot, Asked::HeartbeatLost, out),
             Why::Progress => self.stop_run(slot, Asked::NoProgress, out),
-            Why::Recycle => self.recycle(slot, Asked::Recycle, out),
+            Why::Recycle => self.stop_run(slot, Asked::Recycle, out),
             Why::Idle => self.stop_run(slot, Asked::Idle, out),
             Why::Probe(index) => self.probe_due(slot, index, out),
             // These belong to a child at rest, to a supervisor's work, or to the tree.

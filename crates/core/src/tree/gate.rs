@@ -3,7 +3,7 @@
 //! The reasons against it stand in order of priority: drain, its supervisor, the group, quarantine,
 //! pause, breaker, want, policy, and then what it only has to wait for.
 
-use super::Tree;
+use super::{Todo, Tree};
 use crate::child::{Child, Life, Phase, Plan, Rest, State, Want, Work};
 use crate::command::Standing;
 use crate::effect::{Effect, Effects};
@@ -18,6 +18,8 @@ impl Tree {
     /// Starts a child that rests, or states the first reason why not.
     pub(super) fn consider(&mut self, slot: u32, out: &mut Effects) {
         if self.at(slot).life().is_some() {
+            // A live run may have waited for the same change before it makes place.
+            self.touched.push(slot);
             return;
         }
         if self.at(slot).leaving {
@@ -152,6 +154,11 @@ impl Tree {
         }
     }
 
+    /// Returns whether a supervisor above keeps this child from being started.
+    pub(super) fn is_cooling(&self, slot: u32) -> bool {
+        self.above(slot).is_some_and(|above| self.cooling(above).is_some())
+    }
+
     /// Enough siblings are starting, or others have waited longer for their turn.
     fn full(&self, child: &Child, above: u32) -> Option<Rest> {
         let brood = self.brood(above);
@@ -244,7 +251,9 @@ impl Tree {
         let trial = child.breaker().state == BreakerState::Trial;
         let is_supervisor = child.group.is_some();
         if !by_hand {
-            self.stamp_start(slot);
+            if self.charges_start(slot) {
+                self.stamp_start(slot);
+            }
             if !is_supervisor {
                 self.take_storm_token();
             }
@@ -277,11 +286,9 @@ impl Tree {
         let Some(Some(brood)) = self.broods.get(supervisor as usize) else { return };
         let free = self.start_slots(supervisor).saturating_sub(brood.opening) as usize;
         // Whoever of them cannot use its slot leaves the queue, and the next is asked.
-        let next: alloc::vec::Vec<u32> =
-            brood.queue.iter().take(free).map(|(_, slot)| *slot).collect();
-        for slot in next {
-            self.look_again(slot);
-        }
+        let first = brood.queue.iter().take(free);
+        let ids = first.filter_map(|(_, slot)| Some(self.children[*slot as usize].as_ref()?.id));
+        self.agenda.extend(ids.map(Todo::Consider));
     }
 
     /// Lets those through whom the storm rate delayed, as far as it goes.

@@ -4,6 +4,7 @@ use super::Tree;
 use crate::child::Group;
 use crate::effect::Effects;
 use crate::event::{Action, Event, LimitId, Rule};
+use crate::exit::Asked;
 use crate::id::ChildId;
 use crate::moment::Moment;
 use crate::policy::breaker::BreakerState;
@@ -116,6 +117,15 @@ impl Tree {
         let group: Option<&Group> = self.at(owner).group.as_deref();
         let stands_still = limit.scope == Scope::Supervisor && limit.count == Count::Restarts;
         group.filter(|_| stands_still).map_or(self.now, |group| group.window_clock(self.now))
+    }
+
+    /// Returns whether the next start takes a slot: not when we ended the last run to begin this one.
+    pub(super) fn charges_start(&self, slot: u32) -> bool {
+        let last = self.at(slot).memory.as_ref().and_then(|memory| memory.last.as_ref());
+        last.is_none_or(|last| {
+            let closed = matches!(last.asked, Some((Asked::Close, _)));
+            closed || !last.cause.is_asked()
+        })
     }
 
     /// Stamps a start that no command asked for on the limits that count starts.

@@ -7,8 +7,8 @@ use crate::effect::{Effect, Effects};
 use crate::event::Event;
 use crate::id::ChildId;
 use crate::moment::Moment;
-use crate::spec::ChildSpec;
 use crate::spec::meaning::ranks;
+use crate::spec::{ChildSpec, Need};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -92,28 +92,17 @@ impl Tree {
         self.enter_needs(above, slot);
     }
 
-    /// Takes note of who needs the child, and whom it needs, among the siblings that are present.
+    /// Takes note of whom a child needs.
     pub(super) fn enter_needs(&mut self, above: u32, slot: u32) {
         let spec = Arc::clone(&self.at(slot).spec);
-        for need in &spec.needs {
-            if let Some(needed) = self.find_below(above, &need.child) {
-                self.brood_mut(above).dependents.entry(needed).or_default().push(slot);
-            }
-        }
-        if self.brood(above).needing || !spec.needs.is_empty() {
-            self.brood_mut(above).needing = true;
-            let name = Arc::clone(&self.at(slot).name);
-            let needs_it =
-                |sibling: &u32| self.at(*sibling).spec.needs.iter().any(|need| need.child == name);
-            let dependents: Vec<u32> = self
-                .brood(above)
-                .from(Place::FIRST)
-                .filter(|sibling| *sibling != slot)
-                .filter(needs_it)
-                .collect();
-            if !dependents.is_empty() {
-                self.brood_mut(above).dependents.insert(slot, dependents);
-            }
+        let needs = spec.needs.iter().map(|need| (Arc::clone(&need.child), slot));
+        self.brood_mut(above).dependents.extend(needs);
+    }
+
+    /// Takes note that a child no longer has these needs.
+    pub(super) fn leave_needs(&mut self, above: u32, slot: u32, needs: &[Need]) {
+        for need in needs {
+            self.brood_mut(above).dependents.remove(&(Arc::clone(&need.child), slot));
         }
     }
 
@@ -130,22 +119,18 @@ impl Tree {
         self.set_state(slot, placeholder);
         let child = self.at(slot);
         let (id, place, counted, above) = (child.id, child.place, child.counted, self.above(slot));
+        let spec = Arc::clone(&child.spec);
         if let Some(above) = above {
             let hash = names::hash(above, &child.name);
             let children = &self.children;
             self.names.remove(hash, slot, |slot| rehash(children, slot));
-            let brood = self.brood_mut(above);
-            brood.order.remove(&(place, slot));
-            let waiting = brood.dependents.remove(&slot).unwrap_or_default();
-            for dependents in brood.dependents.values_mut() {
-                dependents.retain(|dependent| *dependent != slot);
-            }
-            for dependent in waiting {
+            self.brood_mut(above).order.remove(&(place, slot));
+            self.leave_needs(above, slot, &spec.needs);
+            for dependent in self.dependents(above, slot) {
                 self.look_again(dependent);
             }
         }
         self.deadlines.set(slot, None);
-        self.touched.retain(|touched| *touched != slot);
         self.children[slot as usize] = None;
         self.broods[slot as usize] = None;
         self.epochs[slot as usize] += 1;

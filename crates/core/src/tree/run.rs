@@ -11,6 +11,7 @@ use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::budget::Within;
 use crate::spec::{Activation, Ready, Until};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 impl Tree {
@@ -232,9 +233,6 @@ impl Tree {
     /// Those who waited for this child to come so far may start.
     pub(super) fn wake_dependents(&mut self, slot: u32, until: Until) {
         let Some(above) = self.above(slot) else { return };
-        if !self.brood(above).needing {
-            return;
-        }
         for dependent in self.dependents(above, slot) {
             let name = &self.at(slot).name;
             if self
@@ -249,17 +247,22 @@ impl Tree {
         }
     }
 
-    pub(super) fn dependents(&self, above: u32, slot: u32) -> alloc::vec::Vec<u32> {
-        self.brood(above).dependents.get(&slot).cloned().unwrap_or_default()
+    /// Returns the siblings that need this child.
+    pub(super) fn dependents(&self, above: u32, slot: u32) -> Vec<u32> {
+        let dependents = &self.brood(above).dependents;
+        // Where nobody needs anybody, the name need not be looked at.
+        if dependents.is_empty() {
+            return Vec::new();
+        }
+        let name = &self.at(slot).name;
+        let range = (Arc::clone(name), 0)..=(Arc::clone(name), u32::MAX);
+        dependents.range(range).map(|(_, dependent)| *dependent).collect()
     }
 
     /// The run a sibling needs has ended: dependents do what their `on_restart` says.
     fn lose_dependents(&mut self, slot: u32, out: &mut Effects) {
         use crate::spec::OnRestart;
         let Some(above) = self.above(slot) else { return };
-        if !self.brood(above).needing {
-            return;
-        }
         for dependent in self.dependents(above, slot) {
             let name = Arc::clone(&self.at(slot).name);
             let child = self.at(dependent);

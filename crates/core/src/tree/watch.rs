@@ -206,17 +206,19 @@ impl Tree {
         let child = self.at(slot);
         let (id, Some(run)) = (child.id, child.life().map(|life| life.run)) else { return };
         if hard {
-            self.recycle(slot, Asked::Guard, out);
+            self.stop_run(slot, Asked::Guard, out);
         } else {
             out.note(Event::Guarded(id, run));
         }
     }
 
-    /// Replaces a live run by a fresh one. Both are one act, so a pause does not come between them.
-    pub(super) fn recycle(&mut self, slot: u32, asked: Asked, out: &mut Effects) {
-        if self.at(slot).life().is_some_and(|life| !life.is_ending()) {
-            self.at_mut(slot).by_hand = true;
-            self.stop_run(slot, asked, out);
+    /// The run asks to be replaced: it is old enough from now on.
+    pub(super) fn wants_recycle(&mut self, slot: u32) {
+        let now = self.now;
+        let child = self.at_mut(slot);
+        if child.life().is_some_and(|life| !life.is_ending()) {
+            child.watch.get_or_insert_default().recycle = Some(now);
+            self.touched.push(slot);
         }
     }
 
@@ -248,10 +250,13 @@ impl Tree {
     pub(super) fn watch_deadline(&self, slot: u32) -> Option<(Moment, Why)> {
         let child = self.at(slot);
         let watch = child.watch.as_deref().filter(|_| !child.frozen)?;
+        // Nobody would start the fresh run now, so the old one goes on until somebody would.
+        let is_held = self.is_paused(slot) || self.is_cooling(slot);
+        let recycle = watch.recycle.filter(|_| !is_held);
         let fixed = [
             (watch.beat, Why::Heartbeat),
             (watch.progress, Why::Progress),
-            (watch.recycle, Why::Recycle),
+            (recycle, Why::Recycle),
             (watch.idle, Why::Idle),
         ];
         let probes = watch

@@ -164,7 +164,8 @@ fn play(world: &mut World, rows: &[Row]) -> Parsed<()> {
 /// `MOMENT INPUT | EXPECTED, ...`; a moment of `+SPAN` counts from the row before.
 fn row(line: usize, text: &str, before: Option<&Row>) -> Parsed<Row> {
     let (left, right) = text.split_once('|').unwrap_or((text, ""));
-    let (at, input) = left.trim().split_once(char::is_whitespace).unwrap_or((left.trim(), "."));
+    let (at, input) =
+        left.trim().split_once(char::is_whitespace).unwrap_or_else(|| (left.trim(), "."));
     let at = Moment::ZERO + declare::span(at)?;
     if before.is_some_and(|before| before.at > at) {
         return Err("rows go forward in time".into());

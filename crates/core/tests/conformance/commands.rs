@@ -1,4 +1,4 @@
-//! Every verb in every state of a child: what is answered, and what the world is asked to do.
+//! Every verb in every state of a child, and of a supervisor: what is answered, and what is done.
 //!
 //! A cell is the answer (`ok`, `same` for "it was already so", or why it was refused), then what is done
 //! at once: `>` a start, `.` a stop, `!` force, `*` frozen, `'` thawed, `@` reloaded, `-` forgotten.
@@ -7,8 +7,11 @@ use crate::declare::{self, Declared};
 use crate::world::World;
 use mainstay_core::{Moment, Tree};
 
-/// How a child called `a` comes into each state: declarations, then inputs with their moments.
-const STATES: &[(&str, &[&str], &[&str])] = &[
+/// A state, the declarations, and the inputs with their moments that lead there.
+type State = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+/// How a child called `a` comes into each state.
+const STATES: &[State] = &[
     ("waiting", &["child a backoff=fixed:1h"], &["10 exit a"]),
     ("stopped", &["child a"], &["10 do stop a"]),
     ("paused", &["child a"], &["10 do pause a", "20 exit a"]),
@@ -62,6 +65,46 @@ const STATES: &[(&str, &[&str], &[&str])] = &[
     ("ended", &["child a"], &["10 do drain"]),
 ];
 
+/// The same for a supervisor called `s`; the marks are what happens to the children below it.
+const SUPERVISORS: &[State] = &[
+    ("serving", &["child s supervisor", "child s/a"], &[]),
+    ("empty", &["child s supervisor"], &[]),
+    ("opening", &["child s supervisor", "child s/a ready=explicit"], &[]),
+    ("closing", &["child s supervisor", "child s/a stops=never grace=1h"], &["10 do stop s"]),
+    ("stopped", &["child s supervisor", "child s/a"], &["10 do stop s"]),
+    ("paused", &["child s supervisor", "child s/a"], &["10 do pause s", "20 exit s/a"]),
+    ("quarantined", &["child s supervisor", "child s/a"], &["10 do quarantine s"]),
+    (
+        "cooling",
+        &[
+            "child s supervisor limit=restarts:0/1h:supervisor exhausted=cooldown cooldown=1h",
+            "child s/a",
+        ],
+        &["10 exit s/a"],
+    ),
+    (
+        "grouping",
+        &["child s supervisor one-for-all", "child s/a backoff=fixed:1h", "child s/b"],
+        &["10 exit s/a"],
+    ),
+    (
+        "giving-up",
+        &[
+            "child s supervisor limit=restarts:0/1h:supervisor",
+            "child s/a",
+            "child s/b stops=never grace=1h",
+        ],
+        &["10 exit s/a"],
+    ),
+    (
+        "gave-up",
+        &["child s supervisor never limit=restarts:0/1h:supervisor", "child s/a"],
+        &["10 exit s/a"],
+    ),
+    ("leaving", &["child s supervisor", "child s/a stops=never grace=1h"], &["10 do remove s"]),
+    ("full-pool", &["child s supervisor max=1"], &["10 do add s/a"]),
+];
+
 const VERBS: &[&str] = &[
     "start",
     "start!",
@@ -108,7 +151,7 @@ fn put(world: &mut World, row: &str) -> Vec<String> {
 }
 
 /// The answer and what was asked of the world, as a cell.
-fn cell(said: &[String]) -> String {
+fn cell(said: &[String], of: &str) -> String {
     let answers: Vec<&str> = said
         .iter()
         .filter_map(|word| match word.as_str() {
@@ -129,30 +172,31 @@ fn cell(said: &[String]) -> String {
     ];
     let mut cell = (*answer).to_owned();
     for word in said {
-        let of_a = word.contains(" a#") || word.ends_with(" a");
-        cell.extend(
-            marks.iter().filter(|(verb, _)| of_a && word.starts_with(verb)).map(|(_, mark)| mark),
-        );
+        let is_its = word.split(' ').nth(1).is_some_and(|child| child.starts_with(of));
+        let mark = marks.iter().find(|(verb, _)| is_its && word.starts_with(verb));
+        cell.extend(mark.map(|(_, mark)| mark));
     }
     cell
 }
 
-#[test]
-fn every_verb_is_answered_in_every_state() {
-    let mut found = format!("{:<14}", "");
+/// Plays every verb on `target` in every state. Returns a table of what came of it.
+fn play(states: &[State], target: &str) -> String {
+    let mut found = format!("{target:<14}");
     found.extend(VERBS.iter().map(|verb| format!("{verb:<13}")));
-    for (state, declarations, inputs) in STATES {
+    let declared = format!("child {target}");
+    for (state, declarations, inputs) in states {
         found = format!("{}\n{state:<14}", found.trim_end());
         for verb in VERBS {
             let mut world = in_state(declarations, inputs);
-            let replaced = declarations.iter().find_map(|line| line.strip_prefix("child a"));
+            let replaced = declarations.iter().find_map(|line| line.strip_prefix(&*declared));
             let words = if *verb == "replace" { replaced.unwrap_or("") } else { "" };
-            let command = format!("{}ns do {verb} a{words} id=1", world.now.as_nanos());
+            let command = format!("{}ns do {verb} {target}{words} id=1", world.now.as_nanos());
             let said = put(&mut world, &command);
-            found.push_str(&format!("{:<13}", cell(&said)));
+            let cell = self::cell(&said, target);
+            found.push_str(&format!("{cell:<13}"));
             let again = put(&mut world, &command);
-            let same_reply = cell(&again).trim_end_matches(|c: char| !c.is_alphabetic()).to_owned();
-            assert!(cell(&said).starts_with(&same_reply), "{verb} in {state}, again: {again:?}");
+            let same_reply = cell.starts_with(&self::cell(&again, target));
+            assert!(same_reply, "{verb} in {state}, again: {again:?}");
             assert_eq!(again.len(), 1, "{verb} in {state} twice is one effect: {again:?}");
             let deadline = world.tree.deadline().map(|(at, _)| at);
             assert!(
@@ -161,6 +205,12 @@ fn every_verb_is_answered_in_every_state() {
             );
         }
     }
+    found.trim_end().to_owned()
+}
+
+#[test]
+fn every_verb_is_answered_in_every_state() {
+    let found = format!("{}\n{}", play(STATES, "a"), play(SUPERVISORS, "s"));
     let expected: Vec<&str> = ANSWERS.lines().filter(|line| !line.starts_with('#')).collect();
     let found: Vec<&str> = found.lines().map(str::trim_end).collect();
     let differs: Vec<String> = expected

@@ -27,7 +27,7 @@ pub(crate) struct Declared {
     pub mentions: Vec<String>,
     pub terse: bool,
     /// The whole spec that `do apply` brings.
-    pub next: Option<Box<Declared>>,
+    pub next: Option<Box<Self>>,
 }
 
 /// How the child of one path answers what is asked of it.
@@ -321,7 +321,7 @@ fn setting(
             draft.liveness = Some(Liveness { heartbeat, ..liveness(draft) });
         }
         "progress" => {
-            draft.liveness = Some(Liveness { progress: Some(span(value)?), ..liveness(draft) })
+            draft.liveness = Some(Liveness { progress: Some(span(value)?), ..liveness(draft) });
         }
         "probe" => {
             let mut liveness = liveness(draft);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Says what one input led to: events that decide, then effects, then replies.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a row tells what decides, not every event")]
 pub(crate) fn say(
     out: &Effects,
     names: &BTreeMap<ChildId, String>,
@@ -77,6 +78,10 @@ pub(crate) fn say(
 
 /// Why a child does not run. The passing reasons of bring-up and groups are told only where asked for.
 fn rest(name: &str, why: &Rest, shown: &[String], now: Moment) -> Option<String> {
+    let passing = |word: &str| {
+        let shows = shown.iter().any(|shown| shown == "rests");
+        shows.then(|| format!("{name} rests: {word}"))
+    };
     let word = match why {
         Rest::Waiting { until } => return Some(format!("{name} waits {}", span(until.since(now)))),
         Rest::Quarantined => "quarantined",
@@ -93,19 +98,11 @@ fn rest(name: &str, why: &Rest, shown: &[String], now: Moment) -> Option<String>
         Rest::Cooldown { .. } => "cooling",
         // The breaker's own event tells more.
         Rest::Broken { .. } => return None,
-        Rest::Draining | Rest::Above | Rest::Group | Rest::Slot { .. } | Rest::Storm { .. } => {
-            let word = match why {
-                Rest::Draining => "draining",
-                Rest::Above => "above",
-                Rest::Group => "group",
-                Rest::Slot { .. } => "slot",
-                _ => "storm",
-            };
-            return shown
-                .iter()
-                .any(|shown| shown == "rests")
-                .then(|| format!("{name} rests: {word}"));
-        }
+        Rest::Draining => return passing("draining"),
+        Rest::Above => return passing("above"),
+        Rest::Group => return passing("group"),
+        Rest::Slot { .. } => return passing("slot"),
+        Rest::Storm { .. } => return passing("storm"),
     };
     Some(format!("{name} rests: {word}"))
 }

@@ -155,10 +155,10 @@ impl World {
                 self.later(after(puppet.dies), Input::Exited { child, run, exit, detail: None });
             }
             Effect::Stop { child, run, .. } => {
-                self.end(child, run, self.puppet(child).stops, Exit::Completed)
+                self.end(child, run, self.puppet(child).stops, Exit::Completed);
             }
             Effect::Kill(child, run) => {
-                self.end(child, run, self.puppet(child).kills, Exit::Aborted)
+                self.end(child, run, self.puppet(child).kills, Exit::Aborted);
             }
             Effect::Probe { .. }
             | Effect::Rehydrate(..)
@@ -313,6 +313,7 @@ impl World {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "a puppet sends these three by itself")]
 fn is_about(input: &Input, of: ChildId, this: RunId) -> bool {
     match input {
         Input::Started(child, run)

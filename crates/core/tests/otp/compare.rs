@@ -27,12 +27,17 @@ enum Verdict {
     Differ(usize),
 }
 
+/// A deviation explains a difference of the step in which it was met, from the fact on before which it was met.
 fn judge(otp: &Trace, ours: &Played) -> Verdict {
-    let at = otp.iter().zip(&ours.trace).position(|(otp, ours)| normal(otp) != *ours);
-    match at.map(|at| (at, ours.met[at].iter().find(|deviation| deviation.parts()))) {
-        None => Verdict::Agree,
-        Some((at, Some(deviation))) => Verdict::Part(at, *deviation),
-        Some((at, None)) => Verdict::Differ(at),
+    let step = otp.iter().zip(&ours.trace).position(|(otp, ours)| normal(otp) != *ours);
+    let Some(at) = step else { return Verdict::Agree };
+    let (otp, trace) = (normal(&otp[at]), &ours.trace[at]);
+    let agreed = otp.iter().zip(trace).take_while(|(otp, ours)| otp == ours).count();
+    let explains =
+        |(deviation, before): &(&Deviation, &usize)| deviation.parts() && **before <= agreed;
+    match ours.met[at].iter().find(explains) {
+        Some((deviation, _)) => Verdict::Part(at, *deviation),
+        None => Verdict::Differ(at),
     }
 }
 
@@ -61,7 +66,8 @@ impl Tally {
                 }
             };
             self.steps += agreed;
-            for deviation in ours.met.iter().take(agreed).flatten().filter(|met| !met.parts()) {
+            let met = ours.met.iter().take(agreed).flat_map(BTreeMap::keys);
+            for deviation in met.filter(|met| !met.parts()) {
                 *self.bridged.entry(*deviation).or_default() += 1;
             }
         }

@@ -1,78 +1,55 @@
 //! Where the core decides otherwise than OTP, on purpose. `docs/otp.md` tells each at length.
 
-/// A known difference. It explains a step only when it was met in that very step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Deviation {
-    /// The driver undoes a start by command that failed, then the comparison goes on.
-    CommandedStartFails,
-    /// The driver keeps back what OTP refuses, then the comparison goes on.
-    RemoveOfRunning,
-    /// The driver keeps back what OTP refuses, then the comparison goes on.
-    SupervisorDown,
-    /// The comparison of a schedule ends where this makes a difference, as do all that follow.
-    FirstStartFails,
-    /// A nested supervisor of restart type transient gave up.
-    GaveUpIsFailure,
-    /// A command met a supervisor between two attempts of a restart.
-    BetweenAttempts,
-    /// A nested supervisor came back whose children had changed since it was declared.
-    SubtreeReturns,
-    /// A nested supervisor ended by itself while the one above was at work.
-    NestedEndAtOnce,
-    /// A child whose start had failed held the only start slot while the supervisor gave up.
-    FailedStartHoldsSlot,
-    /// A child whose failed start was overtaken by another restart failed again.
-    EarlierRetry,
-    OpenForgotten,
+/// What becomes of the comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The driver does or answers what OTP would, and the comparison goes on.
+    Bridged,
+    /// The two go different ways: the comparison of this schedule ends in that step.
+    Parts,
 }
 
-impl Deviation {
-    /// Returns whether the two cannot be compared from a step on in which this made a difference.
-    pub(crate) const fn parts(self) -> bool {
-        match self {
-            Self::CommandedStartFails | Self::RemoveOfRunning | Self::SupervisorDown => false,
-            Self::FirstStartFails
-            | Self::GaveUpIsFailure
-            | Self::BetweenAttempts
-            | Self::OpenForgotten
-            | Self::NestedEndAtOnce
-            | Self::FailedStartHoldsSlot
-            | Self::EarlierRetry
-            | Self::SubtreeReturns => true,
-        }
-    }
+macro_rules! deviations {
+    ($($how:ident $deviation:ident = $reason:literal,)+) => {
+        /// A known difference. It explains a step only if it was met in that step, and nothing before
+        /// it was met.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Deviation { $($deviation),+ }
 
-    pub(crate) const fn reason(self) -> &'static str {
-        match self {
-            Self::CommandedStartFails => {
-                "a start by command is answered at once and then under the child's policy; OTP waits and takes it back"
+        impl Deviation {
+            pub(crate) const fn reason(self) -> &'static str {
+                match self { $(Self::$deviation => $reason),+ }
             }
-            Self::RemoveOfRunning => "remove stops a running child first; OTP refuses delete_child",
-            Self::SupervisorDown => {
-                "a command for a child whose supervisor is down holds once it is up; in OTP there is nobody to ask"
-            }
-            Self::FirstStartFails => {
-                "a start that fails at first boot is under the same policy; in OTP it ends the supervisor"
-            }
-            Self::GaveUpIsFailure => {
-                "giving up is a failure, so a transient supervisor is restarted; in OTP it looks like a stop"
-            }
-            Self::BetweenAttempts => {
-                "a group restart has one attempt under way and joins what is asked; OTP has none and is called off"
-            }
-            Self::OpenForgotten => "open",
-            Self::FailedStartHoldsSlot => {
-                "a start is under way until its failure is told, and the next one waits for it; in OTP it is over"
-            }
-            Self::EarlierRetry => {
-                "one restart under way takes in what failed before it; in OTP the earlier try still comes"
-            }
-            Self::NestedEndAtOnce => {
-                "the end of a subtree is decided at once; in OTP it waits in the mailbox of the supervisor above"
-            }
-            Self::SubtreeReturns => {
-                "what operators added, removed and stopped outlives a subtree's restart; OTP declares it anew"
+
+            /// Returns whether the two go different ways from here.
+            pub(crate) const fn parts(self) -> bool {
+                let how = match self { $(Self::$deviation => How::$how),+ };
+                matches!(how, How::Parts)
             }
         }
-    }
+    };
+}
+
+deviations! {
+    Bridged CommandedStartFails =
+        "a command is answered at once and its start is then under the child's policy; OTP waits for it and takes it back",
+    Bridged RemoveOfRunning = "remove stops a running child first; OTP refuses delete_child",
+    Bridged SupervisorDown =
+        "a command for a child whose supervisor is down holds once it is up; in OTP there is nobody to ask",
+    Parts FirstStartFails =
+        "a start that fails while a supervisor comes up is under the child's policy; in OTP it ends the supervisor",
+    Parts GaveUpIsFailure =
+        "giving up is a failure, so a transient supervisor is restarted; in OTP it looks like a stop",
+    Parts SubtreeReturns =
+        "what operators added, removed and stopped outlives a subtree's restart; OTP declares it anew",
+    Parts BetweenAttempts =
+        "between two attempts a command finds a group restart under way and joins it; OTP calls the group off",
+    Parts FailedStartHoldsSlot =
+        "a start is under way until its failure is told, and the next one waits for it; in OTP it is over",
+    Parts EarlierRetry =
+        "one restart takes in whatever had failed before it; in OTP the earlier retry still comes",
+    Parts NestedEndAtOnce =
+        "the end of a subtree is decided at once; in OTP it waits in the mailbox of the supervisor above",
+    Parts NextBegins =
+        "a ready subtree lets the next one begin at once; the harness lets it settle before its start returns",
 }

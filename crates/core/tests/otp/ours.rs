@@ -25,8 +25,8 @@ mod facts;
 /// What the core made of a schedule.
 pub(crate) struct Played {
     pub trace: Trace,
-    /// The deviations met in each step.
-    pub met: Vec<BTreeSet<Deviation>>,
+    /// The deviations met in each step, each with the number of facts before it.
+    pub met: Vec<BTreeMap<Deviation, usize>>,
 }
 
 pub(crate) fn play(schedule: &Schedule) -> Played {
@@ -91,7 +91,7 @@ struct Driver<'a> {
     commanded: Option<(String, usize)>,
     facts: Vec<String>,
     replies: Vec<(String, String)>,
-    met: BTreeSet<Deviation>,
+    met: BTreeMap<Deviation, usize>,
     began: bool,
     /// Names of declared children that commands, or their own ends, changed.
     changed: BTreeSet<String>,
@@ -140,7 +140,7 @@ impl<'a> Driver<'a> {
             commanded: None,
             facts: Vec::new(),
             replies: Vec::new(),
-            met: BTreeSet::new(),
+            met: BTreeMap::new(),
             began: false,
             changed: BTreeSet::new(),
         };
@@ -198,7 +198,7 @@ impl<'a> Driver<'a> {
                 let reply = self.replies.len();
                 self.replies.push((format!("{verb} {name}"), String::new()));
                 if !self.is_up(&above) {
-                    self.met.insert(Deviation::SupervisorDown);
+                    self.meet(Deviation::SupervisorDown);
                     self.replies[reply].1 = "error noproc".to_owned();
                     return;
                 }
@@ -258,117 +258,12 @@ impl<'a> Driver<'a> {
             Letter::Asked(request) => {
                 let above = parent(request.act.child());
                 if self.failed.iter().any(|child| parent(&self.names[child]) == above) {
-                    self.met.insert(Deviation::BetweenAttempts);
+                    self.meet(Deviation::BetweenAttempts);
                 }
                 let reply = self.obey(&request);
                 self.replies[request.reply].1 = reply;
             }
         }
-    }
-
-    /// Carries out a request in our words, and answers in OTP's.
-    fn obey(&mut self, request: &Request) -> String {
-        let name = request.act.child();
-        let above = parent(name);
-        let is_dynamic = self.schedule.is_dynamic(above);
-        let live = self.live(name);
-        let busy = match live {
-            Some((id, _)) if self.failed.contains(&id) => Some("error restarting"),
-            Some(_) => Some("error running"),
-            None => None,
-        };
-        let is_terminate = matches!(request.act, Act::Asks(Verb::Terminate, _));
-        let by_name = matches!(request.act, Act::Asks(Verb::Restart | Verb::Delete, _));
-        if is_dynamic && (by_name || (is_terminate && !request.ran)) {
-            return "error simple_one_for_one".to_owned();
-        }
-        let path = Path::from(name);
-        let result = match &request.act {
-            Act::Asks(Verb::Terminate, _) => {
-                let is_temporary =
-                    self.decls.get(name).is_some_and(|decl| decl.restart == Restart::Temporary);
-                let forgets = is_temporary || is_dynamic;
-                self.changed.insert(name.to_owned());
-                let order = if forgets { Order::Remove } else { Order::Stop };
-                let seen = request.run.or(Some(RunId(0)));
-                self.command(path, seen.filter(|_| is_dynamic), order)
-            }
-            Act::Asks(Verb::Restart, _) => {
-                self.commanded = Some((name.to_owned(), request.reply));
-                self.command(path, None, Order::Start { over: false })
-            }
-            Act::Asks(Verb::Delete, _) if let Some(busy) = busy => {
-                self.met.insert(Deviation::RemoveOfRunning);
-                return busy.to_owned();
-            }
-            Act::Asks(Verb::Delete, _) => {
-                self.changed.insert(name.to_owned());
-                self.command(path, None, Order::Remove)
-            }
-            Act::Asks(Verb::StartChild, _) => {
-                self.commanded = Some((name.to_owned(), request.reply));
-                self.add(name, None)
-            }
-            Act::Adds(decl) => {
-                self.commanded = Some((name.to_owned(), request.reply));
-                let result = self.add(name, Some(decl));
-                if result.is_ok() {
-                    self.changed.insert(name.to_owned());
-                    self.decls.insert(name.to_owned(), decl.clone());
-                }
-                result
-            }
-            Act::Ends(..) => return String::new(),
-        };
-        let is_restart = matches!(request.act, Act::Asks(Verb::Restart, _));
-        match result {
-            Ok(done) if is_restart && !done.changed => busy.unwrap_or("error running").to_owned(),
-            Ok(_) => "ok".to_owned(),
-            // What is dead is terminated.
-            Err(Refusal::Unknown { .. } | Refusal::OtherRun { .. }) if is_dynamic => {
-                "ok".to_owned()
-            }
-            Err(Refusal::Unknown { .. }) => "error not_found".to_owned(),
-            // OTP looks at the specification first.
-            Err(Refusal::Exists { .. }) if self.is_misfit(&request.act) => {
-                "error bad_combination".to_owned()
-            }
-            Err(Refusal::Exists { .. }) if busy.is_some() => "error already_started".to_owned(),
-            Err(Refusal::Exists { .. }) => "error already_present".to_owned(),
-            Err(Refusal::Spec { .. }) => "error bad_combination".to_owned(),
-            Err(refusal) => format!("error {refusal}"),
-        }
-    }
-
-    /// Returns whether a child is to be significant where that means nothing.
-    fn is_misfit(&self, act: &Act) -> bool {
-        let Act::Adds(decl) = act else { return false };
-        let rule =
-            self.schedule.flags(parent(&decl.name)).map_or(When::Never, |of| of.auto_shutdown);
-        decl.significant && (rule == When::Never || decl.restart == Restart::Permanent)
-    }
-
-    fn add(&mut self, name: &str, decl: Option<&Decl>) -> Result<Done, Refusal> {
-        let (above, last) = name.rsplit_once('/').unwrap_or(("", name));
-        let built = decl.map(|decl| {
-            let draft = declare::child(self.schedule, decl);
-            draft.build(Profile::Library, &Path::from(above)).map(|(_, spec)| spec)
-        });
-        let spec = built.transpose().map_err(|problems| Refusal::Spec { problems })?;
-        self.command(Path::from(above), None, Order::Add { name: last.into(), spec })
-    }
-
-    fn command(
-        &mut self,
-        target: Path,
-        if_run: Option<RunId>,
-        verb: Order,
-    ) -> Result<Done, Refusal> {
-        let (who, why) = ("a caller".into(), "the schedule says so".into());
-        let (id, if_revision) = (CommandId(0), None);
-        let command = Command { id, who, why, target, if_run, if_revision, verb };
-        let mut replies = self.handle(Input::Command(command));
-        replies.pop().expect("a reply to every command")
     }
 
     fn perform(&mut self, supervisor: &str, effect: Effect) {
@@ -413,30 +308,15 @@ impl<'a> Driver<'a> {
                     return;
                 }
                 if self.is_opening(parent(&name)) {
-                    self.met.insert(Deviation::FirstStartFails);
+                    self.meet(Deviation::FirstStartFails);
                 }
                 if self.overtaken.contains(&child) {
-                    self.met.insert(Deviation::EarlierRetry);
+                    self.meet(Deviation::EarlierRetry);
                 }
                 self.failed.insert(child);
                 self.mailbox(parent(&name)).push_back(Letter::Ended(child, run, failed));
             }
         }
-    }
-
-    /// What OTP does itself when a start by command fails.
-    fn take_back(&mut self, name: &str, reply: usize) {
-        self.met.insert(Deviation::CommandedStartFails);
-        let is_restart = self.replies[reply].0.starts_with("restart");
-        let undo = if is_restart { Order::Stop } else { Order::Remove };
-        _ = self.command(Path::from(name), None, undo);
-        // Its stop is answered by the failure itself.
-        self.asked.values_mut().for_each(|asked| {
-            asked.retain(
-                |effect| !matches!(effect, Effect::Stop { child, .. } if self.names[child] == name),
-            );
-        });
-        self.replies[reply].1 = "error x".to_owned();
     }
 
     fn stop(&mut self, supervisor: &str, child: ChildId, run: RunId) {

@@ -43,7 +43,7 @@ impl Driver<'_> {
             Event::GaveUp { supervisor, .. } => {
                 let name = self.names[supervisor].clone();
                 if self.decl(&name).is_some_and(|decl| decl.restart == Restart::Transient) {
-                    self.met.insert(Deviation::GaveUpIsFailure);
+                    self.meet(Deviation::GaveUpIsFailure);
                 }
                 self.gave_up(&name);
             }
@@ -53,7 +53,7 @@ impl Driver<'_> {
                     let is_at_work = above.is_some_and(|group| group.work != Work::Serving);
                     let is_called = !self.asked["."].is_empty() || !self.mailboxes["."].is_empty();
                     if !cause.is_asked() && (is_at_work || is_called) {
-                        self.met.insert(Deviation::NestedEndAtOnce);
+                        self.meet(Deviation::NestedEndAtOnce);
                     }
                     self.note(&format!("exit {name} shutdown"));
                     self.empty_mailbox(&name);
@@ -61,22 +61,16 @@ impl Driver<'_> {
             }
             Event::Starting { child, .. } => {
                 if let Some(name) = nested(self, child) {
+                    let is_busy =
+                        |(of, mail): (&String, &VecDeque<Letter>)| *of != name && !mail.is_empty();
+                    if self.mailboxes.iter().filter(|(of, _)| *of != ".").any(is_busy) {
+                        self.meet(Deviation::NextBegins);
+                    }
                     self.note(&format!("begin {name}"));
                     let starts = self.starts.entry(name.clone()).or_default();
                     *starts += 1;
-                    let is_again = *starts > 1;
-                    let declared = &self.schedule.children;
-                    let is_missing = declared.iter().any(|decl| {
-                        parent(&decl.name) == name
-                            && !self.schedule.is_dynamic(&name)
-                            && self.find(&decl.name).is_none()
-                            && !self.changed.contains(&decl.name)
-                    });
-                    if is_again && is_missing {
-                        self.met.insert(Deviation::OpenForgotten);
-                    }
-                    if is_again && self.changed.iter().any(|child| parent(child) == name) {
-                        self.met.insert(Deviation::SubtreeReturns);
+                    if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
+                        self.meet(Deviation::SubtreeReturns);
                     }
                 }
             }
@@ -100,9 +94,14 @@ impl Driver<'_> {
         }
     }
 
+    /// Notes a deviation: it can explain nothing that came before it.
+    pub(super) fn meet(&mut self, deviation: Deviation) {
+        self.met.entry(deviation).or_insert(self.facts.len());
+    }
+
     fn gave_up(&mut self, supervisor: &str) {
         if self.waiting.contains(supervisor) {
-            self.met.insert(Deviation::FailedStartHoldsSlot);
+            self.meet(Deviation::FailedStartHoldsSlot);
         }
         self.note(&format!("giveup {supervisor}"));
     }
