@@ -69,9 +69,8 @@ fn play(tree: &mut Tree, lives: Duration) {
         for event in &out.events {
             tell(now, event);
         }
-        let started = out.effects.iter().find_map(|effect| match effect {
-            Effect::Start { child, run, .. } => Some((*child, *run)),
-            _ => None,
+        let started = out.effects.iter().find_map(|effect| {
+            if let Effect::Start { child, run, .. } = effect { Some((*child, *run)) } else { None }
         });
         if let Some((child, run)) = started {
             let exit = Exit::Failed { code: Some(1), class: Default::default(), retry_after: None };
@@ -104,6 +103,7 @@ fn play(tree: &mut Tree, lives: Duration) {
 }
 
 /// Prints what an operator would want to see of an event.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a story tells a few of many events")]
 fn tell(now: Moment, event: &Event) {
     let text = match event {
         Event::Starting { run, trial: false, .. } => format!("run {run} starts"),

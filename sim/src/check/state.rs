@@ -141,9 +141,7 @@ impl Judge {
         let waits = |why: Rest| match why {
             Rest::Storm { .. } => self.model.is_stormy(book),
             Rest::Slot { .. } => book.above.is_some_and(|above| self.model.is_full(book, above)),
-            Rest::Need { .. } => {
-                book.above.and_then(|above| self.model.unmet_need(book, above)) == Some(why)
-            }
+            Rest::Need { child } => self.model.needs(book, child),
             _ => false,
         };
         let waits_too = matches!(
@@ -176,7 +174,7 @@ impl Judge {
             return wrong(Invariant::StopOrder, format!("{path} lost what it needs, and goes on"));
         }
         let Some(pack) = &book.pack else { return Ok(()) };
-        if matches!(run.stage, Stage::Started(_))
+        if model.drain.is_none() && matches!(run.stage, Stage::Started(_))
             && !model.child_ids(id).iter().any(|id| model.is_coming(*id))
         {
             return wrong(Invariant::Reasons, format!("{path} waits to be ready, for nobody"));

@@ -787,11 +787,7 @@ impl Model {
         let pack = self.book(supervisor)?.pack.clone();
         let members = pack.map(|pack| pack.members).unwrap_or_default();
         let left = self.children(supervisor).find(|(id, book)| {
-            let waits = matches!(
-                self.reason(*id),
-                Some(Rest::Group | Rest::Slot { .. } | Rest::Storm { .. }) | None
-            );
-            members.contains(id) && book.live.is_none() && !book.leaving && waits
+            members.contains(id) && book.live.is_none() && !book.leaving
         });
         if let Some((_, left)) = left {
             let text = format!("the group is started, but {} is not", left.path);

@@ -61,10 +61,19 @@ impl Model {
         }
     }
 
-    pub(crate) fn unmet_need(&self, book: &Book, above: ChildId) -> Option<Rest> {
+    fn unmet_need(&self, book: &Book, above: ChildId) -> Option<Rest> {
         book.spec.needs.iter().find_map(|need| {
             let (child, needed) = self.sibling(above, &need.child)?;
             (!self.is_met(need, needed)).then_some(Rest::Need { child })
+        })
+    }
+
+    /// Whether a child waits for that one.
+    pub(crate) fn needs(&self, book: &Book, child: ChildId) -> bool {
+        let Some(above) = book.above else { return false };
+        book.spec.needs.iter().any(|need| {
+            self.sibling(above, &need.child)
+                .is_some_and(|(id, needed)| id == child && !self.is_met(need, needed))
         })
     }
 
@@ -169,15 +178,17 @@ impl Model {
         if let Some(run) = &book.live {
             return run.stage.is_opening();
         }
-        matches!(
-            self.reason(id),
-            Some(
+        let coming = |why| {
+            matches!(
+                why,
                 Rest::Group
                     | Rest::Waiting { .. }
                     | Rest::Need { .. }
                     | Rest::Slot { .. }
                     | Rest::Storm { .. }
             )
-        )
+        };
+        // Who waits in a queue hears of a nearer reason when its turn comes.
+        self.reason(id).is_some_and(coming) || book.rest.is_some_and(coming)
     }
 }

@@ -60,10 +60,15 @@ impl Tree {
             return;
         };
         for ((name, child), rank) in spec.children.iter().zip(ranks(spec)) {
-            if self.find_below(supervisor, name).is_none() {
-                let order = self.next_order(supervisor);
-                let id = self.insert(Some(above), Arc::clone(name), child, Place { rank, order });
-                out.note(Event::Added { child: id, above });
+            match self.find_below(supervisor, name) {
+                // What a command removes is not declared any more, so this one was only forgotten.
+                Some(present) => self.at_mut(present).leaving = false,
+                None => {
+                    let order = self.next_order(supervisor);
+                    let place = Place { rank, order };
+                    let id = self.insert(Some(above), Arc::clone(name), child, place);
+                    out.note(Event::Added { child: id, above });
+                }
             }
         }
     }

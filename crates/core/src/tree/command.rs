@@ -251,7 +251,11 @@ impl Tree {
     /// Refuses a start that only an override, a release or the end of something may allow.
     fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
         self.admit_reset(slot, over)?;
-        let is_open = matches!(self.at(slot).breaker().state, BreakerState::Open(_));
+        // Once its cooldown is over it only waits for a start, which is its trial.
+        let is_open = match self.at(slot).breaker().state {
+            BreakerState::Open(until) => until.is_none_or(|until| until > self.now),
+            BreakerState::Closed | BreakerState::Trial => false,
+        };
         if !over && (is_open || self.is_cooling(slot)) {
             return Err(Refusal::BreakerOpen);
         }

@@ -74,7 +74,9 @@ impl Tree {
         self.drain =
             Some(Drain { since: self.now, force_at, until, asked: 1, outcome, ended: false });
         out.note(Event::Draining { until, outcome });
-        self.touched.push(0);
+        // From here on no group and no breaker of a supervisor has a deadline.
+        let groups = self.children.iter().flatten().filter(|child| child.group.is_some());
+        self.touched.extend(groups.map(|child| child.id.slot));
         if self.at(0).life().is_some() {
             self.stop_run(0, Asked::Close, out);
         } else {

@@ -32,6 +32,7 @@ impl Tree {
         // From the failure to the last start the supervisor's own doing ages no entry.
         group.frozen_since.get_or_insert(now);
         group.work = Work::Stopping { from, rank: u32::MAX, delay };
+        self.touched.push(supervisor);
         let supervisor_id = self.at(supervisor).id;
         out.note(Event::Regrouping {
             supervisor: supervisor_id,

@@ -209,10 +209,15 @@ impl Tree {
             detail,
             decision: (rule, action),
         });
+        let supervisor_run = self.run_above(slot);
         self.carry_out(slot, asked_for, &cause, rule, action, out);
-        self.lose_dependents(slot, out);
-        if self.child(id).is_none_or(|child| child.life().is_some()) {
-            // What it set off has gone past it already: it left the tree, or lives again.
+        if self.child(id).is_some() {
+            self.lose_dependents(slot, out);
+        }
+        let is_past = self.child(id).is_none_or(|child| child.life().is_some());
+        if is_past || self.run_above(slot) != supervisor_run {
+            // What it set off has gone past it: it left the tree, lives again, or is asked in its
+            // turn by a supervisor that has begun anew.
         } else if self.at(slot).leaving {
             self.remove(slot, out);
         } else if self.above(slot).is_some_and(|above| self.is_starting_group(above)) {
@@ -222,6 +227,10 @@ impl Tree {
             self.consider(slot, out);
             self.uncount_gone(slot, out);
         }
+    }
+
+    fn run_above(&self, slot: u32) -> Option<RunId> {
+        self.above(slot).and_then(|above| self.at(above).life()).map(|life| life.run)
     }
 
     pub(super) fn set_phase(&mut self, slot: u32, phase: Phase) {

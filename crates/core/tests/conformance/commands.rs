@@ -192,10 +192,10 @@ fn play(states: &[State], target: &str) -> String {
             let words = if *verb == "replace" { replaced.unwrap_or("") } else { "" };
             let command = format!("{}ns do {verb} {target}{words} id=1", world.now.as_nanos());
             let said = put(&mut world, &command);
-            let cell = self::cell(&said, target);
-            found.push_str(&format!("{cell:<13}"));
+            let here = cell(&said, target);
+            found.push_str(&format!("{here:<13}"));
             let again = put(&mut world, &command);
-            let same_reply = cell.starts_with(&self::cell(&again, target));
+            let same_reply = here.starts_with(&cell(&again, target));
             assert!(same_reply, "{verb} in {state}, again: {again:?}");
             assert_eq!(again.len(), 1, "{verb} in {state} twice is one effect: {again:?}");
             let deadline = world.tree.deadline().map(|(at, _)| at);

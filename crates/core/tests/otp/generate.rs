@@ -166,7 +166,7 @@ impl Dice {
         let name = self.pick(&fitting);
         let dynamic = schedule.is_dynamic(parent(&name));
         match self.next() % 23 {
-            0..8 => self.ends(schedule, How::Crash, name),
+            0..8 => ends(schedule, How::Crash, name),
             8..15 => {
                 let how = self.pick(&[
                     How::Kill,
@@ -177,7 +177,7 @@ impl Dice {
                     How::Shutdown,
                     How::Leave,
                 ]);
-                self.ends(schedule, how, name)
+                ends(schedule, how, name)
             }
             15..17 => Some(Act::Asks(Verb::Terminate, name)),
             17.. if dynamic => Some(Act::Asks(Verb::StartChild, name)),
@@ -199,11 +199,11 @@ impl Dice {
             }
         }
     }
+}
 
-    /// A supervisor of ours cannot end by itself; its children are what ends.
-    fn ends(&mut self, schedule: &Schedule, how: How, name: String) -> Option<Act> {
-        (!is_nested(schedule, &name)).then_some(Act::Ends(how, name))
-    }
+/// A supervisor of ours cannot end by itself; its children are what ends.
+fn ends(schedule: &Schedule, how: How, name: String) -> Option<Act> {
+    (!is_nested(schedule, &name)).then_some(Act::Ends(how, name))
 }
 
 fn is_nested(schedule: &Schedule, name: &str) -> bool {

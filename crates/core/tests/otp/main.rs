@@ -27,6 +27,8 @@ fn the_core_decides_as_otp_does() {
     for first in (0..count).step_by(BATCH as usize) {
         let numbers = first..count.min(first + BATCH);
         let schedules: Vec<_> = numbers.map(|number| generate::schedule(seed, number)).collect();
+        let outside = schedules.iter().find_map(schedule::Schedule::outside);
+        assert_eq!(outside, None, "the generator keeps to what can be compared");
         let traces = erlang::play("random", &schedules);
         tally.take(schedules, &traces);
     }
@@ -38,7 +40,8 @@ fn the_samples_are_decided_as_otp_does() {
     if !erlang::is_here() {
         return;
     }
-    let file = std::env::var_os("OTP_FILE").map_or(erlang::here().join("samples.txt"), Into::into);
+    let file =
+        std::env::var_os("OTP_FILE").map_or_else(|| erlang::here().join("samples.txt"), Into::into);
     let text = fs::read_to_string(&file).expect("a file of schedules");
     let (outside, schedules): (Vec<_>, Vec<_>) =
         schedule::read(&text).into_iter().partition(|schedule| schedule.outside().is_some());

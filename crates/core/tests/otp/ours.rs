@@ -9,17 +9,15 @@
 use crate::declare;
 use crate::deviation::Deviation;
 use crate::erlang::Trace;
-use crate::schedule::{
-    Act, Decl, How, OnStop, Outcome, Restart, Schedule, Step, Verb, When, parent,
-};
+use crate::schedule::{Act, Decl, How, OnStop, Outcome, Schedule, Step, Verb, parent};
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{
-    ChildId, Command, CommandId, Done, Effect, Effects, Exit, Input, Outcome as End, Path, Refusal,
-    RunId, StartStep, Tree, Verb as Order,
+    ChildId, Effect, Effects, Exit, Input, Path, RunId, StartStep, Tree, Verb as Order,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{self, AssertUnwindSafe};
 
+mod commands;
 mod facts;
 
 /// What the core made of a schedule.
@@ -68,6 +66,8 @@ struct Driver<'a> {
     schedule: &'a Schedule,
     tree: Tree,
     out: Effects,
+    /// The supervisors as they get to act: inner ones first, in order of declaration.
+    supervisors: Vec<String>,
     /// What the core asked for and is not done yet, by supervisor.
     asked: BTreeMap<String, VecDeque<Effect>>,
     mailboxes: BTreeMap<String, VecDeque<Letter>>,
@@ -87,13 +87,13 @@ struct Driver<'a> {
     overtaken: BTreeSet<ChildId>,
     /// Supervisors in which, in this step, a start waits for one that has failed already.
     waiting: BTreeSet<String>,
-    /// The child that the present command may start.
+    /// The child that the present command may start, and the place of its reply.
     commanded: Option<(String, usize)>,
     facts: Vec<String>,
     replies: Vec<(String, String)>,
     met: BTreeMap<Deviation, usize>,
     began: bool,
-    /// Names of declared children that commands, or their own ends, changed.
+    /// Children that commands added, removed or stopped.
     changed: BTreeSet<String>,
 }
 
@@ -115,12 +115,11 @@ struct Request {
 impl<'a> Driver<'a> {
     fn new(schedule: &'a Schedule) -> Option<Self> {
         let (spec, _) = declare::tree(schedule).build(Profile::Library).ok()?;
-        let mut supervisors = vec![".".to_owned()];
         let is_template = |decl: &&Decl| schedule.is_dynamic(parent(&decl.name));
         let known = schedule.children.iter().filter(|decl| !is_template(decl));
-        for decl in schedule.children.iter().filter(|decl| decl.supervisor.is_some()) {
-            supervisors.push(decl.name.clone());
-        }
+        let inner = schedule.children.iter().filter(|decl| decl.supervisor.is_some());
+        let inner = inner.map(|decl| decl.name.clone());
+        let supervisors: Vec<String> = inner.chain([".".to_owned()]).collect();
         let mut driver = Self {
             schedule,
             tree: Tree::new(&spec),
@@ -129,6 +128,7 @@ impl<'a> Driver<'a> {
             mailboxes: supervisors.iter().map(|name| (name.clone(), VecDeque::new())).collect(),
             names: BTreeMap::new(),
             known: known.map(|decl| decl.name.clone()).collect(),
+            supervisors,
             decls: schedule.children.iter().map(|decl| (decl.name.clone(), decl.clone())).collect(),
             plans: BTreeMap::new(),
             starts: BTreeMap::new(),
@@ -164,7 +164,7 @@ impl<'a> Driver<'a> {
                 self.replies.push(("go".to_owned(), "ok".to_owned()));
                 self.handle(Input::Boot);
             }
-            Step::Stop => self.command(Path::root(), None, Order::Drain).map_or((), |_| ()),
+            Step::Stop => _ = self.command(Path::root(), None, Order::Drain),
             Step::One(act) => self.post(act, false),
             Step::Together(acts) => acts.iter().for_each(|act| self.post(act, true)),
             Step::Plan(..) => {}
@@ -176,7 +176,6 @@ impl<'a> Driver<'a> {
     /// Puts what happens, or is asked, into the mailbox of the supervisor it concerns.
     fn post(&mut self, act: &Act, together: bool) {
         let name = act.child().to_owned();
-        let above = parent(&name).to_owned();
         match act {
             Act::Ends(how, _) => {
                 match self.live(&name).filter(|(id, _)| !self.dead.contains_key(id)) {
@@ -190,27 +189,26 @@ impl<'a> Driver<'a> {
             {
                 self.note("noop");
             }
-            Act::Asks(..) | Act::Adds(_) => {
-                let verb = match act {
-                    Act::Asks(verb, _) => verb.word(),
-                    Act::Adds(_) | Act::Ends(..) => "addchild",
-                };
-                let reply = self.replies.len();
-                self.replies.push((format!("{verb} {name}"), String::new()));
-                if !self.is_up(&above) {
-                    self.meet(Deviation::SupervisorDown);
-                    self.replies[reply].1 = "error noproc".to_owned();
-                    return;
-                }
-                if verb.ends_with("child") && !self.known.contains(&name) {
-                    self.known.push(name.clone());
-                }
-                let run = self.live(&name).map(|(_, run)| run);
-                let request =
-                    Request { act: act.clone(), reply, run, ran: self.ran.contains(&name) };
-                self.mailbox(&above).push_back(Letter::Asked(request));
-            }
+            Act::Asks(verb, _) => self.ask(act, verb.word(), *verb == Verb::StartChild),
+            Act::Adds(_) => self.ask(act, "addchild", true),
         }
+    }
+
+    fn ask(&mut self, act: &Act, verb: &str, is_new: bool) {
+        let name = act.child().to_owned();
+        let reply = self.replies.len();
+        self.replies.push((format!("{verb} {name}"), String::new()));
+        if !self.is_up(parent(&name)) {
+            self.meet(Deviation::SupervisorDown);
+            self.replies[reply].1 = "error noproc".to_owned();
+            return;
+        }
+        if is_new && !self.known.contains(&name) {
+            self.known.push(name.clone());
+        }
+        let (run, ran) = (self.live(&name).map(|(_, run)| run), self.ran.contains(&name));
+        let request = Request { act: act.clone(), reply, run, ran };
+        self.mailbox(parent(&name)).push_back(Letter::Asked(request));
     }
 
     /// A run ends by itself; its supervisor hears of it when it comes to it.
@@ -228,20 +226,13 @@ impl<'a> Driver<'a> {
     /// Goes on until every supervisor is quiet.
     fn work(&mut self) {
         for _ in 0..100_000 {
-            let inner = self.asked.keys().filter(|name| *name != ".").cloned();
-            // In the order of their starts, which is that of their names here.
-            let order: Vec<String> = inner.chain([".".to_owned()]).collect();
-            let busy = order
-                .into_iter()
-                .find(|name| !self.asked[name].is_empty() || !self.mailboxes[name].is_empty());
-            let Some(name) = busy else { return };
-            match self.asked.get_mut(&name).and_then(VecDeque::pop_front) {
-                Some(effect) => self.perform(&name, effect),
-                None => {
-                    if let Some(letter) = self.mailbox(&name).pop_front() {
-                        self.open(letter);
-                    }
-                }
+            let is_busy =
+                |name: &&String| !self.asked[*name].is_empty() || !self.mailboxes[*name].is_empty();
+            let Some(name) = self.supervisors.iter().find(is_busy).cloned() else { return };
+            if let Some(effect) = self.asked.get_mut(&name).and_then(VecDeque::pop_front) {
+                self.perform(&name, effect);
+            } else if let Some(letter) = self.mailbox(&name).pop_front() {
+                self.open(letter);
             }
         }
         panic!("no end of it:\n{}", self.schedule);
@@ -271,7 +262,14 @@ impl<'a> Driver<'a> {
             Effect::Start { child, run, .. } => self.start(child, run),
             Effect::Stop { child, run, .. } => self.stop(supervisor, child, run),
             Effect::Forget(_) | Effect::End(_) => {}
-            other => panic!("{other:?} has no place here:\n{}", self.schedule),
+            Effect::Kill(..)
+            | Effect::Probe { .. }
+            | Effect::Rehydrate(..)
+            | Effect::Reload(..)
+            | Effect::Freeze(..)
+            | Effect::Thaw(..)
+            | Effect::Change(..)
+            | Effect::Abandon(..) => panic!("{effect:?} has no place here:\n{}", self.schedule),
         }
     }
 

@@ -1,10 +1,12 @@
 //! What the core states, in the words of the harness.
 
-use super::{Driver, End, Letter};
+use super::{Driver, Letter};
 use crate::deviation::Deviation;
 use crate::schedule::{Decl, Restart, parent};
 use mainstay_core::child::{Child, Life, Phase, Rest, Work};
-use mainstay_core::{ChildId, Done, Effect, Event, Input, Moment, Path, Refusal, RunId};
+use mainstay_core::{
+    Cause, ChildId, Done, Effect, Event, Input, Moment, Outcome, Path, Refusal, RunId,
+};
 use std::collections::VecDeque;
 
 /// No time passes in a schedule: only counts matter.
@@ -33,12 +35,8 @@ impl Driver<'_> {
         replies
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the harness has no word for most events")]
     fn hear(&mut self, event: &Event) {
-        let nested = |driver: &Self, child: &ChildId| {
-            let name = driver.names.get(child)?;
-            let is_nested = *child != ChildId::ROOT && driver.mailboxes.contains_key(name);
-            is_nested.then(|| name.clone())
-        };
         match event {
             Event::GaveUp { supervisor, .. } => {
                 let name = self.names[supervisor].clone();
@@ -48,34 +46,17 @@ impl Driver<'_> {
                 self.gave_up(&name);
             }
             Event::Exited { child, cause, .. } => {
-                if let Some(name) = nested(self, child) {
-                    let above = self.tree.child(ChildId::ROOT).and_then(|root| root.group.as_ref());
-                    let is_at_work = above.is_some_and(|group| group.work != Work::Serving);
-                    let is_called = !self.asked["."].is_empty() || !self.mailboxes["."].is_empty();
-                    if !cause.is_asked() && (is_at_work || is_called) {
-                        self.meet(Deviation::NestedEndAtOnce);
-                    }
-                    self.note(&format!("exit {name} shutdown"));
-                    self.empty_mailbox(&name);
+                if let Some(name) = self.nested(*child) {
+                    self.subtree_ended(&name, cause);
                 }
             }
             Event::Starting { child, .. } => {
-                if let Some(name) = nested(self, child) {
-                    let is_busy =
-                        |(of, mail): (&String, &VecDeque<Letter>)| *of != name && !mail.is_empty();
-                    if self.mailboxes.iter().filter(|(of, _)| *of != ".").any(is_busy) {
-                        self.meet(Deviation::NextBegins);
-                    }
-                    self.note(&format!("begin {name}"));
-                    let starts = self.starts.entry(name.clone()).or_default();
-                    *starts += 1;
-                    if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
-                        self.meet(Deviation::SubtreeReturns);
-                    }
+                if let Some(name) = self.nested(*child) {
+                    self.subtree_begins(&name);
                 }
             }
             Event::Ready { child, .. } => {
-                if let Some(name) = nested(self, child) {
+                if let Some(name) = self.nested(*child) {
                     self.note(&format!("start {name}"));
                 }
             }
@@ -85,13 +66,43 @@ impl Driver<'_> {
                     self.waiting.insert(above.to_owned());
                 }
             }
-            Event::Draining { outcome: End::Fatal { .. }, .. } => self.gave_up("."),
+            Event::Draining { outcome: Outcome::Fatal { .. }, .. } => self.gave_up("."),
             Event::Drained(_) => {
                 self.note("exit . shutdown");
                 self.empty_mailbox(".");
             }
             _ => {}
         }
+    }
+
+    /// Returns the name of a nested supervisor; `None` for every other child.
+    fn nested(&self, child: ChildId) -> Option<String> {
+        let name = self.names.get(&child)?;
+        (name != "." && self.mailboxes.contains_key(name)).then(|| name.clone())
+    }
+
+    fn subtree_begins(&mut self, name: &str) {
+        let inner = self.mailboxes.iter().filter(|(of, _)| *of != "." && *of != name);
+        if inner.into_iter().any(|(_, mail)| !mail.is_empty()) {
+            self.meet(Deviation::NextBegins);
+        }
+        self.note(&format!("begin {name}"));
+        let starts = self.starts.entry(name.to_owned()).or_default();
+        *starts += 1;
+        if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
+            self.meet(Deviation::SubtreeReturns);
+        }
+    }
+
+    fn subtree_ended(&mut self, name: &str, cause: &Cause) {
+        let root = self.tree.child(ChildId::ROOT).and_then(|root| root.group.as_ref());
+        let is_at_work = root.is_some_and(|root| root.work != Work::Serving);
+        let is_called = !self.asked["."].is_empty() || !self.mailboxes["."].is_empty();
+        if !cause.is_asked() && (is_at_work || is_called) {
+            self.meet(Deviation::NestedEndAtOnce);
+        }
+        self.note(&format!("exit {name} shutdown"));
+        self.empty_mailbox(name);
     }
 
     /// Notes a deviation: it can explain nothing that came before it.
