@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::model::command::Answer;
 use crate::world::World;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree};
+use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree, Verb};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -114,6 +114,9 @@ impl Judge {
         }
         self.model.now = now.max(before);
         self.model.begin_step(input, out);
+        if matches!(input, Input::Command(command) if matches!(command.verb, Verb::Apply(_) | Verb::Replace(_))) {
+            self.model.refresh_places(tree);
+        }
         let mut answer = None;
         if let Input::Command(command) = input {
             answer = Some(self.model.command(command, out.replies.first())?);

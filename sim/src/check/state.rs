@@ -132,9 +132,7 @@ impl Judge {
             return Ok(());
         }
         // In a drain a nearer reason is as true, until its supervisor's turn comes.
-        if self.model.drain.is_some()
-            && self.model.reason_but_drain(id).map(plain) == Some(plain(why))
-        {
+        if self.model.drain.is_some() {
             return Ok(());
         }
         // Who waits in two queues may name either.
@@ -142,6 +140,9 @@ impl Judge {
             Rest::Storm { .. } => self.model.is_stormy(book),
             Rest::Slot { .. } => book.above.is_some_and(|above| self.model.is_full(book, above)),
             Rest::Need { child } => self.model.needs(book, child),
+            Rest::Cooldown { .. } => {
+                book.above.and_then(|above| self.model.cooling(above)) == Some(why)
+            }
             _ => false,
         };
         let waits_too = matches!(
@@ -378,6 +379,15 @@ impl Model {
         for (id, book) in &mut self.books {
             if let Some(child) = tree.child(*id) {
                 book.spec = Arc::clone(&child.spec);
+                book.place = child.place;
+            }
+        }
+    }
+
+    /// A new spec may move children to other layers.
+    pub(super) fn refresh_places(&mut self, tree: &Tree) {
+        for (id, book) in &mut self.books {
+            if let Some(child) = tree.child(*id) {
                 book.place = child.place;
             }
         }

@@ -215,7 +215,7 @@ impl Model {
             None
         } else if book.live.as_ref().is_some_and(|life| life.stage == Stage::Abandoned) {
             Some("occupied")
-        } else if !book.is_up() && (book.breaker.is_open(self.now) || self.is_cooling(book)) {
+        } else if book.breaker.is_open(self.now) || self.is_cooling(book) {
             Some("breaker open")
         } else {
             None
@@ -223,6 +223,8 @@ impl Model {
     }
 
     fn start(&mut self, id: ChildId, over: bool) -> Result<Answer, Broken> {
+        // What runs is so already, whatever keeps another run from starting.
+        let over = over || self.book(id)?.is_up();
         if let Some(refused) = self.start_refused(id, over) {
             return Ok(Answer::Refused(refused));
         }

@@ -23,7 +23,8 @@ impl Model {
     fn due_of(&self, id: ChildId) -> Option<Moment> {
         let book = self.books.get(&id)?;
         let own = match &book.live {
-            None => match self.reason(id) {
+            // In a drain a child hears of it when its supervisor's turn comes.
+            None => match self.reason(id).filter(|_| self.drain.is_none()).or(book.rest) {
                 Some(Rest::Waiting { until } | Rest::Broken { until: Some(until) }) => Some(until),
                 Some(_) | None => None,
             },

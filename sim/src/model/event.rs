@@ -6,7 +6,7 @@ use crate::check::{Broken, Invariant};
 use mainstay_core::child::{AlertKind, Finish, Rest};
 use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Admit, Count, Within};
-use mainstay_core::spec::{Grace, OnRestart, Overlap, Ready};
+use mainstay_core::spec::{Finished, Grace, OnRestart, Overlap, Ready, Until};
 use mainstay_core::{
     Asked, Cause, ChildId, Event, Exit, Input, Moment, Outcome, Rule, RunId, Tree,
 };
@@ -273,7 +273,14 @@ impl Model {
     fn opened(&mut self, id: ChildId, by_hand: bool, run: RunId) {
         let Some(book) = self.books.get_mut(&id) else { return };
         book.clear_limits(true);
+        let spec = Arc::clone(&book.spec);
         let dynamic = book.supervisor().is_some_and(|spec| spec.dynamic.is_some());
+        let comes_back = |name: &str| {
+            spec.supervisor().is_some_and(|spec| {
+                spec.finished == Finished::Forget
+                    && spec.children.iter().any(|(known, _)| **known == *name)
+            })
+        };
         if let Some(pack) = &mut book.pack {
             *pack = super::Pack { breaker: pack.breaker, ..super::Pack::new() };
         }
@@ -283,6 +290,7 @@ impl Model {
             book.clear_limits(false);
             let rests = book.live.is_none();
             book.rest = None;
+            book.leaving &= !comes_back(&book.name);
             book.leaving |= rests && dynamic && run != RunId::FIRST;
             book.plan = super::Plan::Run;
             book.by_hand |= by_hand && rests;
@@ -449,9 +457,15 @@ impl Model {
 
     /// What becomes of a dependent is settled when its need goes away.
     fn lost_need(&mut self, id: ChildId) -> Result<(), Broken> {
-        let lost = self.last_exit.and_then(|lost| self.books.get(&lost)).map(|b| b.name.clone());
+        let now = self.now;
+        let book = self.book(id)?;
+        let need = book.spec.needs.iter().find(|need| {
+            let needed = book.above.and_then(|above| self.sibling(above, &need.child));
+            let lost = needed.is_some_and(|(_, n)| n.live.is_none() && n.last_end == now);
+            lost && need.on_restart != OnRestart::Ignore && need.until != Until::Completed
+        });
+        let need = need.cloned();
         let book = self.book_mut(id)?;
-        let need = book.spec.needs.iter().find(|need| Some(&*need.child) == lost.as_deref());
         match need.map(|need| need.on_restart) {
             Some(OnRestart::Restart) => book.plan = super::Plan::Run,
             Some(OnRestart::Stop) => book.plan = super::Plan::Never(Finish::NeedLost),
@@ -568,9 +582,7 @@ impl Model {
 
     fn forced(&mut self, id: ChildId, run: RunId) -> Result<(), Broken> {
         self.take_steps(id)?;
-        self.force_groups();
         let (now, path) = (self.now, self.path(id));
-        let by_order = self.is_forced_from_above(id);
         let book = self.book(id)?;
         let (kill_wait, steps) = (book.spec.stop.kill_wait, book.spec.stop.steps.len());
         let life = self.run(id, run)?;
@@ -580,9 +592,14 @@ impl Model {
             }
             _ => false,
         };
-        if !over && !by_order {
-            return wrong(Invariant::StopSteps, format!("{path} {run} is forced, but {life:?}"));
+        let text = format!("{path} {run} is forced, but {life:?}");
+        if !over {
+            self.force_groups();
+            if !self.is_forced_from_above(id) {
+                return wrong(Invariant::StopSteps, text);
+            }
         }
+        let life = self.run(id, run)?;
         life.stage = Stage::Killing(now + kill_wait);
         life.asked.get_or_insert((Asked::Close, now));
         life.watch = Watch::default();

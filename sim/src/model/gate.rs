@@ -115,7 +115,7 @@ impl Model {
     }
 
     /// The nearest supervisor above whose children cool down.
-    fn cooling(&self, above: ChildId) -> Option<Rest> {
+    pub(crate) fn cooling(&self, above: ChildId) -> Option<Rest> {
         let mut at = Some(above);
         while let Some((supervisor, book)) = at.and_then(|id| Some((id, self.books.get(&id)?))) {
             if let Some(Gate::Open(until)) = book.pack.as_ref().map(|pack| pack.breaker.state) {

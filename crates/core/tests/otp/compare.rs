@@ -3,7 +3,7 @@
 use crate::deviation::Deviation;
 use crate::erlang::{self, Trace};
 use crate::ours::{self, Played};
-use crate::schedule::{Schedule, Step};
+use crate::schedule::{Decl, Schedule, Step, parent};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -133,14 +133,15 @@ fn candidates(schedule: &Schedule) -> Vec<Schedule> {
         }
     }
     let text: String = schedule.steps.iter().map(|step| format!("{step} ")).collect();
-    for at in 0..schedule.children.len() {
-        let name = &schedule.children[at].name;
-        let is_needed = text.contains(&format!(" {name} "))
-            || schedule.is_dynamic(crate::schedule::parent(name))
-            || schedule.children.iter().any(|child| crate::schedule::parent(&child.name) == name);
-        if !is_needed {
+    for child in &schedule.children {
+        let is_of = |decl: &Decl| decl.name == child.name || parent(&decl.name) == child.name;
+        let is_named = |decl: &Decl| text.contains(&format!(" {} ", decl.name));
+        let is_template = |decl: &Decl| schedule.is_dynamic(parent(&decl.name));
+        if !is_template(child)
+            && !schedule.children.iter().any(|decl| is_of(decl) && is_named(decl))
+        {
             let mut fewer = schedule.clone();
-            fewer.children.remove(at);
+            fewer.children.retain(|decl| !is_of(decl));
             smaller.push(fewer);
         }
     }

@@ -18,7 +18,7 @@ use std::fs;
 const BATCH: u64 = 2_000;
 
 #[test]
-fn the_core_decides_as_otp_does() {
+fn random_schedules_go_as_in_otp() {
     if !erlang::is_here() {
         return;
     }
@@ -36,7 +36,7 @@ fn the_core_decides_as_otp_does() {
 }
 
 #[test]
-fn the_samples_are_decided_as_otp_does() {
+fn a_file_of_schedules_goes_as_in_otp() {
     if !erlang::is_here() {
         return;
     }
