@@ -303,7 +303,11 @@ impl Tree {
         self.children[slot as usize].as_ref().expect("a slot that is in use")
     }
 
+    /// Whatever changes about a child may move its deadline, so it is looked at before the input is settled.
     fn at_mut(&mut self, slot: u32) -> &mut Child {
+        if self.touched.last() != Some(&slot) {
+            self.touched.push(slot);
+        }
         self.children[slot as usize].as_mut().expect("a slot that is in use")
     }
 

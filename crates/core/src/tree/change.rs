@@ -148,7 +148,6 @@ impl Tree {
         {
             self.watch_anew(slot);
         }
-        self.touched.push(slot);
         self.look_again(slot);
     }
 

@@ -214,7 +214,6 @@ impl Tree {
         let (child, decay) = (child.id, child.spec.level_decay);
         let level = breaker.level(self.now, decay);
         out.note(Event::Breaker { child, over_children: false, state: breaker.state, level });
-        self.touched.push(slot);
     }
 
     /// Puts a child to rest for a reason; a reason it already has keeps its moment and its ticket.

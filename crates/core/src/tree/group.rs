@@ -32,7 +32,6 @@ impl Tree {
         // From the failure to the last start the supervisor's own doing ages no entry.
         group.frozen_since.get_or_insert(now);
         group.work = Work::Stopping { from, rank: u32::MAX, delay };
-        self.touched.push(supervisor);
         let supervisor_id = self.at(supervisor).id;
         out.note(Event::Regrouping {
             supervisor: supervisor_id,
@@ -51,7 +50,6 @@ impl Tree {
     pub(super) fn group_gone(&mut self, supervisor: u32, from: Place, delay: Duration) {
         let until = self.now + delay;
         self.group_mut(supervisor).work = Work::Delay { from, until };
-        self.touched.push(supervisor);
         if delay.is_zero() {
             self.start_group(supervisor);
         }
@@ -68,7 +66,6 @@ impl Tree {
             .collect();
         self.group_mut(supervisor).work = Work::Starting { from };
         self.group_mut(supervisor).left = members.len() as u32;
-        self.touched.push(supervisor);
         for slot in &members {
             let child = self.at_mut(*slot);
             child.counted = true;

@@ -153,7 +153,6 @@ impl Tree {
         child.demanded = true;
         if let Some(watch) = child.watch.as_mut().filter(|watch| watch.idle.is_some()) {
             watch.idle = later;
-            self.touched.push(id.slot);
         }
         self.look_again(id.slot);
     }

@@ -189,7 +189,7 @@ impl Tree {
         }
     }
 
-    pub(super) fn note_group_breaker(&mut self, supervisor: u32, out: &mut Effects) {
+    pub(super) fn note_group_breaker(&self, supervisor: u32, out: &mut Effects) {
         let child = self.at(supervisor);
         let breaker = self.group(supervisor).breaker;
         let level = breaker.level(self.now, child.spec.level_decay);
@@ -199,7 +199,6 @@ impl Tree {
             state: breaker.state,
             level,
         });
-        self.touched.push(supervisor);
     }
 
     /// A supervisor ends with a cause its own supervisor can tell from a stop; the root ends the tree.

@@ -119,7 +119,6 @@ impl Tree {
                 let child = child.id;
                 out.note(Event::Frozen { child, run: life.run, frozen: true });
                 out.ask(Effect::Freeze(child, life.run));
-                tree.touched.push(leaf);
                 changed = true;
             }
         });

@@ -38,7 +38,6 @@ impl Tree {
             ..Watch::default()
         };
         child.watch = Some(watch.into());
-        self.touched.push(slot);
     }
 
     /// Arms what is watched from the moment a run can serve.
@@ -59,7 +58,6 @@ impl Tree {
         if let Activation::OnDemand { idle: Some(idle) } = spec.activation {
             watch.idle = Some(now + idle);
         }
-        self.touched.push(slot);
     }
 
     /// A suspended run goes on: what it could not send meanwhile is not held against it.
@@ -78,7 +76,6 @@ impl Tree {
                 *probe = ProbeWatch { asked: false, due: Some(now), ..*probe };
             }
         }
-        self.touched.push(slot);
     }
 
     pub(super) fn beat(&mut self, slot: u32) {
@@ -86,7 +83,6 @@ impl Tree {
         let child = self.at_mut(slot);
         if let (Some(watch), Some(heartbeat)) = (&mut child.watch, child.spec.liveness.heartbeat) {
             watch.beat = Some(now + silence(&heartbeat));
-            self.touched.push(slot);
         }
     }
 
@@ -100,7 +96,6 @@ impl Tree {
                 (true, Some(_)) => {}
                 (false, _) => watch.progress = None,
             }
-            self.touched.push(slot);
         }
     }
 
@@ -109,7 +104,6 @@ impl Tree {
         let child = self.at_mut(slot);
         if let (Some(watch), Some(limit)) = (&mut child.watch, child.spec.liveness.progress) {
             watch.progress = watch.progress.map(|_| now + limit);
-            self.touched.push(slot);
         }
     }
 
@@ -137,7 +131,6 @@ impl Tree {
         if verdict {
             probe.passed = ok;
         }
-        self.touched.push(slot);
         if differs {
             out.note(Event::Probed { child: id, run, probe: index, ok, streak });
         }
@@ -218,7 +211,6 @@ impl Tree {
         let child = self.at_mut(slot);
         if child.life().is_some_and(|life| !life.is_ending()) {
             child.watch.get_or_insert_default().recycle = Some(now);
-            self.touched.push(slot);
         }
     }
 
@@ -242,7 +234,6 @@ impl Tree {
             return;
         }
         *probe = ProbeWatch { asked: true, last: now, due: Some(now + spec.timeout), ..*probe };
-        self.touched.push(slot);
         out.ask(Effect::Probe { child: id, run, probe: index, timeout: spec.timeout });
     }
 
