@@ -89,7 +89,7 @@ pub(crate) const CASES: [Case; 23] = [
     }),
     anew("all drain", |count| {
         let world = World::up(&build(declare(count, &[], &task())));
-        rounds(world, |world| world.give(command(1, &Path::root(), &Verb::Drain)))
+        rounds(world, |world| world.give(Input::Command(command(Path::root(), Verb::Drain))))
     }),
     anew("spec from its declaration", |count| making(count, declare(count, &[], &task()), build)),
     anew("tree from its spec", |count| {
@@ -102,8 +102,9 @@ pub(crate) const CASES: [Case; 23] = [
         let spec = build(declare(count, &[], &task()));
         let next = Arc::new(spec.clone());
         let mut apply = rounds(World::up(&spec), move |world| {
-            let apply = Verb::Apply(Arc::clone(&next));
-            world.give(command(0, &Path::root(), &apply));
+            let apply = command(Path::root(), Verb::Apply(Arc::clone(&next)));
+            // An id that is not remembered.
+            world.give(Input::Command(Command { id: CommandId(0), ..apply }));
         });
         Box::new(move || apply() * count as u64)
     })
@@ -235,30 +236,24 @@ fn deep(count: usize) -> [usize; 3] {
 /// Each round sends these commands to one child.
 fn commands(count: usize, fans: &[usize], verbs: &'static [Verb]) -> Round {
     let world = World::up(&build(declare(count, fans, &tireless())));
-    let paths: Vec<Path> =
-        world.leaves.iter().filter_map(|child| world.tree.path(*child)).collect();
-    let mut order = shuffled(paths.len()).into_iter().cycle();
-    let mut id = 0;
+    let paths = world.leaves.iter().filter_map(|child| world.tree.path(*child));
+    let samples: Vec<Command> = paths.map(|path| command(path, Verb::Stop)).collect();
+    let mut order = shuffled(samples.len()).into_iter().cycle();
+    let mut last = 0;
     rounds(world, move |world| {
         world.pass(TICK);
-        let Some(path) = order.next().map(|at| &paths[at]) else { return };
+        let Some(sample) = order.next().map(|at| &samples[at]) else { return };
         for verb in verbs {
-            id += 1;
-            world.give(command(id, path, verb));
+            last += 1;
+            let (id, verb) = (CommandId(last), verb.clone());
+            world.give(Input::Command(Command { id, verb, ..sample.clone() }));
         }
     })
 }
 
-fn command(id: u128, path: &Path, verb: &Verb) -> Input {
-    Input::Command(Command {
-        id: CommandId(id),
-        who: "operator".into(),
-        why: "measuring".into(),
-        target: path.clone(),
-        if_run: None,
-        if_revision: None,
-        verb: verb.clone(),
-    })
+fn command(target: Path, verb: Verb) -> Command {
+    let (who, why) = ("operator".into(), "measuring".into());
+    Command { id: CommandId(1), who, why, target, if_run: None, if_revision: None, verb }
 }
 
 /// Every child ends in one moment; a second later every delay is over in one moment.

@@ -10,7 +10,7 @@ use crate::moment::Brief;
 use crate::policy::backoff::Shape;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
 use crate::policy::restart::Restart;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -382,6 +382,8 @@ fn supervisor(
     }
     let mut problems = finder.found;
     let mut seen = BTreeSet::new();
+    let named = supervisor.children.iter().enumerate().map(|(at, (name, _))| (&**name, at));
+    let places: BTreeMap<&str, usize> = named.collect();
     for (name, child) in &supervisor.children {
         let below = path.join(name);
         if !name.is_empty() && !seen.insert(name) {
@@ -392,10 +394,10 @@ fn supervisor(
             ));
         }
         problems.extend(membership(&below, child, supervisor));
-        problems.extend(needs(&below, name, child, supervisor));
+        problems.extend(needs(&below, name, child, &places));
         problems.extend(node(&below, child, false, depth + 1));
     }
-    problems.extend(cycles(path, supervisor));
+    problems.extend(cycles(path, supervisor, &places));
     if let Some(dynamic) = &supervisor.dynamic {
         let below = path.join("*");
         problems.extend(membership(&below, &dynamic.template, supervisor));
@@ -426,11 +428,16 @@ pub(crate) fn membership(path: &Path, child: &ChildSpec, above: &SupervisorSpec)
     finder.found
 }
 
-fn needs(path: &Path, name: &str, child: &ChildSpec, above: &SupervisorSpec) -> Vec<Problem> {
+fn needs(
+    path: &Path,
+    name: &str,
+    child: &ChildSpec,
+    siblings: &BTreeMap<&str, usize>,
+) -> Vec<Problem> {
     let mut finder = Finder::new(path);
     for need in &child.needs {
         finder.require(&*need.child != name, Rule::Need, "a child cannot need itself");
-        let known = above.children.iter().any(|(sibling, _)| *sibling == need.child);
+        let known = siblings.contains_key(&*need.child);
         let text = format!(
             "needs {:?}, but it has no such sibling; to need something deeper, need the supervisor that holds it",
             need.child
@@ -441,9 +448,11 @@ fn needs(path: &Path, name: &str, child: &ChildSpec, above: &SupervisorSpec) -> 
 }
 
 /// Finds every circle of needs, each named once, from its first member in order of declaration.
-fn cycles(path: &Path, supervisor: &SupervisorSpec) -> Vec<Problem> {
-    let index_of =
-        |name: &str| supervisor.children.iter().position(|(sibling, _)| &**sibling == name);
+fn cycles(
+    path: &Path,
+    supervisor: &SupervisorSpec,
+    places: &BTreeMap<&str, usize>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut done = BTreeSet::new();
     for start in 0..supervisor.children.len() {
@@ -455,7 +464,8 @@ fn cycles(path: &Path, supervisor: &SupervisorSpec) -> Vec<Problem> {
                 continue;
             };
             trail.push((at, next + 1));
-            let Some(needed) = index_of(&need.child).filter(|needed| !done.contains(needed)) else {
+            let needed = places.get(&*need.child).copied();
+            let Some(needed) = needed.filter(|needed| !done.contains(needed)) else {
                 continue;
             };
             if needed == at {

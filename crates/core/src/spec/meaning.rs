@@ -73,10 +73,11 @@ fn group(path: &Path, spec: &ChildSpec, supervisor: &SupervisorSpec, found: &mut
         let text = "auto_shutdown waits for significant children, and there are none".into();
         found.push(warning(path, Rule::NoneSignificant, text));
     }
+    let by_name: BTreeMap<&str, &ChildSpec> =
+        supervisor.children.iter().map(|(name, child)| (&**name, &**child)).collect();
     for (below, child) in members() {
         for need in child.needs.iter().filter(|need| need.until == Until::Ready) {
-            let needed = supervisor.children.iter().find(|(name, _)| *name == need.child);
-            if needed.is_some_and(|(_, needed)| {
+            if by_name.get(&*need.child).is_some_and(|needed| {
                 needed.supervisor().is_none() && needed.ready == Ready::Immediate
             }) {
                 let text = format!(

@@ -40,9 +40,7 @@ impl Tree {
             delay,
         });
         // Who waits for a slot gives its place up: the group starts in order.
-        for slot in self.resting_below(supervisor) {
-            self.consider(slot, out);
-        }
+        self.rest_below(supervisor, out);
         self.sweep_on(supervisor, out);
     }
 

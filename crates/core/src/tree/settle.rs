@@ -258,16 +258,16 @@ impl Tree {
         }
     }
 
-    /// Asks the gate again for every child of a supervisor that rests.
-    pub(super) fn look_again_below(&mut self, supervisor: u32) {
-        for slot in self.resting_below(supervisor) {
-            self.look_again(slot);
-        }
-    }
-
-    pub(super) fn resting_below(&self, supervisor: u32) -> alloc::vec::Vec<u32> {
+    /// Tells every resting child of a supervisor at once what keeps it from starting now.
+    ///
+    /// It leaves no turn on the agenda, which could come up in the middle of a later bring-up.
+    pub(super) fn rest_below(&mut self, supervisor: u32, out: &mut Effects) {
         let children = self.brood(supervisor).from(crate::child::Place::FIRST);
-        children.filter(|slot| self.at(*slot).life().is_none()).collect()
+        let resting: alloc::vec::Vec<u32> =
+            children.filter(|slot| self.at(*slot).life().is_none()).collect();
+        for slot in resting {
+            self.consider(slot, out);
+        }
     }
 
     fn last_step(&self, slot: u32) -> Option<crate::exit::StartStep> {

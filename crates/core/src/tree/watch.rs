@@ -242,8 +242,7 @@ impl Tree {
         let child = self.at(slot);
         let watch = child.watch.as_deref().filter(|_| !child.frozen)?;
         // Nobody would start the fresh run now, so the old one goes on until somebody would.
-        let is_held = self.is_paused(slot) || self.is_cooling(slot);
-        let recycle = watch.recycle.filter(|_| !is_held);
+        let recycle = watch.recycle.filter(|_| !self.is_paused(slot) && !self.is_cooling(slot));
         let fixed = [
             (watch.beat, Why::Heartbeat),
             (watch.progress, Why::Progress),

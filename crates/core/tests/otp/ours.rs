@@ -89,12 +89,16 @@ struct Driver<'a> {
     waiting: BTreeSet<String>,
     /// The child that the present command may start, and the place of its reply.
     commanded: Option<(String, usize)>,
+    /// Whether the present command adds a child.
+    adding: bool,
     facts: Vec<String>,
     replies: Vec<(String, String)>,
     met: BTreeMap<Deviation, usize>,
     began: bool,
     /// Children that commands added, removed or stopped.
     changed: BTreeSet<String>,
+    /// Whether a subtree came back with a child that OTP has as it was declared, and we as it was added.
+    differs: bool,
 }
 
 enum Letter {
@@ -138,11 +142,13 @@ impl<'a> Driver<'a> {
             overtaken: BTreeSet::new(),
             waiting: BTreeSet::new(),
             commanded: None,
+            adding: false,
             facts: Vec::new(),
             replies: Vec::new(),
             met: BTreeMap::new(),
             began: false,
             changed: BTreeSet::new(),
+            differs: false,
         };
         driver.learn_names();
         Some(driver)
@@ -156,6 +162,9 @@ impl<'a> Driver<'a> {
         }
         if self.tree.has_ended() || !(self.began || matches!(step, Step::Go)) {
             return vec!["gone".to_owned()];
+        }
+        if self.differs {
+            self.meet(Deviation::SubtreeReturns);
         }
         match step {
             Step::Go if self.began => self.note("noop"),

@@ -117,14 +117,17 @@ impl Driver<'_> {
     ) -> Result<Done, Refusal> {
         let (who, why) = ("a caller".into(), "the schedule says so".into());
         let (id, if_revision) = (CommandId(0), None);
+        self.adding = matches!(verb, Order::Add { .. });
         let command = Command { id, who, why, target, if_run, if_revision, verb };
         let mut replies = self.handle(Input::Command(command));
+        self.adding = false;
         replies.pop().expect("a reply to every command")
     }
 
     /// Does what OTP does itself when a start by command fails.
     pub(super) fn take_back(&mut self, name: &str, reply: usize) {
         self.meet(Deviation::CommandedStartFails);
+        self.changed.insert(name.to_owned());
         let is_restart = self.replies[reply].0.starts_with(Verb::Restart.word());
         let undo = if is_restart { Order::Stop } else { Order::Remove };
         _ = self.command(Path::from(name), None, undo);

@@ -60,6 +60,7 @@ impl Driver<'_> {
                     self.note(&format!("start {name}"));
                 }
             }
+            Event::Added { .. } if !self.adding => self.meet(Deviation::OpenBroughtBack),
             Event::Rests { child, why: Rest::Slot { .. } } => {
                 let above = parent(&self.names[child]);
                 if self.failed.iter().any(|failed| parent(&self.names[failed]) == above) {
@@ -91,6 +92,10 @@ impl Driver<'_> {
         *starts += 1;
         if *starts > 1 && self.changed.iter().any(|child| parent(child) == name) {
             self.meet(Deviation::SubtreeReturns);
+            self.differs |= self.schedule.children.iter().any(|declared| {
+                parent(&declared.name) == name
+                    && self.decls[&declared.name].to_string() != declared.to_string()
+            });
         }
     }
 
