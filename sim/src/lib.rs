@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod shrink;
 mod subject;
 pub mod trace;
+pub mod watched;
 pub mod workload;
 pub mod world;
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything the history so far says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Model {
     pub(crate) now: Moment,
     pub(crate) books: BTreeMap<ChildId, Book>,
@@ -54,7 +54,7 @@ pub(crate) struct Model {
 }
 
 /// What the history says about one child.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Book {
     pub(crate) path: Path,
     pub(crate) name: String,
@@ -150,6 +150,8 @@ pub(crate) struct Pack {
     pub(crate) ending: Option<Cause>,
     /// Whom the present start of a group counts on.
     pub(crate) members: Vec<ChildId>,
+    /// Who was paused when its layer was stopped, and goes on.
+    pub(crate) spared: Vec<ChildId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +295,7 @@ impl Pack {
             freezes: Vec::new(),
             ending: None,
             members: Vec::new(),
+            spared: Vec::new(),
         }
     }
 }
@@ -362,6 +365,14 @@ impl Model {
 
     pub(crate) fn sibling(&self, above: ChildId, name: &str) -> Option<(ChildId, &Book)> {
         self.children(above).find(|(_, book)| book.name == name)
+    }
+
+    /// Whether a group restart leaves a live run alone.
+    pub(crate) fn is_left_alone(&self, id: ChildId, run: &Run) -> bool {
+        let above = self.books.get(&id).and_then(|book| self.books.get(&book.above?));
+        let pack = above.and_then(|above| above.pack.as_ref());
+        let spared = pack.is_some_and(|pack| pack.spared.contains(&id));
+        !run.stage.is_ending() && (spared || self.is_paused(id))
     }
 
     pub(crate) fn work(&self, above: ChildId) -> Work {

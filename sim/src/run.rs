@@ -8,7 +8,9 @@ use crate::subject::Subject;
 use crate::trace::Trace;
 use crate::world::{Happening, World};
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{Command, CommandId, Effects, Event, Input, Moment, RunId, Tree, Verb};
+use mainstay_core::{
+    ChildId, Command, CommandId, Effects, Event, Input, Moment, RunId, Tree, Verb,
+};
 use std::time::Duration;
 
 /// A run that goes on and on in no time is cut here; the virtual hours then say so.
@@ -29,6 +31,17 @@ pub struct Numbers {
     pub restores: u64,
     /// What the outputs add up to: equal for equal runs.
     pub hash: u64,
+}
+
+impl Numbers {
+    /// Adds those of another world.
+    pub fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.starts += other.starts;
+        self.exits += other.exits;
+        self.virtual_time += other.virtual_time;
+        self.restores += other.restores;
+    }
 }
 
 /// A scenario that broke something.
@@ -109,7 +122,7 @@ impl<'a> Stage<'a> {
         while self.numbers.steps < MOST_STEPS {
             let wake = self.subject.deadline().map(|(at, _)| self.lazy(at));
             let Some(at) = [wake, self.world.next()].into_iter().flatten().min() else {
-                self.judge.at_rest(self.subject.tree())?;
+                self.readings()?;
                 break;
             };
             if at > self.scenario.end {
@@ -236,6 +249,9 @@ impl<'a> Stage<'a> {
         {
             self.judge.applied(self.subject.tree(), spec)?;
         }
+        if self.numbers.steps.is_multiple_of(32) {
+            self.readings()?;
+        }
         self.tally(&out);
         self.log.push((now, input, out));
         if self.scenario.restores {
@@ -244,6 +260,22 @@ impl<'a> Stage<'a> {
             self.twin.get_or_insert(original);
         }
         Ok(())
+    }
+
+    /// Reading leaves everything as it was, and every child has its story.
+    fn readings(&mut self) -> Result<(), Broken> {
+        let before = self.subject.tree().snapshot();
+        let children: Vec<ChildId> = self.subject.tree().children().map(|child| child.id).collect();
+        for child in children {
+            let story = self.subject.tell(child);
+            Judge::story(self.subject.tree(), child, &story)?;
+        }
+        let tree = self.subject.tree();
+        _ = (tree.deadline(), tree.report(), tree.outcome());
+        match tree.snapshot() == before {
+            true => Ok(()),
+            false => Err(Broken::new(Invariant::Readings, "the tree changed by being read")),
+        }
     }
 
     fn tally(&mut self, out: &Effects) {

@@ -98,7 +98,7 @@ pub struct Temper {
 }
 
 /// What goes wrong on the way, in percent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Facts that come twice.
     pub doubled: u64,

@@ -2,7 +2,7 @@
 
 use crate::canary::Sabotage;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{Effects, Input, Moment, Tree, Why};
+use mainstay_core::{ChildId, Effects, Input, Moment, Tree, Why};
 
 /// A tree, and what is done to its inputs, its outputs and its stored state.
 #[derive(Debug)]
@@ -26,6 +26,14 @@ impl Subject {
 
     pub(crate) fn deadline(&self) -> Option<(Moment, Why)> {
         self.tree.deadline()
+    }
+
+    /// Returns the story of a child.
+    pub(crate) fn tell(&mut self, child: ChildId) -> String {
+        match &mut self.sabotage {
+            Some(sabotage) => sabotage.tell(&mut self.tree, child),
+            None => self.tree.explain(child).map(|story| story.to_string()).unwrap_or_default(),
+        }
     }
 
     pub(crate) fn handle(&mut self, now: Moment, input: Input, out: &mut Effects) {

@@ -4,6 +4,9 @@
 //!     12.400s  /db/writer            #7   Ready → Waiting      exit 1 · wait 4.0s · Counted 3/5
 //! ```
 
+use crate::scenario::{Act, Line, Scenario};
+use mainstay_core::spec::ChildSpec;
+use mainstay_core::spec::draft::Source;
 use mainstay_core::{
     Action, ChildId, Command, Effect, Effects, Event, Input, Moment, Standing, Tree,
 };
@@ -198,4 +201,57 @@ fn note(event: &Event) -> Option<(Option<ChildId>, String, String)> {
         }
         Event::Commanded { .. } | Event::Refused { .. } => None,
     }
+}
+
+/// Returns the tree of a scenario, a line per child.
+pub(crate) fn tree(scenario: &Scenario) -> String {
+    let mut text = String::new();
+    if let Some(spec) = scenario.spec() {
+        branch(&mut text, "/", &spec.root, 0);
+        _ = writeln!(
+            text,
+            "  drain {:?}, fatal {:?}, storm {:?}, {:?}, {:?}",
+            spec.drain_timeout,
+            spec.fatal_drain_timeout,
+            spec.storm_rate,
+            scenario.temper,
+            scenario.faults
+        );
+    }
+    text
+}
+
+fn branch(text: &mut String, name: &str, spec: &ChildSpec, depth: usize) {
+    let indent = "  ".repeat(depth + 1);
+    _ = write!(text, "{indent}{name}:");
+    for line in spec.policy().iter().filter(|line| line.source != Source::Default) {
+        _ = write!(text, " {}={};", line.field.name(), line.value);
+    }
+    for need in &spec.needs {
+        _ = write!(text, " needs {} {:?} {:?};", need.child, need.until, need.on_restart);
+    }
+    if let Some(group) = spec.supervisor() {
+        _ = writeln!(text, " {:?} {:?}", group.strategy, group.start_concurrency);
+        for (name, child) in &group.children {
+            branch(text, name, child, depth + 1);
+        }
+        if let Some(dynamic) = &group.dynamic {
+            branch(text, "*", &dynamic.template, depth + 1);
+        }
+    } else {
+        text.push('\n');
+    }
+}
+
+/// Returns one line of a script in words.
+pub(crate) fn line(line: &Line) -> String {
+    let what = match &line.act {
+        Act::Command { who, target, verb, if_run, if_revision, id } => {
+            format!("{who}: {} {target} (id {id}, {if_run:?}, {if_revision:?})", verb.word())
+        }
+        Act::Demand(path) => format!("demand {path}"),
+        Act::Jump(span) => format!("the clock jumps by {span:?}"),
+        Act::Back(span) => format!("the clock goes back by {span:?}"),
+    };
+    format!("{:>12}  {what}\n", line.at.to_string())
 }

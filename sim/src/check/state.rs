@@ -3,7 +3,7 @@
 use super::{Broken, Invariant, Judge, wrong};
 use crate::model::command::gate_of;
 use crate::model::event::plain;
-use crate::model::{Alarm, Book, Model, Plan, Stage, Work};
+use crate::model::{Alarm, Book, Model, Owed, Plan, Stage, Work};
 use mainstay_core::child::{self, Child, Phase, Rest, State, Want};
 use mainstay_core::policy::budget::Window;
 use mainstay_core::spec::OnRestart;
@@ -93,6 +93,10 @@ impl Judge {
         if alarm != book.alert {
             return wrong(Invariant::Alerts, format!("{path}: {alert:?}, but {:?}", book.alert));
         }
+        let probes = child.watch.as_ref().map_or(0, |watch| watch.probes.len());
+        if probes > book.spec.liveness.probes.len() {
+            return wrong(Invariant::Bounds, format!("{path}: {probes} probes are watched"));
+        }
         let windows = child.memory.as_ref().map_or(&[][..], |memory| &memory.windows);
         for (index, limit) in book.spec.budget.iter().enumerate() {
             let must = model.count(child.id, index, limit);
@@ -151,7 +155,9 @@ impl Judge {
                 Rest::Slot { .. } | Rest::Cooldown { .. } | Rest::Need { .. } | Rest::Storm { .. }
             )
         );
-        if waits_too && waits(why) {
+        // A command that waits for its turn in a bring-up keeps it when that is over.
+        let by_hand = must.is_none() && book.by_hand && matches!(why, Rest::Slot { .. });
+        if (waits_too || by_hand) && waits(why) {
             return Ok(());
         }
         wrong(Invariant::Reasons, format!("{path} rests for {why:?}, but {must:?}"))
@@ -175,7 +181,8 @@ impl Judge {
             return wrong(Invariant::StopOrder, format!("{path} lost what it needs, and goes on"));
         }
         let Some(pack) = &book.pack else { return Ok(()) };
-        if model.drain.is_none() && matches!(run.stage, Stage::Started(_))
+        if model.drain.is_none()
+            && matches!(run.stage, Stage::Started(_))
             && !model.child_ids(id).iter().any(|id| model.is_coming(*id))
         {
             return wrong(Invariant::Reasons, format!("{path} waits to be ready, for nobody"));
@@ -189,7 +196,7 @@ impl Judge {
             let Some(life) = &book.live else { return false };
             match asked {
                 true => life.stage != Stage::Abandoned,
-                false => !model.is_paused(id) || life.stage.is_ending(),
+                false => !model.is_left_alone(id, life),
             }
         };
         let rank = model
@@ -369,7 +376,15 @@ impl Model {
             return wrong(Invariant::OneDecision, text);
         }
         if let Some(owed) = self.owed.first() {
-            return wrong(Invariant::Decision, format!("{owed:?} must follow, and does not"));
+            let invariant = match owed {
+                Owed::Opens { .. } | Owed::Closes(_) => Invariant::Breakers,
+                Owed::Alert(_) => Invariant::Alerts,
+                Owed::Draining => Invariant::Drain,
+                Owed::GaveUp(_) | Owed::Regrouping(_) | Owed::AutoShutdown(_) => {
+                    Invariant::Decision
+                }
+            };
+            return wrong(invariant, format!("{owed:?} must follow, and does not"));
         }
         Ok(())
     }

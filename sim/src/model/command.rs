@@ -1,6 +1,6 @@
 //! What a command must be answered, and what it changes.
 
-use super::{Book, Gate, Model, Owed, Plan, Stage};
+use super::{Book, Gate, Model, Owed, Plan, Stage, Work};
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::Finish;
 use mainstay_core::policy::breaker::BreakerState;
@@ -154,6 +154,7 @@ impl Model {
                 Answer::Done((!freeze || !paused).then_some(!paused))
             }
             Verb::Resume => {
+                self.spare();
                 let paused = std::mem::take(&mut self.book_mut(id)?.paused);
                 Answer::Done(Some(paused))
             }
@@ -192,6 +193,28 @@ impl Model {
                 Answer::Either
             }
         })
+    }
+
+    /// Whoever was paused when its layer was stopped goes on, even when it is resumed meanwhile.
+    fn spare(&mut self) {
+        let packs = self.books.iter().filter(|(_, book)| book.pack.is_some());
+        let packs: Vec<ChildId> = packs.map(|(id, _)| *id).collect();
+        for above in packs {
+            let Work::Stopping { from, .. } = self.work(above) else { continue };
+            let live = |book: &Book| book.live.as_ref().map(|run| run.stage.is_ending());
+            let group = || self.children(above).filter(|(_, book)| book.place >= from);
+            let going = group().filter(|(_, book)| live(book) == Some(true));
+            let Some(rank) = going.map(|(_, book)| book.place.rank).max() else { continue };
+            let spared: Vec<ChildId> = group()
+                .filter(|(id, book)| {
+                    book.place.rank >= rank && live(book) == Some(false) && self.is_paused(*id)
+                })
+                .map(|(id, _)| id)
+                .collect();
+            if let Some(pack) = self.books.get_mut(&above).and_then(|book| book.pack.as_mut()) {
+                pack.spared.extend(spared);
+            }
+        }
     }
 
     fn asked_to_drain(&mut self) {

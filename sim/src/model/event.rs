@@ -123,7 +123,7 @@ impl Model {
                 Ok(())
             }
             Event::Draining { until, outcome } => self.draining(*until, *outcome),
-            Event::DrainForced { .. } => self.drain_forced(input),
+            Event::DrainForced { abandoning } => self.drain_forced(input, *abandoning),
             Event::Drained(outcome) => self.drained(*outcome),
             Event::Added { child, above } => {
                 if self.gone.contains_key(child) {
@@ -533,7 +533,7 @@ impl Model {
             let Some(life) = &other.live else { return false };
             let left_alone = match asked {
                 Asked::Close => life.stage == Stage::Abandoned,
-                _ => self.is_paused(*id) && !life.stage.is_ending(),
+                _ => self.is_left_alone(*id, life),
             };
             other.place.rank > book.place.rank && !left_alone
         });
@@ -712,6 +712,10 @@ impl Model {
     }
 
     fn rests(&mut self, id: ChildId, why: Rest) -> Result<(), Broken> {
+        if why == Rest::Above && self.reason(id) != Some(why) {
+            // A supervisor that is out of patience ends those below it as well.
+            self.force_groups();
+        }
         let must = self.reason(id);
         let book = self.book(id)?;
         // Everybody in a group is asked before the group goes on, which it may do in the same step.
@@ -803,9 +807,9 @@ impl Model {
         };
         let pack = self.book(supervisor)?.pack.clone();
         let members = pack.map(|pack| pack.members).unwrap_or_default();
-        let left = self.children(supervisor).find(|(id, book)| {
-            members.contains(id) && book.live.is_none() && !book.leaving
-        });
+        let left = self
+            .children(supervisor)
+            .find(|(id, book)| members.contains(id) && book.live.is_none() && !book.leaving);
         if let Some((_, left)) = left {
             let text = format!("the group is started, but {} is not", left.path);
             return wrong(Invariant::StartOrder, text);
@@ -843,7 +847,7 @@ impl Model {
         Ok(())
     }
 
-    fn drain_forced(&mut self, input: &Input) -> Result<(), Broken> {
+    fn drain_forced(&mut self, input: &Input, abandoning: bool) -> Result<(), Broken> {
         let now = self.now;
         let asked = matches!(input, Input::Command(_));
         let Some(drain) = &mut self.drain else {
@@ -855,6 +859,10 @@ impl Model {
         drain.forced = true;
         if drain.until > now && drain.asked < 3 {
             drain.force_at = Moment::FAR;
+        }
+        if abandoning {
+            // Layer by layer, each is asked, forced and left behind.
+            return Ok(());
         }
         for book in self.books.values_mut().filter(|book| book.pack.is_some()) {
             if let Some(life) = &mut book.live {

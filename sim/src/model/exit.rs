@@ -411,10 +411,7 @@ impl Model {
             Work::Stopping { from, delay } => {
                 let waits = self.children(supervisor).any(|(id, book)| {
                     book.place >= from
-                        && book
-                            .live
-                            .as_ref()
-                            .is_some_and(|r| !self.is_paused(id) || r.stage.is_ending())
+                        && book.live.as_ref().is_some_and(|run| !self.is_left_alone(id, run))
                 });
                 if waits {
                     return;
@@ -479,6 +476,7 @@ impl Model {
             return;
         };
         pack.work = Work::Stopping { from, delay };
+        pack.spared.clear();
         if !matches!(pack.freezes.last(), Some((_, None))) {
             pack.freezes.push((now, None));
         }

@@ -15,7 +15,7 @@ pub(super) fn script(dice: &mut Dice, scenario: &Scenario) -> Vec<Line> {
     let mut names = Names { paths: vec![Path::root()], groups: vec![Path::root()] };
     names.collect(&Path::root(), &scenario.draft.root);
     let mut lines = Vec::new();
-    let busy = *dice.pick(&[0, 4, 15, 60]);
+    let busy = *dice.pick(&[0, 10, 40, 150]);
     for _ in 0..dice.below(busy + 1) {
         let at = Moment::ZERO + early(dice, span);
         // Now and then many at once.
@@ -38,6 +38,9 @@ pub(super) fn script(dice: &mut Dice, scenario: &Scenario) -> Vec<Line> {
             lines.push(Line { at, act });
         }
     }
+    if dice.percent(50) {
+        mend(dice, span, &names, &mut lines);
+    }
     if dice.percent(75) {
         drain(dice, span, &mut lines);
     }
@@ -54,8 +57,24 @@ fn early(dice: &mut Dice, span: Duration) -> Duration {
     }
 }
 
+/// Somebody looks after the tree, so that what is spent or quarantined does not stay so for good.
+fn mend(dice: &mut Dice, span: Duration, names: &Names, lines: &mut Vec<Line>) {
+    let mut at = Moment::ZERO;
+    while at.since(Moment::ZERO) < span {
+        at = at + dice.span(Duration::from_secs(20), Duration::from_secs(200));
+        let target = dice.pick(&names.paths).clone();
+        let verb = match dice.below(5) {
+            0 => Verb::Release,
+            1 => Verb::Resume,
+            2 => Verb::Start { over: true },
+            _ => Verb::Reset { start: true },
+        };
+        lines.push(Line { at, act: asked(dice, target, verb) });
+    }
+}
+
 fn drain(dice: &mut Dice, span: Duration, lines: &mut Vec<Line>) {
-    let start = if dice.percent(20) { early(dice, span) } else { dice.span(span * 3 / 4, span) };
+    let start = if dice.percent(10) { early(dice, span) } else { dice.span(span * 3 / 4, span) };
     let mut at = Moment::ZERO + start;
     for _ in 0..*dice.pick(&[1, 1, 1, 2, 3, 4]) {
         lines.push(Line { at, act: asked(dice, Path::root(), Verb::Drain) });

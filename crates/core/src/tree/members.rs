@@ -56,6 +56,8 @@ impl Tree {
         self.broods[slot as usize] = spec.supervisor().map(|_| Box::default());
         self.enter_index(slot);
         if let Some(supervisor) = spec.supervisor() {
+            // Growing by doubling would leave room for as many again.
+            self.children.reserve(supervisor.children.len());
             for ((name, child), rank) in supervisor.children.iter().zip(ranks(supervisor)) {
                 let order = self.next_order(slot);
                 self.insert(Some(id), Arc::clone(name), child, Place { rank, order });

@@ -165,6 +165,7 @@ impl Tree {
         group.trial_until = None;
         group.breaker.open(now, &spec.cooldown, spec.level_decay);
         self.note_group_breaker(supervisor, out);
+        self.touch_below(supervisor);
         self.alert(supervisor, AlertKind::GroupCooling, out);
     }
 
@@ -267,6 +268,18 @@ impl Tree {
             children.filter(|slot| self.at(*slot).life().is_none()).collect();
         for slot in resting {
             self.consider(slot, out);
+        }
+    }
+
+    /// The deadlines below a supervisor are read anew: nobody makes place while it cools down.
+    fn touch_below(&mut self, supervisor: u32) {
+        let below: alloc::vec::Vec<u32> =
+            self.brood(supervisor).from(crate::child::Place::FIRST).collect();
+        for slot in below {
+            self.touched.push(slot);
+            if self.at(slot).group.is_some() {
+                self.touch_below(slot);
+            }
         }
     }
 

@@ -35,6 +35,8 @@ impl Tree {
                 .and_then(|heartbeat| heartbeat.startup)
                 .map(|grace| now + grace),
             probes: spec.liveness.probes.iter().map(arm).collect(),
+            // It may have asked to be recycled before it had started.
+            recycle: child.watch.as_ref().and_then(|watch| watch.recycle),
             ..Watch::default()
         };
         child.watch = Some(watch.into());

@@ -71,7 +71,7 @@ pub(crate) fn say(
         };
         said.extend(words);
     }
-    said.extend(out.effects.iter().map(|effect| do_effect(effect, &name)));
+    said.extend(out.effects.iter().map(|effect| effect_words(effect, &name)));
     said.extend(out.replies.iter().map(|reply| answer(&reply.result)));
     said
 }
@@ -107,7 +107,7 @@ fn rest(name: &str, why: &Rest, shown: &[String], now: Moment) -> Option<String>
     Some(format!("{name} rests: {word}"))
 }
 
-fn do_effect<'a>(effect: &Effect, name: &impl Fn(&ChildId) -> &'a str) -> String {
+fn effect_words<'a>(effect: &Effect, name: &impl Fn(&ChildId) -> &'a str) -> String {
     match effect {
         Effect::Start { child, run, .. } => format!("start {}{run}", name(child)),
         Effect::Stop { child, run, step: 0 } => format!("stop {}{run}", name(child)),

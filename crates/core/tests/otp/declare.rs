@@ -68,5 +68,5 @@ fn supervisor(schedule: &Schedule, name: &str, flags: &Flags) -> SupervisorDraft
 fn budget(flags: &Flags) -> Vec<Limit> {
     let within = Within::Sliding(Duration::from_secs(flags.period));
     let (count, scope, admit) = (Count::Restarts, Scope::Supervisor, Admit::AtExit);
-    vec![Limit { count, most: flags.intensity, within, scope, admit }]
+    vec![Limit { count, most: flags.most, within, scope, admit }]
 }

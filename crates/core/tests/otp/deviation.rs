@@ -52,6 +52,4 @@ deviations! {
         "the end of a subtree is decided at once; in OTP it waits in the mailbox of the supervisor above",
     Parts NextBegins =
         "a ready subtree lets the next one begin at once; the harness lets it settle before its start returns",
-    Parts OpenBroughtBack =
-        "open: a child that comes back with its supervisor may start after the one whose end closed it",
 }

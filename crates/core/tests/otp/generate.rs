@@ -52,10 +52,10 @@ impl Dice {
         items[self.between(0, items.len() - 1)].clone()
     }
 
-    fn flags(&mut self, intensities: &[u32]) -> Flags {
+    fn flags(&mut self, limits: &[u32]) -> Flags {
         Flags {
             strategy: self.pick(Strategy::ALL),
-            intensity: self.pick(intensities),
+            most: self.pick(limits),
             period: 3_600,
             auto_shutdown: self.pick(&[When::Never, When::Never, When::Any, When::All]),
         }

@@ -89,8 +89,6 @@ struct Driver<'a> {
     waiting: BTreeSet<String>,
     /// The child that the present command may start, and the place of its reply.
     commanded: Option<(String, usize)>,
-    /// Whether the present command adds a child.
-    adding: bool,
     facts: Vec<String>,
     replies: Vec<(String, String)>,
     met: BTreeMap<Deviation, usize>,
@@ -142,7 +140,6 @@ impl<'a> Driver<'a> {
             overtaken: BTreeSet::new(),
             waiting: BTreeSet::new(),
             commanded: None,
-            adding: false,
             facts: Vec::new(),
             replies: Vec::new(),
             met: BTreeMap::new(),

@@ -16,7 +16,7 @@ pub(crate) struct Schedule {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flags {
     pub strategy: Strategy,
-    pub intensity: u32,
+    pub most: u32,
     pub period: u64,
     pub auto_shutdown: When,
 }
@@ -184,7 +184,7 @@ impl fmt::Display for Schedule {
 
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} intensity {} period {}", self.strategy.word(), self.intensity, self.period)?;
+        write!(f, "{} intensity {} period {}", self.strategy.word(), self.most, self.period)?;
         write!(f, " auto_shutdown {}", self.auto_shutdown.word())
     }
 }
@@ -313,11 +313,11 @@ fn decl(words: &[&str]) -> Option<Decl> {
 
 fn flags<'a>(strategy: &str, words: &[&'a str]) -> Option<(Flags, Vec<(&'a str, &'a str)>)> {
     let strategy = Strategy::of(strategy)?;
-    let mut flags = Flags { strategy, intensity: 0, period: 3_600, auto_shutdown: When::Never };
+    let mut flags = Flags { strategy, most: 0, period: 3_600, auto_shutdown: When::Never };
     let mut other = Vec::new();
     for pair in words.chunks_exact(2) {
         match pair[0] {
-            "intensity" => flags.intensity = pair[1].parse().ok()?,
+            "intensity" => flags.most = pair[1].parse().ok()?,
             "period" => flags.period = pair[1].parse().ok()?,
             "auto_shutdown" => {
                 flags.auto_shutdown = When::of(pair[1].trim_end_matches("_significant"))?;

@@ -117,10 +117,8 @@ impl Driver<'_> {
     ) -> Result<Done, Refusal> {
         let (who, why) = ("a caller".into(), "the schedule says so".into());
         let (id, if_revision) = (CommandId(0), None);
-        self.adding = matches!(verb, Order::Add { .. });
         let command = Command { id, who, why, target, if_run, if_revision, verb };
         let mut replies = self.handle(Input::Command(command));
-        self.adding = false;
         replies.pop().expect("a reply to every command")
     }
 

@@ -45,6 +45,10 @@ impl Driver<'_> {
                 }
                 self.gave_up(&name);
             }
+            Event::AutoShutdown { supervisor, .. } => {
+                let name = self.names[supervisor].clone();
+                self.ends_before_a_turn(&name);
+            }
             Event::Exited { child, cause, .. } => {
                 if let Some(name) = self.nested(*child) {
                     self.subtree_ended(&name, cause);
@@ -60,7 +64,6 @@ impl Driver<'_> {
                     self.note(&format!("start {name}"));
                 }
             }
-            Event::Added { .. } if !self.adding => self.meet(Deviation::OpenBroughtBack),
             Event::Rests { child, why: Rest::Slot { .. } } => {
                 let above = parent(&self.names[child]);
                 if self.failed.iter().any(|failed| parent(&self.names[failed]) == above) {
@@ -115,10 +118,15 @@ impl Driver<'_> {
         self.met.entry(deviation).or_insert(self.facts.len());
     }
 
-    fn gave_up(&mut self, supervisor: &str) {
+    /// A supervisor ends while a start waits for one that has failed already.
+    fn ends_before_a_turn(&mut self, supervisor: &str) {
         if self.waiting.contains(supervisor) {
             self.meet(Deviation::FailedStartHoldsSlot);
         }
+    }
+
+    fn gave_up(&mut self, supervisor: &str) {
+        self.ends_before_a_turn(supervisor);
         self.note(&format!("giveup {supervisor}"));
     }
 
