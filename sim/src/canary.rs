@@ -81,23 +81,24 @@ impl Canary {
 impl Sabotage for Canary {
     fn handle(&mut self, tree: &mut Tree, now: Moment, input: Input, out: &mut Effects) {
         match self.spoil {
-            Spoil::Input(spoil) => match spoil(tree, input) {
-                Some(input) => tree.handle(now, input, out),
-                // Nobody looks at the clock either.
-                None => {}
-            },
+            Spoil::Input(spoil) => {
+                // What is lost does not even move the clock.
+                if let Some(input) = spoil(tree, input) {
+                    tree.handle(now, input, out);
+                }
+            }
             Spoil::Output(spoil) => {
                 tree.handle(now, input, out);
                 spoil(tree, now, out);
             }
             Spoil::State(spoil) => {
                 tree.handle(now, input, out);
-                edit(tree, |snapshot| spoil(snapshot));
+                edit(tree, spoil);
             }
             Spoil::Meanwhile(spoil) => {
                 let before = tree.snapshot();
                 let is_command = matches!(input, Input::Command(_));
-                let spoilt = !is_command && edit(tree, |snapshot| spoil(snapshot));
+                let spoilt = !is_command && edit(tree, spoil);
                 tree.handle(now, input, out);
                 if spoilt {
                     edit(tree, |snapshot| mend(snapshot, &before));

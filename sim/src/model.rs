@@ -5,9 +5,12 @@
 
 pub(crate) mod command;
 pub(crate) mod due;
+mod ending;
 pub(crate) mod event;
 pub(crate) mod exit;
 pub(crate) mod gate;
+mod group;
+mod leaving;
 pub(crate) mod policy;
 mod watch;
 
@@ -75,7 +78,7 @@ pub(crate) struct Book {
     pub(crate) began: Moment,
     pub(crate) position: u32,
     pub(crate) breaker: Fuse,
-    pub(crate) alert: Option<Alarm>,
+    pub(crate) alert: Option<Notice>,
     pub(crate) entries: Vec<Vec<Moment>>,
     pub(crate) pack: Option<Pack>,
     /// The reason that was stated last, while it rests.
@@ -87,7 +90,7 @@ pub(crate) struct Book {
 
 /// What a person must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Alarm {
+pub(crate) struct Notice {
     pub(crate) kind: AlertKind,
     pub(crate) seen: bool,
     /// Whether what it was about is over.
@@ -152,6 +155,8 @@ pub(crate) struct Pack {
     pub(crate) members: Vec<ChildId>,
     /// Who was paused when its layer was stopped, and goes on.
     pub(crate) spared: Vec<ChildId>,
+    /// Whether a new spec moved children to other layers while they were stopped.
+    pub(crate) moved: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,8 +285,8 @@ impl Book {
     }
 
     pub(crate) fn end_episode(&mut self) {
-        if let Some(alarm) = &mut self.alert {
-            alarm.over = true;
+        if let Some(notice) = &mut self.alert {
+            notice.over = true;
         }
     }
 }
@@ -296,6 +301,7 @@ impl Pack {
             ending: None,
             members: Vec::new(),
             spared: Vec::new(),
+            moved: false,
         }
     }
 }
@@ -372,7 +378,7 @@ impl Model {
         let above = self.books.get(&id).and_then(|book| self.books.get(&book.above?));
         let pack = above.and_then(|above| above.pack.as_ref());
         let spared = pack.is_some_and(|pack| pack.spared.contains(&id));
-        !run.stage.is_ending() && (spared || self.is_paused(id))
+        spared || (!run.stage.is_ending() && self.is_paused(id))
     }
 
     pub(crate) fn work(&self, above: ChildId) -> Work {

@@ -182,7 +182,7 @@ fn a_breaker_climbs_its_ladder_and_its_level_fades() {
             }
             assert_eq!(breaker.level(now, decay), present, "seed {seed}");
             if dice.percent(50) {
-                let rung = rungs.get(present as usize).or(rungs.last());
+                let rung = rungs.get(present as usize).or_else(|| rungs.last());
                 let until = match rung {
                     Some(Cooldown::For(span)) => Some(now + *span),
                     Some(Cooldown::Manual) | None => None,

@@ -72,3 +72,8 @@ pub use tree::{
     Chance, ChangePlan, Drain, Explanation, LimitView, Remembered, Report, ReportLine,
     RestoreError, Snapshot, Tree, Why,
 };
+
+/// The example in the project's README, run like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -3,7 +3,7 @@
 use super::{Broken, Invariant, Judge, wrong};
 use crate::model::command::gate_of;
 use crate::model::event::plain;
-use crate::model::{Alarm, Book, Model, Owed, Plan, Stage, Work};
+use crate::model::{Book, Model, Notice, Owed, Plan, Stage, Work};
 use mainstay_core::child::{self, Child, Phase, Rest, State, Want};
 use mainstay_core::policy::budget::Window;
 use mainstay_core::spec::OnRestart;
@@ -89,8 +89,8 @@ impl Judge {
             }
         }
         let alert = child.memory.as_ref().and_then(|memory| memory.alert.as_ref());
-        let alarm = alert.map(|a| Alarm { kind: a.kind, seen: a.seen.is_some(), over: a.over });
-        if alarm != book.alert {
+        let notice = alert.map(|a| Notice { kind: a.kind, seen: a.seen.is_some(), over: a.over });
+        if notice != book.alert {
             return wrong(Invariant::Alerts, format!("{path}: {alert:?}, but {:?}", book.alert));
         }
         let probes = child.watch.as_ref().map_or(0, |watch| watch.probes.len());
@@ -207,6 +207,9 @@ impl Judge {
         let Some(rank) = rank else {
             return wrong(Invariant::StopOrder, format!("{path} waits for children that are gone"));
         };
+        if pack.moved {
+            return Ok(());
+        }
         let idle = model.children(id).find(|(id, book)| {
             book.place.rank == rank
                 && swept.is_none_or(|from| book.place >= from)
@@ -288,6 +291,7 @@ impl Model {
                 }
             }
         }
+        self.spare();
         self.force_groups();
         self.take_fact(input);
     }
@@ -401,9 +405,16 @@ impl Model {
 
     /// A new spec may move children to other layers.
     pub(super) fn refresh_places(&mut self, tree: &Tree) {
+        let mut moved = Vec::new();
         for (id, book) in &mut self.books {
-            if let Some(child) = tree.child(*id) {
+            if let Some(child) = tree.child(*id).filter(|child| child.place != book.place) {
                 book.place = child.place;
+                moved.extend(book.above);
+            }
+        }
+        for above in moved {
+            if let Some(pack) = self.books.get_mut(&above).and_then(|book| book.pack.as_mut()) {
+                pack.moved = true;
             }
         }
     }

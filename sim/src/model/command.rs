@@ -154,7 +154,6 @@ impl Model {
                 Answer::Done((!freeze || !paused).then_some(!paused))
             }
             Verb::Resume => {
-                self.spare();
                 let paused = std::mem::take(&mut self.book_mut(id)?.paused);
                 Answer::Done(Some(paused))
             }
@@ -174,7 +173,7 @@ impl Model {
                 Answer::Done(Some(changed))
             }
             Verb::Acknowledge => {
-                let unseen = self.book(id)?.alert.is_some_and(|alarm| !alarm.seen);
+                let unseen = self.book(id)?.alert.is_some_and(|notice| !notice.seen);
                 Answer::Done(Some(unseen))
             }
             Verb::Reset { start } => self.reset(id, *start)?,
@@ -196,7 +195,7 @@ impl Model {
     }
 
     /// Whoever was paused when its layer was stopped goes on, even when it is resumed meanwhile.
-    fn spare(&mut self) {
+    pub(crate) fn spare(&mut self) {
         let packs = self.books.iter().filter(|(_, book)| book.pack.is_some());
         let packs: Vec<ChildId> = packs.map(|(id, _)| *id).collect();
         for above in packs {

@@ -1,15 +1,13 @@
 //! One event after the other: whether it may be stated now, and what holds afterwards.
 
 use super::watch::Watch;
-use super::{Book, DrainBook, Fuse, Gate, Model, OpenExit, Owed, Run, Stage, Work, policy};
+use super::{Book, Fuse, Gate, Model, Owed, Run, Stage, policy};
 use crate::check::{Broken, Invariant};
-use mainstay_core::child::{AlertKind, Finish, Rest};
+use mainstay_core::child::Rest;
 use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Admit, Count, Within};
-use mainstay_core::spec::{Finished, Grace, OnRestart, Overlap, Ready, Until};
-use mainstay_core::{
-    Asked, Cause, ChildId, Event, Exit, Input, Moment, Outcome, Rule, RunId, Tree,
-};
+use mainstay_core::spec::{Finished, Ready};
+use mainstay_core::{Asked, Cause, ChildId, Event, Input, Rule, RunId, Tree};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +29,10 @@ impl Model {
             let text = format!("{}: no decision follows its exit", self.path(open.child));
             return wrong(Invariant::OneDecision, text);
         }
-        let is_group = |why: &Rest| *why == Rest::Group;
-        if !matches!(event, Event::Rests { why, .. } if is_group(why)) {
+        let is_as_before = |child: &ChildId, why: &Rest| {
+            *why == Rest::Group || self.reason(*child).map(plain) == Some(plain(*why))
+        };
+        if !matches!(event, Event::Rests { child, why } if is_as_before(child, why)) {
             // Everybody was asked, so the group goes on.
             self.settle_packs();
         }
@@ -108,16 +108,17 @@ impl Model {
                 self.ends_itself(*supervisor, Cause::Completed)
             }
             Event::Alert { child, kind } => {
-                let alarm = self.book(*child)?.alert;
-                if self.pay(&Owed::Alert(*child)).is_err() || alarm.map(|a| a.kind) != Some(*kind) {
-                    let text = format!("{}: {kind:?}, but {alarm:?}", self.path(*child));
+                let notice = self.book(*child)?.alert;
+                if self.pay(&Owed::Alert(*child)).is_err() || notice.map(|a| a.kind) != Some(*kind)
+                {
+                    let text = format!("{}: {kind:?}, but {notice:?}", self.path(*child));
                     return wrong(Invariant::Alerts, text);
                 }
                 Ok(())
             }
             Event::Acknowledged { child, .. } => {
                 match &mut self.book_mut(*child)?.alert {
-                    Some(alarm) if !alarm.seen => alarm.seen = true,
+                    Some(notice) if !notice.seen => notice.seen = true,
                     Some(_) | None => return wrong(Invariant::Alerts, "there was nothing to see"),
                 }
                 Ok(())
@@ -187,7 +188,7 @@ impl Model {
         })
     }
 
-    fn pay(&mut self, owed: &Owed) -> Result<(), Broken> {
+    pub(crate) fn pay(&mut self, owed: &Owed) -> Result<(), Broken> {
         match self.owed.iter().position(|other| other == owed) {
             Some(at) => {
                 self.owed.remove(at);
@@ -372,7 +373,7 @@ impl Model {
             return wrong(Invariant::EventOrder, format!("{path} {run} is ready, but {life:?}"));
         }
         life.stage = Stage::Ready(Some(now + spec.stable_after));
-        life.watch.from_ready(now, &spec);
+        life.watch.on_ready(now, &spec);
         Ok(())
     }
 
@@ -419,295 +420,6 @@ impl Model {
         if !frozen {
             life.watch.thawed(now, &spec);
         }
-        Ok(())
-    }
-
-    fn stopping(&mut self, id: ChildId, run: RunId, asked: Asked) -> Result<(), Broken> {
-        let now = self.now;
-        self.has_reason_to_stop(id, asked)?;
-        self.comes_in_reverse(id, asked)?;
-        let path = self.path(id);
-        let book = self.book(id)?;
-        let first = book.spec.stop.steps.first().copied();
-        let is_supervisor = book.pack.is_some();
-        let life = self.run(id, run)?;
-        if life.stage.is_ending() {
-            return wrong(Invariant::EventOrder, format!("{path} {run} is asked to end twice"));
-        }
-        let until = match first {
-            Some(Grace::For(grace)) => Some(now + grace),
-            Some(Grace::Unbounded) => None,
-            None => Some(now),
-        };
-        (life.stage, life.asked) = (Stage::Stopping(0, until), Some((asked, now)));
-        life.watch = Watch::default();
-        if is_supervisor {
-            self.set_work(id, Work::Closing);
-        }
-        match asked {
-            Asked::Replace => {
-                let book = self.book_mut(id)?;
-                book.by_hand = !book.down;
-            }
-            Asked::Dependency => self.lost_need(id)?,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// What becomes of a dependent is settled when its need goes away.
-    fn lost_need(&mut self, id: ChildId) -> Result<(), Broken> {
-        let now = self.now;
-        let book = self.book(id)?;
-        let need = book.spec.needs.iter().find(|need| {
-            let needed = book.above.and_then(|above| self.sibling(above, &need.child));
-            let lost = needed.is_some_and(|(_, n)| n.live.is_none() && n.last_end == now);
-            lost && need.on_restart != OnRestart::Ignore && need.until != Until::Completed
-        });
-        let need = need.cloned();
-        let book = self.book_mut(id)?;
-        match need.map(|need| need.on_restart) {
-            Some(OnRestart::Restart) => book.plan = super::Plan::Run,
-            Some(OnRestart::Stop) => book.plan = super::Plan::Never(Finish::NeedLost),
-            Some(OnRestart::Ignore) | None => {
-                let text = format!("{} is stopped without having lost a need", book.path);
-                return wrong(Invariant::StopSteps, text);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether what is given as the reason for a stop is so.
-    fn has_reason_to_stop(&self, id: ChildId, asked: Asked) -> Result<(), Broken> {
-        let (now, path) = (self.now, self.path(id));
-        let book = self.book(id)?;
-        let Some(life) = &book.live else {
-            return wrong(Invariant::EventOrder, format!("{path} is asked to end, but it rests"));
-        };
-        let over = |at: Option<Moment>| at.is_some_and(|at| at <= now);
-        let work = book.above.map(|above| self.work(above));
-        let holds = match asked {
-            Asked::StartTimeout => matches!(life.stage, Stage::Starting(at) if at <= now),
-            Asked::ReadyTimeout => match life.stage {
-                Stage::Started(at) => over(at),
-                Stage::Rehydrating(at) => at <= now,
-                _ => false,
-            },
-            Asked::HeartbeatLost => over(life.watch.beat),
-            Asked::NoProgress => over(life.watch.progress),
-            Asked::Idle => over(life.watch.idle),
-            Asked::ProbeFailed => {
-                let probes = life.watch.probes.iter().zip(&book.spec.liveness.probes);
-                probes.into_iter().any(|(probe, of)| probe.bad >= of.failures)
-            }
-            Asked::Group => matches!(work, Some(Work::Stopping { from, .. }) if book.place >= from),
-            Asked::Close => work.map_or(self.drain.is_some(), |work| work == Work::Closing),
-            Asked::Quarantine => book.quarantined,
-            Asked::Remove => book.leaving,
-            Asked::Stop => book.down,
-            Asked::Dependency => book.spec.needs.iter().any(|need| {
-                let needed = book.above.and_then(|above| self.sibling(above, &need.child));
-                needed.is_some_and(|(_, needed)| needed.live.is_none())
-            }),
-            Asked::Restart | Asked::Recycle | Asked::Guard | Asked::Replace => true,
-        };
-        if holds {
-            return Ok(());
-        }
-        let rule = match asked {
-            Asked::HeartbeatLost | Asked::ProbeFailed | Asked::NoProgress => Invariant::Liveness,
-            Asked::Group | Asked::Close => Invariant::StopOrder,
-            _ => Invariant::StopSteps,
-        };
-        wrong(rule, format!("{path} is asked to end for {asked:?}, but {life:?}"))
-    }
-
-    /// A later layer is gone before an earlier one is asked to go.
-    fn comes_in_reverse(&self, id: ChildId, asked: Asked) -> Result<(), Broken> {
-        if !matches!(asked, Asked::Group | Asked::Close) {
-            return Ok(());
-        }
-        let book = self.book(id)?;
-        let Some(above) = book.above else { return Ok(()) };
-        let later = self.children(above).find(|(id, other)| {
-            let Some(life) = &other.live else { return false };
-            let left_alone = match asked {
-                Asked::Close => life.stage == Stage::Abandoned,
-                _ => self.is_left_alone(*id, life),
-            };
-            other.place.rank > book.place.rank && !left_alone
-        });
-        match later {
-            Some((_, later)) => {
-                let text = format!("{} is stopped before {} is gone", book.path, later.path);
-                wrong(Invariant::StopOrder, text)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Takes note of the stop steps that were taken in this step.
-    pub(crate) fn take_steps(&mut self, id: ChildId) -> Result<(), Broken> {
-        let now = self.now;
-        let taken: Vec<u8> =
-            self.steps.iter().filter(|(child, ..)| *child == id).map(|(.., step)| *step).collect();
-        self.steps.retain(|(child, ..)| *child != id);
-        for step in taken {
-            let path = self.path(id);
-            let Some(book) = self.books.get_mut(&id) else { continue };
-            let spec = Arc::clone(&book.spec);
-            let grace = spec.stop.steps.get(usize::from(step)).copied();
-            let Some(life) = &mut book.live else {
-                return wrong(Invariant::StopSteps, format!("{path} rests, but is asked to end"));
-            };
-            if step == 0 && matches!(life.stage, Stage::Stopping(0, _)) {
-                continue;
-            }
-            let due = match life.stage {
-                Stage::Stopping(at, Some(until)) => at + 1 == step && until <= now,
-                _ => false,
-            };
-            let (true, Some(grace)) = (due, grace) else {
-                let text = format!("{path} takes stop step {step}, but {life:?}");
-                return wrong(Invariant::StopSteps, text);
-            };
-            let until = match grace {
-                Grace::For(grace) => Some(now + grace),
-                Grace::Unbounded => None,
-            };
-            life.stage = Stage::Stopping(step, until);
-        }
-        Ok(())
-    }
-
-    fn forced(&mut self, id: ChildId, run: RunId) -> Result<(), Broken> {
-        self.take_steps(id)?;
-        let (now, path) = (self.now, self.path(id));
-        let book = self.book(id)?;
-        let (kill_wait, steps) = (book.spec.stop.kill_wait, book.spec.stop.steps.len());
-        let life = self.run(id, run)?;
-        let over = match life.stage {
-            Stage::Stopping(step, Some(until)) => {
-                until <= now && (usize::from(step) + 1 >= steps || steps == 0)
-            }
-            _ => false,
-        };
-        let text = format!("{path} {run} is forced, but {life:?}");
-        if !over {
-            self.force_groups();
-            if !self.is_forced_from_above(id) {
-                return wrong(Invariant::StopSteps, text);
-            }
-        }
-        let life = self.run(id, run)?;
-        life.stage = Stage::Killing(now + kill_wait);
-        life.asked.get_or_insert((Asked::Close, now));
-        life.watch = Watch::default();
-        Ok(())
-    }
-
-    /// A supervisor whose grace is over forces everything below it.
-    pub(crate) fn force_groups(&mut self) {
-        let now = self.now;
-        let over = |book: &Book| {
-            let stage = book.live.as_ref().map(|life| life.stage);
-            book.pack.is_some()
-                && matches!(stage, Some(Stage::Stopping(_, Some(until))) if until <= now)
-        };
-        let groups = self.books.iter().filter(|(_, book)| over(book)).map(|(id, _)| *id);
-        let mut left: Vec<ChildId> = groups.collect();
-        while let Some(id) = left.pop() {
-            if let Some(book) = self.books.get_mut(&id).filter(|book| book.pack.is_some())
-                && let Some(life) = &mut book.live
-            {
-                life.asked.get_or_insert((Asked::Close, now));
-                (life.stage, life.watch) = (Stage::Stopping(u8::MAX, None), Watch::default());
-                self.set_work(id, Work::Closing);
-                left.extend(self.child_ids(id));
-            }
-        }
-    }
-
-    /// Whether a drain, or a supervisor that is out of patience, forces what is below it.
-    fn is_forced_from_above(&self, id: ChildId) -> bool {
-        let hurried = |drain: &DrainBook| drain.forced || drain.until <= self.now;
-        if self.drain.as_ref().is_some_and(hurried) {
-            return true;
-        }
-        let mut at = self.books.get(&id).and_then(|book| book.above);
-        while let Some(book) = at.and_then(|above| self.books.get(&above)) {
-            let stage = book.live.as_ref().map(|life| life.stage);
-            if matches!(stage, Some(Stage::Stopping(u8::MAX, None))) {
-                return true;
-            }
-            at = book.above;
-        }
-        false
-    }
-
-    fn abandoned(&mut self, id: ChildId, run: RunId) -> Result<(), Broken> {
-        let (now, path) = (self.now, self.path(id));
-        let ends = self.drain.as_ref().is_some_and(|drain| drain.until <= now || drain.asked >= 3);
-        let life = self.run(id, run)?;
-        match life.stage {
-            Stage::Killing(until) if until <= now || ends => life.stage = Stage::Abandoned,
-            stage => {
-                let text = format!("{path} {run} is abandoned, but {stage:?}");
-                return wrong(Invariant::StopSteps, text);
-            }
-        }
-        self.raise(id, AlertKind::Abandoned);
-        Ok(())
-    }
-
-    fn exited(
-        &mut self,
-        id: ChildId,
-        run: RunId,
-        cause: Cause,
-        exit: Option<Exit>,
-        lived: Duration,
-    ) -> Result<(), Broken> {
-        self.take_steps(id)?;
-        let (now, path) = (self.now, self.path(id));
-        let occupied = self.children(id).find(|(_, book)| {
-            book.live.as_ref().is_some_and(|life| life.stage != Stage::Abandoned)
-        });
-        if let Some((_, below)) = occupied {
-            let text = format!("{path} ends while {} lives", below.path);
-            return wrong(Invariant::StopOrder, text);
-        }
-        let book = self.book(id)?;
-        let (success, overlap, began) = (book.spec.success.clone(), book.spec.overlap, book.began);
-        let ending = book.pack.as_ref().map(|pack| pack.ending);
-        let life = self.run(id, run)?.clone();
-        let asked = life.asked.map(|(asked, _)| asked);
-        let must = match (ending, exit) {
-            (Some(Some(ending)), _) => ending,
-            (None, None) if life.stage == Stage::Abandoned && overlap == Overlap::Refuse => {
-                Cause::Abandoned
-            }
-            (None, None) if cause == Cause::Abandoned => Cause::Abandoned,
-            (Some(None) | None, None) => policy::cause(asked, Exit::Aborted, &success),
-            (_, Some(exit)) => policy::cause(asked, exit, &success),
-        };
-        if cause != must || lived != now.since(began) {
-            let text = format!("{path} {run} ended: {cause:?}, but it was {must:?} ({life:?})");
-            return wrong(Invariant::Causes, text);
-        }
-        let book = self.book_mut(id)?;
-        (book.live, book.last_end, book.last_cause) = (None, now, Some(cause));
-        book.last_asked = asked;
-        self.last_exit = Some(id);
-        self.open_exit = Some(OpenExit {
-            child: id,
-            run,
-            asked,
-            cause,
-            exit,
-            was_stable: life.stage == Stage::Ready(None),
-            counted: Vec::new(),
-        });
         Ok(())
     }
 
@@ -776,162 +488,6 @@ impl Model {
         }
         let opens = Owed::Opens { owner: id, over_children };
         self.owed.retain(|owed| *owed != opens && *owed != Owed::Closes(id));
-        Ok(())
-    }
-
-    fn regrouping(
-        &mut self,
-        supervisor: ChildId,
-        leader: ChildId,
-        strategy: mainstay_core::spec::Strategy,
-        delay: Duration,
-    ) -> Result<(), Broken> {
-        let book = self.book(leader)?;
-        let on_trial = book.breaker.state == Gate::Trial && book.live.is_none() && delay.is_zero();
-        if strategy != self.strategy(book) || book.above != Some(supervisor) {
-            return wrong(Invariant::Decision, "the group is another one");
-        }
-        match self.pay(&Owed::Regrouping(supervisor)) {
-            Err(_) if on_trial => {}
-            paid => paid?,
-        }
-        self.regrouped.push(supervisor);
-        self.regroup(supervisor, leader, delay);
-        Ok(())
-    }
-
-    fn regrouped(&mut self, supervisor: ChildId) -> Result<(), Broken> {
-        let Work::Starting { .. } = self.work(supervisor) else {
-            let text = format!("{} had no group to start", self.path(supervisor));
-            return wrong(Invariant::StartOrder, text);
-        };
-        let pack = self.book(supervisor)?.pack.clone();
-        let members = pack.map(|pack| pack.members).unwrap_or_default();
-        let left = self
-            .children(supervisor)
-            .find(|(id, book)| members.contains(id) && book.live.is_none() && !book.leaving);
-        if let Some((_, left)) = left {
-            let text = format!("the group is started, but {} is not", left.path);
-            return wrong(Invariant::StartOrder, text);
-        }
-        self.serve_again(supervisor);
-        Ok(())
-    }
-
-    fn ends_itself(&mut self, supervisor: ChildId, cause: Cause) -> Result<(), Broken> {
-        self.pay(&Owed::GaveUp(supervisor))?;
-        let book = self.book_mut(supervisor)?;
-        let Some(life) = book.live.as_mut().filter(|life| !life.stage.is_ending()) else {
-            return wrong(Invariant::EventOrder, "it is ending already");
-        };
-        (life.stage, life.watch) = (Stage::Stopping(0, None), Watch::default());
-        if let Some(pack) = &mut book.pack {
-            (pack.ending, pack.work) = (Some(cause), Work::Closing);
-        }
-        Ok(())
-    }
-
-    fn draining(&mut self, until: Moment, outcome: Outcome) -> Result<(), Broken> {
-        let bound = match outcome {
-            Outcome::Asked => self.bounds.0,
-            Outcome::Fatal { .. } => self.bounds.1,
-        };
-        self.pay(&Owed::Draining)?;
-        if self.drain.is_some() || until != self.now + bound {
-            return wrong(Invariant::Drain, format!("the drain is bound to {until}"));
-        }
-        let force_at = until - (bound / 10).min(Duration::from_secs(1));
-        self.owed.retain(|owed| *owed != Owed::Draining);
-        self.drain =
-            Some(DrainBook { force_at, until, asked: 1, forced: false, outcome, ended: false });
-        Ok(())
-    }
-
-    fn drain_forced(&mut self, input: &Input, abandoning: bool) -> Result<(), Broken> {
-        let now = self.now;
-        let asked = matches!(input, Input::Command(_));
-        let Some(drain) = &mut self.drain else {
-            return wrong(Invariant::Drain, "nothing drains");
-        };
-        if !asked && drain.force_at > now && drain.until > now {
-            return wrong(Invariant::Drain, "it goes to force too early");
-        }
-        drain.forced = true;
-        if drain.until > now && drain.asked < 3 {
-            drain.force_at = Moment::FAR;
-        }
-        if abandoning {
-            // Layer by layer, each is asked, forced and left behind.
-            return Ok(());
-        }
-        for book in self.books.values_mut().filter(|book| book.pack.is_some()) {
-            if let Some(life) = &mut book.live {
-                life.asked.get_or_insert((Asked::Close, now));
-                life.stage = Stage::Stopping(u8::MAX, None);
-                life.watch = Watch::default();
-            }
-            if let Some(pack) = book.pack.as_mut().filter(|_| book.live.is_some()) {
-                pack.work = Work::Closing;
-            }
-        }
-        Ok(())
-    }
-
-    fn drained(&mut self, outcome: Outcome) -> Result<(), Broken> {
-        let alive = self.books.values().find(|book| {
-            let stage = book.live.as_ref().map(|life| life.stage);
-            book.pack.is_none() && stage.is_some_and(|stage| stage != Stage::Abandoned)
-        });
-        if let Some(alive) = alive {
-            return wrong(Invariant::Drain, format!("drained, but {} lives", alive.path));
-        }
-        match &mut self.drain {
-            Some(drain) if !drain.ended && drain.outcome == outcome => drain.ended = true,
-            Some(_) | None => return wrong(Invariant::Drain, "it drained otherwise, or twice"),
-        }
-        self.book_mut(ChildId::ROOT)?.live = None;
-        Ok(())
-    }
-
-    fn removed(&mut self, id: ChildId) -> Result<(), Broken> {
-        let Some(book) = self.books.remove(&id) else {
-            // It came and went within one step.
-            return Ok(());
-        };
-        if let Some(life) = book.live.filter(|life| life.stage != Stage::Abandoned) {
-            let text = format!("{} is removed while {} lives", book.path, life.run);
-            return wrong(Invariant::OneRun, text);
-        }
-        self.owed.retain(|owed| *owed != Owed::Alert(id));
-        self.gone.insert(id, book.runs);
-        self.unsettled.extend(book.above);
-        Ok(())
-    }
-
-    fn replaced(&mut self, id: ChildId, revision: u32, tree: &Tree) -> Result<(), Broken> {
-        let now = self.now;
-        let book = self.book_mut(id)?;
-        if revision != book.revision + 1 {
-            return wrong(Invariant::Commands, "a revision was left out");
-        }
-        book.revision = revision;
-        let Some(next) = tree.child(id).map(|child| Arc::clone(&child.spec)) else { return Ok(()) };
-        let before = std::mem::replace(&mut book.spec, Arc::clone(&next));
-        if before.budget != next.budget {
-            book.clear_entries();
-        }
-        let rewatch = before.liveness != next.liveness
-            || before.recycle != next.recycle
-            || before.activation != next.activation;
-        if let Some(life) = book.live.as_mut().filter(|life| rewatch && !life.stage.is_ending()) {
-            life.watch = Watch::default();
-            if !matches!(life.stage, Stage::Starting(_)) && book.pack.is_none() {
-                life.watch = Watch::from_started(now, &next);
-            }
-            if matches!(life.stage, Stage::Ready(_)) {
-                life.watch.from_ready(now, &next);
-            }
-        }
         Ok(())
     }
 }

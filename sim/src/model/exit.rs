@@ -1,14 +1,13 @@
 //! What an exit must lead to, and what then holds.
 
 use super::policy::{self, is_failure, wait_bounds, wants_another, was_asked};
-use super::{Alarm, Book, Fuse, Gate, Model, OpenExit, Owed, Plan, Work};
+use super::{Book, Fuse, Gate, Model, Notice, OpenExit, Owed, Plan, Work};
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::{AlertKind, Finish};
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::{Activation, AutoShutdown, Criticality, Finished, OnExhausted, Strategy};
 use mainstay_core::{Action, Asked, Cause, ChildId, Class, Exit, LimitId, Rule};
-use std::time::Duration;
 
 /// What an exit must lead to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -347,14 +346,14 @@ impl Model {
                 self.owed.push(Owed::Opens { owner, over_children });
                 let kind = match (rule, over_children) {
                     (_, true) => AlertKind::GroupCooling,
-                    (rule, false) => self.alarm_of(id, rule, AlertKind::BreakerOpened),
+                    (rule, false) => self.notice_of(id, rule, AlertKind::BreakerOpened),
                 };
                 self.raise(owner, kind);
             }
             OnExhausted::Quarantine => {
                 let book = self.book_mut(owner)?;
                 (book.quarantined, book.position) = (true, 0);
-                let kind = self.alarm_of(id, rule, AlertKind::Quarantined);
+                let kind = self.notice_of(id, rule, AlertKind::Quarantined);
                 self.raise(owner, kind);
             }
             OnExhausted::Escalate => {
@@ -378,7 +377,7 @@ impl Model {
         Ok(())
     }
 
-    fn alarm_of(&self, id: ChildId, rule: Rule, plain: AlertKind) -> AlertKind {
+    fn notice_of(&self, id: ChildId, rule: Rule, plain: AlertKind) -> AlertKind {
         let cause = self.books.get(&id).and_then(|book| book.last_cause);
         match (rule, cause) {
             (Rule::Unmendable, Some(Cause::StartFailed { step, .. })) => {
@@ -392,95 +391,15 @@ impl Model {
     /// A person must see something; nobody is woken twice for one cause.
     pub(crate) fn raise(&mut self, id: ChildId, kind: AlertKind) {
         let Some(book) = self.books.get_mut(&id) else { return };
-        if book.alert.is_some_and(|alarm| alarm.kind == kind && !alarm.over) {
+        if book.alert.is_some_and(|notice| notice.kind == kind && !notice.over) {
             return;
         }
-        book.alert = Some(Alarm { kind, seen: false, over: false });
+        book.alert = Some(Notice { kind, seen: false, over: false });
         self.owed.push(Owed::Alert(id));
     }
 
     fn limit(&self, id: LimitId) -> Option<Limit> {
         self.books.get(&id.owner)?.spec.budget.get(usize::from(id.index)).copied()
-    }
-
-    /// Goes on with a group restart as far as nothing is waited for.
-    pub(crate) fn settle_pack(&mut self, supervisor: ChildId) {
-        let now = self.now;
-        let work = self.work(supervisor);
-        let next = match work {
-            Work::Stopping { from, delay } => {
-                let waits = self.children(supervisor).any(|(id, book)| {
-                    book.place >= from
-                        && book.live.as_ref().is_some_and(|run| !self.is_left_alone(id, run))
-                });
-                if waits {
-                    return;
-                }
-                Work::Delay { from, until: now + delay }
-            }
-            Work::Delay { .. } => work,
-            Work::Serving | Work::Closing | Work::Starting { .. } => return,
-        };
-        let Work::Delay { from, until } = next else { return };
-        self.set_work(supervisor, next);
-        if until > now {
-            return;
-        }
-        self.set_work(supervisor, Work::Starting { from });
-        let revives =
-            self.books.get(&supervisor).and_then(Book::supervisor).is_some_and(|s| s.revive);
-        let mut members = Vec::new();
-        for (id, book) in self.books.iter_mut().filter(|(_, book)| book.above == Some(supervisor)) {
-            if book.place >= from && book.live.is_none() {
-                members.push(*id);
-                if revives && book.spec.restart != Restart::Never {
-                    (book.down, book.plan) = (false, Plan::Run);
-                }
-            }
-        }
-        if members.is_empty() {
-            self.serve_again(supervisor);
-        }
-        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) {
-            pack.members = members;
-        }
-    }
-
-    pub(crate) fn set_work(&mut self, supervisor: ChildId, work: Work) {
-        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|book| book.pack.as_mut()) {
-            pack.work = work;
-        }
-    }
-
-    /// The group restart is over: windows age again.
-    pub(crate) fn serve_again(&mut self, supervisor: ChildId) {
-        let now = self.now;
-        self.set_work(supervisor, Work::Serving);
-        if let Some(pack) = self.books.get_mut(&supervisor).and_then(|book| book.pack.as_mut())
-            && let Some((_, end @ None)) = pack.freezes.last_mut()
-        {
-            *end = Some(now);
-        }
-    }
-
-    /// Begins a group restart.
-    pub(crate) fn regroup(&mut self, supervisor: ChildId, leader: ChildId, delay: Duration) {
-        use mainstay_core::child::Place;
-        let now = self.now;
-        let Some(book) = self.books.get(&leader) else { return };
-        let from = match self.strategy(book) {
-            Strategy::OneForAll => Place { rank: 0, order: 0 },
-            Strategy::OneForOne | Strategy::RestForOne => book.place,
-        };
-        let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) else {
-            return;
-        };
-        pack.work = Work::Stopping { from, delay };
-        pack.spared.clear();
-        if !matches!(pack.freezes.last(), Some((_, None))) {
-            pack.freezes.push((now, None));
-        }
-        self.unsettled.push(supervisor);
     }
 }
 

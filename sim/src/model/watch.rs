@@ -39,7 +39,7 @@ impl Watch {
         }
     }
 
-    pub(crate) fn from_ready(&mut self, now: Moment, spec: &ChildSpec) {
+    pub(crate) fn on_ready(&mut self, now: Moment, spec: &ChildSpec) {
         if self.beat.is_none() {
             self.beat = spec.liveness.heartbeat.map(|beat| now + beat.every * beat.misses);
         }
@@ -58,7 +58,7 @@ impl Watch {
     }
 
     pub(crate) fn pending(&mut self, now: Moment, spec: &ChildSpec, pending: bool) {
-        let armed = self.progress.or(spec.liveness.progress.map(|limit| now + limit));
+        let armed = self.progress.or_else(|| spec.liveness.progress.map(|limit| now + limit));
         self.progress = armed.filter(|_| pending);
     }
 

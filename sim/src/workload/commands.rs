@@ -82,6 +82,9 @@ fn drain(dice: &mut Dice, span: Duration, lines: &mut Vec<Line>) {
     }
 }
 
+/// Who asks; an empty name is refused.
+const WHO: [&str; 8] = ["ann", "ann", "ann", "bob", "bob", "bob", "bob", " "];
+
 struct Names {
     paths: Vec<Path>,
     groups: Vec<Path>,
@@ -110,7 +113,7 @@ fn asked(dice: &mut Dice, target: Path, verb: Verb) -> Act {
     Act::Command {
         // Few ids, so that some come again: zero is never remembered.
         id: if dice.percent(15) { u128::from(dice.below(4)) } else { u128::from(dice.roll()) },
-        who: if dice.percent(2) { " " } else { *dice.clone().pick(&["ann", "bob"]) },
+        who: WHO[dice.below(WHO.len() as u64) as usize],
         target,
         verb,
         if_run: if drains { Guess::Silent } else { guess(dice) },

@@ -195,6 +195,8 @@ impl Tree {
             let brood = self.brood_mut(above);
             brood.order.remove(&(before, slot));
             brood.order.insert((after, slot));
+            // It may have left the group that kept it down.
+            self.look_again(slot);
         }
     }
 

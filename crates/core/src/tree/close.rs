@@ -84,7 +84,8 @@ impl Tree {
     /// Stops the next layer in which anything lives; when none is left, goes on to what the sweep was for.
     pub(super) fn sweep_on(&mut self, supervisor: u32, out: &mut Effects) {
         let (from, below, purpose) = match self.group(supervisor).work {
-            Work::Closing { rank } => (Place::FIRST, rank, Purpose::End),
+            // Whatever lives has to go, one that a new spec moved to a later layer meanwhile included.
+            Work::Closing { .. } => (Place::FIRST, u32::MAX, Purpose::End),
             Work::Stopping { from, rank, .. } => (from, rank, Purpose::Restart),
             Work::Serving | Work::Delay { .. } | Work::Starting { .. } => return,
         };

@@ -41,7 +41,7 @@ impl Tree {
             // A child that is never restarted is not revived with its group either.
             Some(Asked::Group) if child.spec.restart == Restart::Never => {
                 child.plan = Plan::Never(Finish::Stopped);
-                self.at_mut(slot).leaving = self.is_forgotten(slot);
+                self.at_mut(slot).leaving |= self.is_forgotten(slot);
             }
             // Whether it may come back was settled when its need went away.
             Some(Asked::Dependency) => {}
@@ -65,7 +65,7 @@ impl Tree {
     /// The child gets no further run by its rule.
     fn finish(&mut self, slot: u32, cause: &Cause, out: &mut Effects) {
         self.at_mut(slot).plan = Plan::Never(finish_of(cause));
-        self.at_mut(slot).leaving = self.is_forgotten(slot);
+        self.at_mut(slot).leaving |= self.is_forgotten(slot);
         // A start with nothing to do was no run, so it is no end.
         let ends = self.at(slot).spec.significant && *cause != Cause::Skipped;
         if let Some(above) = self.above(slot).filter(|_| ends) {
