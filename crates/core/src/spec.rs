@@ -391,6 +391,16 @@ impl ChildSpec {
 }
 
 impl ChildSpec {
+    /// Returns whether a child with that spec may as well have this one: nothing tells them apart.
+    fn can_stand_for(&self, other: &Self) -> bool {
+        let same_payload = match (&self.payload, &other.payload) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_payload && self.supervisor().is_none() && self == other
+    }
+
     /// Returns what the end of its own budget leads to.
     ///
     /// Nobody waits for a critical child to be released: where it would stay down, the tree ends.
@@ -407,5 +417,32 @@ impl SupervisorSpec {
     pub fn is_serial(&self) -> bool {
         self.dynamic.is_none()
             && (matches!(self.strategy, Strategy::RestForOne) || self.start_concurrency == Some(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::defaults::Profile;
+    use super::draft::KindDraft;
+    use super::*;
+
+    #[test]
+    fn siblings_that_are_declared_alike_share_one_spec() {
+        let child = |name: &str, restart| ChildDraft {
+            name: name.into(),
+            kind: Some(KindDraft::Leaf(Kind::Task)),
+            restart: Some(restart),
+            ..ChildDraft::default()
+        };
+        let mut draft = TreeDraft::default();
+        draft.root.children = alloc::vec![
+            child("a", Restart::Always),
+            child("b", Restart::Always),
+            child("c", Restart::Never),
+        ];
+        let (spec, _) = draft.build(Profile::Library).expect("a valid tree");
+        let children = &spec.root.supervisor().expect("a supervisor").children;
+        let same = |a: usize, b: usize| Arc::ptr_eq(&children[a].1, &children[b].1);
+        assert!(same(0, 1) && !same(1, 2));
     }
 }

@@ -1,7 +1,7 @@
 //! What is measured: each case makes the thing to repeat, for a number of children.
 
 use crate::by_hand::ByHand;
-use crate::world::{World, beating, build, declare, one_for_all, shuffled, task, tireless};
+use crate::world::{World, beating, build, declare, each_its_own, shuffled, task, tireless};
 use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::spec::{ChildDraft, Need, OnRestart, Strategy, TreeDraft, TreeSpec, Until};
@@ -42,8 +42,8 @@ pub(crate) const CASES: [Case; 23] = [
     freely("exit, restarted at once, 100 supervisors", |count| {
         exits(declare(count, &[count.min(100)], &tireless()))
     }),
-    freely("exit, restarted at once, one spec for all", |count| {
-        exits_every(TICK, &one_for_all(count, &tireless()))
+    freely("exit, restarted at once, each spec its own", |count| {
+        exits_every(TICK, &each_its_own(count, &tireless()))
     }),
     freely("exit, delay, clock", delayed_exits).against(delayed_exits_by_hand),
     freely("exit, the child's budget holds", |count| {
@@ -64,8 +64,8 @@ pub(crate) const CASES: [Case; 23] = [
     }),
     freely("heartbeat", |count| heartbeats(count, &build(declare(count, &[], &beating()))))
         .against(heartbeats_by_hand),
-    freely("heartbeat, one spec for all", |count| {
-        heartbeats(count, &one_for_all(count, &beating()))
+    freely("heartbeat, each spec its own", |count| {
+        heartbeats(count, &each_its_own(count, &beating()))
     }),
     freely("stop and start, by path, depth 1", |count| {
         commands(count, &[], &[Verb::Stop, Verb::Start { over: false }])

@@ -1,7 +1,7 @@
 //! How many bytes a child takes: what is allocated and not freed, divided by the number of children.
 
 use crate::ALLOCATOR;
-use crate::world::{World, beating, build, declare, task};
+use crate::world::{World, beating, build, declare, each_its_own, task};
 use mainstay_core::Tree;
 use std::time::Duration;
 
@@ -12,9 +12,13 @@ pub(crate) fn table(count: usize) {
     let say = |what: &str, bytes: usize| {
         println!("{what:46} {count:>9} {:>9.0}", bytes as f64 / count as f64);
     };
-    let before = live();
+    let before_alike = live();
     let spec = build(declare(count, &[], &task()));
-    say("spec, one of its own for each child", live() - before);
+    say("spec, all children alike", live() - before_alike);
+    drop(spec);
+    let before_own = live();
+    let spec = each_its_own(count, &task());
+    say("spec, each child its own", live() - before_own);
     let before = live();
     let tree = Tree::new(&spec);
     say("tree, nothing started", live() - before);

@@ -8,7 +8,6 @@ use mainstay_core::spec::{
 };
 use mainstay_core::{ChildId, Effect, Effects, Exit, Input, Moment, RunId, Tree};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A tree with its driver.
@@ -190,15 +189,14 @@ fn group(count: usize, fans: &[usize], leaf: &ChildDraft) -> SupervisorDraft {
     SupervisorDraft { children, ..SupervisorDraft::default() }
 }
 
-/// A flat tree whose children share one spec, as those made from a template do.
-pub(crate) fn one_for_all(count: usize, leaf: &ChildDraft) -> TreeSpec {
-    let mut spec = build(declare(1, &[], leaf));
-    if let Kind::Supervisor(group) = &mut Arc::make_mut(&mut spec.root).kind {
-        let (_, leaf) = group.children.remove(0);
-        let named = |n| (format!("child-{n:07}").into(), Arc::clone(&leaf));
-        group.children = (0..count).map(named).collect();
+/// A flat tree in which each child declares something else, so that each has a spec of its own.
+pub(crate) fn each_its_own(count: usize, leaf: &ChildDraft) -> TreeSpec {
+    let mut draft = declare(count, &[], leaf);
+    for (nanos, child) in draft.root.children.iter_mut().enumerate() {
+        // It decides nothing here, and no two are alike.
+        child.level_decay = Some(Duration::from_secs(3_600) + Duration::from_nanos(nanos as u64));
     }
-    spec
+    build(draft)
 }
 
 /// Makes the spec of a declaration that is known to be valid.

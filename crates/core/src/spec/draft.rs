@@ -445,13 +445,17 @@ impl SupervisorDraft {
         on_exhausted: OnExhausted,
         problems: &mut Vec<Problem>,
     ) -> SupervisorSpec {
-        let mut children = Vec::with_capacity(self.children.len());
+        let mut children: Vec<(Arc<str>, Arc<ChildSpec>)> = Vec::with_capacity(self.children.len());
         for child in self.children {
             let name: Arc<str> = child.name.as_str().into();
             let path = path.join(&name);
             problems.extend(check::name(&path, &name));
-            children
-                .push((name, Arc::new(child.resolve(profile, &path, Owner::Supervisor, problems))));
+            let spec = child.resolve(profile, &path, Owner::Supervisor, problems);
+            // Ten thousand workers that are declared alike share one spec.
+            let alike =
+                children.last().map(|(_, last)| last).filter(|last| last.can_stand_for(&spec));
+            let spec = alike.map_or_else(|| Arc::new(spec), Arc::clone);
+            children.push((name, spec));
         }
         let dynamic = self.dynamic.map(|dynamic| Dynamic {
             template: Arc::new(dynamic.template.resolve(
