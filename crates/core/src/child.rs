@@ -15,7 +15,7 @@
 //! ```
 //!
 //! What operators want (`want`, `paused`, `quarantined`) and what policy plans (`plan`) are separate
-//! from what is observed (`state`). Only [`tree`](crate::tree) changes any of it.
+//! from what is observed (`state`). Only [`Tree`](crate::Tree) changes any of it.
 
 mod group;
 mod memory;
