@@ -173,6 +173,7 @@ impl Judge {
                 && need.until != mainstay_core::spec::Until::Completed
                 && needed.is_some_and(|(_, needed)| {
                     needed.live.is_none()
+                        && !model.is_met(need, needed)
                         && needed.last_end == model.now
                         && needed.last_end > book.began
                 })

@@ -151,6 +151,7 @@ impl Model {
             },
             Verb::Pause { freeze } => {
                 let paused = std::mem::replace(&mut self.book_mut(id)?.paused, true);
+                self.take_back_requests(id);
                 Answer::Done((!freeze || !paused).then_some(!paused))
             }
             Verb::Resume => {
@@ -180,7 +181,12 @@ impl Model {
             Verb::Add { name, spec } => self.add(id, name, spec.as_ref())?,
             Verb::Remove if is_root => unfit,
             Verb::Remove => self.remove(id)?,
-            Verb::Replace(_) => Answer::Either,
+            Verb::Replace(spec) => {
+                if was_done {
+                    self.undeclared(id, spec);
+                }
+                Answer::Either
+            }
             Verb::Apply(_) if !is_root => unfit,
             Verb::Apply(spec) => {
                 if was_done {
@@ -301,8 +307,8 @@ impl Model {
         let Some(supervisor) = self.book(id)?.supervisor() else {
             return Ok(Answer::Refused("unfit"));
         };
-        if self.sibling(id, name).is_some() {
-            return Ok(Answer::Refused("exists"));
+        if let Some((_, present)) = self.sibling(id, name) {
+            return Ok(Answer::Refused(if present.leaving { "leaving" } else { "exists" }));
         }
         if spec.is_none() && supervisor.dynamic.is_none() {
             return Ok(Answer::Refused("unfit"));
@@ -326,6 +332,16 @@ impl Model {
         Ok(Answer::Done(Some(!std::mem::replace(&mut book.leaving, true))))
     }
 
+    /// A pause takes back the starts that were asked for and have not happened.
+    fn take_back_requests(&mut self, id: ChildId) {
+        if let Some(book) = self.books.get_mut(&id).filter(|book| book.live.is_none()) {
+            book.by_hand = false;
+        }
+        for child in self.child_ids(id) {
+            self.take_back_requests(child);
+        }
+    }
+
     /// What the old spec declared and the new one does not is on its way out.
     fn undeclared(&mut self, id: ChildId, next: &Arc<ChildSpec>) {
         let Some(before) = self.books.get(&id).map(|book| Arc::clone(&book.spec)) else { return };
@@ -341,6 +357,9 @@ impl Model {
             if has(before, &name) && !has(next, &name) {
                 (book.leaving, book.by_hand) = (true, false);
             } else if let Some((_, spec)) = next.children.iter().find(|(n, _)| **n == *name) {
+                if std::mem::take(&mut book.leaving) {
+                    (book.down, book.plan) = (false, Plan::Run);
+                }
                 self.undeclared(child, spec);
             }
         }

@@ -50,7 +50,9 @@ impl Model {
         let book = self.book(id)?;
         let need = book.spec.needs.iter().find(|need| {
             let needed = book.above.and_then(|above| self.sibling(above, &need.child));
-            let lost = needed.is_some_and(|(_, n)| n.live.is_none() && n.last_end == now);
+            let lost = needed.is_some_and(|(_, n)| {
+                n.live.is_none() && n.last_end == now && !self.is_met(need, n)
+            });
             lost && need.on_restart != OnRestart::Ignore && need.until != Until::Completed
         });
         let need = need.cloned();

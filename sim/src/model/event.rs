@@ -302,7 +302,8 @@ impl Model {
         let book = self.books.get(&id)?;
         book.spec.budget.iter().enumerate().find_map(|(index, limit)| {
             let count = self.count(id, index, limit);
-            let refuses = limit.admit == Admit::AtStart && count >= limit.most && book.runs > 0;
+            // A limit of zero still lets it run once.
+            let refuses = limit.admit == Admit::AtStart && count >= limit.most.max(1);
             refuses.then_some((index, count))
         })
     }

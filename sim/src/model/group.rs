@@ -4,7 +4,7 @@ use super::event::wrong;
 use super::{Book, Gate, Model, Owed, Plan, Work};
 use crate::check::{Broken, Invariant};
 use mainstay_core::ChildId;
-use mainstay_core::child::Place;
+use mainstay_core::child::{Place, Rest};
 use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::Strategy;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Model {
         let members = pack.map(|pack| pack.members).unwrap_or_default();
         let left = self
             .children(supervisor)
-            .find(|(id, book)| members.contains(id) && book.live.is_none() && !book.leaving);
+            .find(|(id, book)| members.contains(id) && waits_for_a_turn(book) && !book.leaving);
         if let Some((_, left)) = left {
             let text = format!("the group is started, but {} is not", left.path);
             return wrong(Invariant::StartOrder, text);
@@ -84,7 +84,13 @@ impl Model {
                 }
             }
         }
-        if members.is_empty() {
+        // Whoever rests for a reason of its own is not waited for.
+        let waited = |rest| {
+            matches!(rest, None | Some(Rest::Slot { .. } | Rest::Storm { .. } | Rest::Group))
+        };
+        let nobody = members.is_empty();
+        members.retain(|id| waited(self.reason(*id)));
+        if nobody {
             self.serve_again(supervisor);
         }
         if let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) {
@@ -127,4 +133,10 @@ impl Model {
         }
         self.unsettled.push(supervisor);
     }
+}
+
+/// Whether a child rests only because its turn in the group has not come.
+const fn waits_for_a_turn(book: &Book) -> bool {
+    book.live.is_none()
+        && matches!(book.rest, Some(Rest::Slot { .. } | Rest::Storm { .. } | Rest::Group))
 }

@@ -31,6 +31,6 @@ pub struct ProbeWatch {
     pub ok: bool,
     /// How many of them in a row.
     pub streak: u32,
-    /// Whether it has reached its number of successes, and not its number of failures since.
-    pub passed: bool,
+    /// Its verdict: enough successes in a row, or enough failures; `None` before either.
+    pub verdict: Option<bool>,
 }

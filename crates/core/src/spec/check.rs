@@ -204,6 +204,11 @@ fn node(path: &Path, spec: &ChildSpec, is_root: bool, depth: usize) -> Vec<Probl
     for (index, limit) in spec.budget.iter().enumerate() {
         self::limit(&mut finder, index, limit, spec.supervisor().is_some(), is_root);
     }
+    for (at, need) in spec.needs.iter().enumerate() {
+        let again = spec.needs.iter().take(at).any(|earlier| earlier.child == need.child);
+        let text = format!("needs {:?} twice: one need says how far and what then", need.child);
+        finder.require(!again, Rule::Need, text);
+    }
     finder.require(
         spec.on_exhausted != OnExhausted::Cooldown || !spec.cooldown.is_empty(),
         Rule::Range,

@@ -1,6 +1,7 @@
 //! Other specs in a running tree: add, replace, apply. Whole or not at all, in every state.
 
 use super::Tree;
+use crate::child;
 use crate::child::{Place, Want};
 use crate::command::{Act, Refusal, Step};
 use crate::effect::{Effect, Effects};
@@ -40,7 +41,7 @@ impl Tree {
         problems: &mut Vec<Problem>,
     ) {
         let present = &self.at(slot).spec;
-        plan.push(Step { path: path.clone(), act: act(present, next) });
+        plan.push(Step { path: path.clone(), act: self.act_on(slot, next) });
         match (present.supervisor(), next.supervisor()) {
             (Some(_), Some(next)) if next.dynamic.is_none() => {
                 for (name, child) in &next.children {
@@ -75,12 +76,39 @@ impl Tree {
     }
 
     /// Applies a whole spec: nothing at all unless every change can be made.
-    pub(super) fn apply(&mut self, spec: &TreeSpec, out: &mut Effects) -> Result<Plan, Refusal> {
+    ///
+    /// Returns the plan, and whether anything changed.
+    pub(super) fn apply(
+        &mut self,
+        spec: &TreeSpec,
+        out: &mut Effects,
+    ) -> Result<(Plan, bool), Refusal> {
         let plan = self.plan(spec).map_err(|problems| Refusal::Spec { problems })?;
-        self.settings = super::Settings::from(spec);
+        let settings = super::Settings::from(spec);
+        let mut changed = plan.iter().any(|step| step.act != Act::Keep);
+        if core::mem::replace(&mut self.settings, settings) != settings {
+            changed = true;
+            self.ask_who_waits();
+        }
         self.apply_child(0, &spec.root, out);
         self.touched.push(0);
-        Ok(plan)
+        Ok((plan, changed))
+    }
+
+    /// The rates of the tree are others: whoever waited for a turn may have one now.
+    fn ask_who_waits(&mut self) {
+        let stormed: Vec<u32> = self.storm_queue.iter().map(|(_, slot)| *slot).collect();
+        for slot in stormed {
+            self.look_again(slot);
+        }
+        for supervisor in 0..self.broods.len() as u32 {
+            if self.broods[supervisor as usize]
+                .as_ref()
+                .is_some_and(|brood| !brood.queue.is_empty())
+            {
+                self.agenda.push_back(super::Todo::Slots(supervisor));
+            }
+        }
     }
 
     /// Gives one child, and all below it, another spec.
@@ -106,7 +134,12 @@ impl Tree {
 
     fn apply_child(&mut self, slot: u32, next: &Arc<ChildSpec>, out: &mut Effects) {
         let present = Arc::clone(&self.at(slot).spec);
-        let act = act(&present, next);
+        let act = self.act_on(slot, next);
+        let child = self.at_mut(slot);
+        if core::mem::take(&mut child.leaving) {
+            // It was on its way out, and is declared again: it comes back once it is gone.
+            (child.want, child.plan) = (Want::Up, child::Plan::Run);
+        }
         if let Some(after) = next.supervisor() {
             self.apply_children(slot, after, out);
         }
@@ -149,6 +182,12 @@ impl Tree {
             self.watch_anew(slot);
         }
         self.look_again(slot);
+    }
+
+    /// What it takes to get this child to another spec.
+    fn act_on(&self, slot: u32, next: &Arc<ChildSpec>) -> Act {
+        let child = self.at(slot);
+        if child.leaving { Act::Restart } else { act(&child.spec, next) }
     }
 
     fn apply_children(&mut self, slot: u32, after: &SupervisorSpec, out: &mut Effects) {
@@ -235,8 +274,9 @@ impl Tree {
         };
         let above_path = self.path(self.at(slot).id).unwrap_or_else(Path::root);
         let path = above_path.join(name);
-        if self.find_below(slot, name).is_some() {
-            return Err(Refusal::Exists { path });
+        if let Some(present) = self.find_below(slot, name) {
+            let is_leaving = self.at(present).leaving;
+            return Err(if is_leaving { Refusal::Leaving } else { Refusal::Exists { path } });
         }
         let spec = match (spec, &supervisor.dynamic) {
             (Some(spec), _) => Arc::clone(spec),

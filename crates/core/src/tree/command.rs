@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::exit::Asked;
 use crate::id::{ChildId, CommandId};
 use crate::policy::breaker::{Breaker, BreakerState};
-use crate::spec::Kind;
+use crate::spec::{Kind, SupervisorSpec};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -183,12 +183,8 @@ impl Tree {
             Verb::Remove => self.remove_by_hand(slot, out)?,
             Verb::Replace(spec) => self.replace(slot, spec, out)?,
             Verb::Apply(spec) if is_root => {
-                let plan = self.apply(spec, out)?;
-                return Ok((
-                    None,
-                    plan.iter().any(|step| step.act != crate::command::Act::Keep),
-                    plan,
-                ));
+                let (plan, changed) = self.apply(spec, out)?;
+                return Ok((None, changed, plan));
             }
             Verb::Apply(_) => {
                 return Err(Refusal::Unfit { reason: "a whole spec applies to the root" });
@@ -249,7 +245,7 @@ impl Tree {
     }
 
     /// Refuses a start that only an override, a release or the end of something may allow.
-    fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
+    pub(super) fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
         self.admit_reset(slot, over)?;
         // Once its cooldown is over it only waits for a start, which is its trial.
         let is_open = match self.at(slot).breaker().state {
@@ -324,6 +320,7 @@ impl Tree {
 
     fn pause(&mut self, slot: u32, freeze: bool, out: &mut Effects) -> bool {
         let paused = core::mem::replace(&mut self.at_mut(slot).paused, true);
+        self.forget_requests(slot);
         let froze = freeze && self.freeze(slot, out);
         self.look_again_in(slot);
         !paused || froze
@@ -336,6 +333,19 @@ impl Tree {
             self.look_again_in(slot);
         }
         paused
+    }
+
+    /// A pause takes back the starts that were asked for and have not happened.
+    fn forget_requests(&mut self, slot: u32) {
+        if self.at(slot).life().is_none() {
+            self.at_mut(slot).by_hand = false;
+        }
+        if self.at(slot).group.is_some() {
+            let below: Vec<u32> = self.brood(slot).from(crate::child::Place::FIRST).collect();
+            for child in below {
+                self.forget_requests(child);
+            }
+        }
     }
 
     /// Asks the gate again for a child and everything below it.
@@ -420,13 +430,33 @@ impl Tree {
                 reason: "other children need it: remove them or their need first",
             });
         }
-        // It is not declared any more, so that nothing brings it back.
-        let name = Arc::clone(&self.at(slot).name);
-        let spec = Arc::make_mut(&mut self.at_mut(above).spec);
-        if let Kind::Supervisor(supervisor) = &mut spec.kind {
-            supervisor.children.retain(|(declared, _)| *declared != name);
-        }
+        self.undeclare(above, slot);
         Ok(self.begin_removal(slot, out))
+    }
+
+    /// Takes a child out of what its supervisor declares, so that nothing brings it back.
+    fn undeclare(&mut self, above: u32, slot: u32) {
+        let name = Arc::clone(&self.at(slot).name);
+        let declares =
+            |spec: &SupervisorSpec| spec.children.iter().any(|(known, _)| *known == name);
+        if !self.at(above).spec.supervisor().is_some_and(declares) {
+            return;
+        }
+        if let Kind::Supervisor(spec) = &mut Arc::make_mut(&mut self.at_mut(above).spec).kind {
+            spec.children.retain(|(known, _)| *known != name);
+        }
+        // What is declared further up holds a copy of the supervisor, which may come back from there.
+        let mut at = above;
+        while let Some(higher) = self.above(at) {
+            let (name, spec) = (Arc::clone(&self.at(at).name), Arc::clone(&self.at(at).spec));
+            if let Kind::Supervisor(declared) =
+                &mut Arc::make_mut(&mut self.at_mut(higher).spec).kind
+                && let Some(child) = declared.children.iter_mut().find(|(known, _)| *known == name)
+            {
+                child.1 = spec;
+            }
+            at = higher;
+        }
     }
 
     /// Stops a child and takes it out of the tree once it is gone; what is abandoned leaves at once.

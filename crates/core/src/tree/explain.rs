@@ -136,6 +136,9 @@ impl Tree {
                 _ => Vec::new(),
             };
         };
+        // Only what would be admitted is advised.
+        let start =
+            if self.admit_start(slot, false).is_ok() { Chance::Start } else { Chance::StartOver };
         let mut chances = Vec::new();
         match why {
             Rest::Draining => {}
@@ -151,22 +154,23 @@ impl Tree {
                     }
                     at = self.above(holder);
                 }
-                chances.push(Chance::Start);
+                chances.push(start);
             }
             Rest::Broken { .. } => {
                 chances.extend([Chance::Reset(path_of(slot)), Chance::StartOver]);
+            }
+            Rest::Slot { .. } if child.above.is_some_and(|above| self.is_in_order(above.slot)) => {
+                chances.extend(child.above.map(|above| Chance::Child(path_of(above.slot))));
             }
             Rest::Stopped
             | Rest::Finished(_)
             | Rest::Waiting { .. }
             | Rest::Slot { .. }
-            | Rest::Storm { .. } => {
-                chances.push(Chance::Start);
-            }
-            Rest::Demand => chances.extend([Chance::Demand, Chance::Start]),
+            | Rest::Storm { .. } => chances.push(start),
+            Rest::Demand => chances.extend([Chance::Demand, start]),
             Rest::Need { child } => chances.push(Chance::Child(path_of(child.slot))),
             Rest::Cooldown { supervisor, .. } => {
-                chances.extend([Chance::Reset(path_of(supervisor.slot)), Chance::Start]);
+                chances.extend([Chance::Reset(path_of(supervisor.slot)), Chance::StartOver]);
             }
         }
         chances

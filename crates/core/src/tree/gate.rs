@@ -49,7 +49,10 @@ impl Tree {
         if !child.by_hand && self.is_paused(slot) {
             return Some(Rest::Paused);
         }
-        if let BreakerState::Open(until) = child.breaker().state {
+        // A cooldown that is over stands in nobody's way: the next run is its trial.
+        if let BreakerState::Open(until) = child.breaker().state
+            && until.is_none_or(|until| until > self.now)
+        {
             return Some(Rest::Broken { until });
         }
         if child.want == Want::Down {
@@ -94,10 +97,8 @@ impl Tree {
     /// Who else is starting, or was too much. A command goes past all but the order of a bring-up.
     fn crowd(&self, child: &Child) -> Option<Rest> {
         let above = child.above?.slot;
-        let in_order = self.at(above).standing() != Standing::Ready
-            || matches!(self.group(above).work, Work::Starting { .. });
         if child.by_hand {
-            return if in_order { self.full(child, above) } else { None };
+            return if self.is_in_order(above) { self.full(child, above) } else { None };
         }
         self.cooling(above).or_else(|| self.full(child, above)).or_else(|| self.stormy(child))
     }
@@ -142,6 +143,11 @@ impl Tree {
                 needed.life().is_some_and(|life| matches!(life.phase, Phase::Ready { .. }))
             }
         }
+    }
+
+    /// Returns whether a supervisor is starting its children, or a group of them, in order.
+    pub(super) fn is_in_order(&self, supervisor: u32) -> bool {
+        self.at(supervisor).standing() != Standing::Ready || self.is_starting_group(supervisor)
     }
 
     /// The nearest supervisor above whose children cool down.
@@ -217,17 +223,24 @@ impl Tree {
     }
 
     /// Puts a child to rest for a reason; a reason it already has keeps its moment and its ticket.
-    fn rest(&mut self, slot: u32, why: Rest, out: &mut Effects) {
-        let why = match (self.at(slot).state, why) {
-            (State::Rest { why: present, .. }, why) if present == why => return,
-            (State::Rest { why: Rest::Slot { .. }, .. }, Rest::Slot { .. })
-            | (State::Rest { why: Rest::Storm { .. }, .. }, Rest::Storm { .. }) => return,
-            (_, Rest::Slot { .. }) => Rest::Slot { ticket: self.ticket() },
-            (_, Rest::Storm { .. }) => Rest::Storm { ticket: self.ticket() },
-            (_, why) => why,
+    pub(super) fn rest(&mut self, slot: u32, why: Rest, out: &mut Effects) {
+        let present = match self.at(slot).state {
+            State::Rest { why, .. } => Some(why),
+            State::Live(_) => None,
         };
-        self.set_state(slot, State::Rest { why, since: self.now });
-        out.note(Event::Rests { child: self.at(slot).id, why });
+        let next = match (present, why) {
+            (Some(present), why) if present == why => None,
+            (Some(Rest::Slot { .. }), Rest::Slot { .. })
+            | (Some(Rest::Storm { .. }), Rest::Storm { .. }) => None,
+            (_, Rest::Slot { .. }) => Some(Rest::Slot { ticket: self.ticket() }),
+            (_, Rest::Storm { .. }) => Some(Rest::Storm { ticket: self.ticket() }),
+            (_, why) => Some(why),
+        };
+        if let Some(why) = next {
+            self.set_state(slot, State::Rest { why, since: self.now });
+            out.note(Event::Rests { child: self.at(slot).id, why });
+        }
+        // Who only waits for a turn still starts with its group; nobody waits for the others.
         if !matches!(why, Rest::Slot { .. } | Rest::Storm { .. } | Rest::Group) {
             self.uncount_start(slot, out);
         }

@@ -1,6 +1,6 @@
 //! The limits that count a child: consulted at an exit or a start, stamped, read.
 
-use super::Tree;
+use super::{Todo, Tree};
 use crate::child::Group;
 use crate::effect::Effects;
 use crate::event::{Action, Event, LimitId, Rule};
@@ -140,19 +140,22 @@ impl Tree {
     /// Checks the limits that are consulted when a start is due (systemd); acts when one refuses.
     pub(super) fn is_refused_at_start(&mut self, slot: u32, out: &mut Effects) -> bool {
         let child = self.at(slot);
-        if child.by_hand || child.runs == 0 || child.breaker().state == BreakerState::Trial {
+        if child.by_hand || child.breaker().state == BreakerState::Trial {
             return false;
         }
         let refusing = child.spec.budget.iter().enumerate().find_map(|(index, limit)| {
             let id = LimitId { owner: child.id, index: index as u8 };
             let before = self.reading(id, limit);
-            (limit.admit == Admit::AtStart && !limit.allows(before.count)).then_some((id, before))
+            // A limit of zero still lets it run once, each time its supervisor begins anew.
+            let refuses = limit.admit == Admit::AtStart && before.count >= limit.most.max(1);
+            refuses.then_some((id, before))
         });
         let Some((limit, before)) = refusing else { return false };
         let (child, end) = (child.id, child.spec.own_end());
         out.note(Event::Counted { child, limit, before, stamped: false, spent: true });
         self.exhaust(slot, Rule::Spent(limit), Action::Exhaust { end, owner: child }, out);
-        self.look_again(slot);
+        // It may have left the tree together with a supervisor that gave up.
+        self.agenda.push_back(Todo::Consider(child));
         true
     }
 

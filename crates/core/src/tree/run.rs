@@ -53,6 +53,8 @@ impl Tree {
                     self.became_ready(slot, out);
                 }
             }
+            // Where probes make it ready, its own word does not.
+            Phase::Started { .. } if child.spec.ready == Ready::Probe && !self.may_serve(slot) => {}
             Phase::Started { .. } => match child.spec.rehydrate {
                 Some(limit) if life.run != RunId::FIRST => {
                     self.set_phase(slot, Phase::Rehydrating { until: self.now + limit });
@@ -61,9 +63,10 @@ impl Tree {
                 }
                 Some(_) | None => self.serve(slot, out),
             },
-            Phase::Unready => self.serve(slot, out),
+            Phase::Unready if self.may_serve(slot) => self.serve(slot, out),
             Phase::Rehydrating { .. }
             | Phase::Ready { .. }
+            | Phase::Unready
             | Phase::Stopping { .. }
             | Phase::Killing { .. }
             | Phase::Abandoned { .. } => {}
@@ -85,6 +88,9 @@ impl Tree {
         self.set_phase(slot, Phase::Ready { stable_at: Some(stable_at) });
         out.note(Event::Ready { child: id, run: life.run, took });
         self.watch_from_ready(slot);
+        if !self.may_serve(slot) {
+            self.became_unready(slot, out);
+        }
         self.wake_dependents(slot, Until::Ready);
     }
 
@@ -281,6 +287,9 @@ impl Tree {
                 // Who is done has also been started: whoever waited for either may start.
                 self.look_again(dependent);
                 continue;
+            }
+            if self.is_met(need, slot) {
+                continue; // It has come to a clean end, which still meets the need.
             }
             let plan = match need.on_restart {
                 OnRestart::Restart if need.until != Until::Completed => Plan::Run,

@@ -267,7 +267,14 @@ impl Tree {
         let resting: alloc::vec::Vec<u32> =
             children.filter(|slot| self.at(*slot).life().is_none()).collect();
         for slot in resting {
-            self.consider(slot, out);
+            if self.children[slot as usize].is_none() {
+                continue;
+            }
+            match self.gate(slot) {
+                _ if self.at(slot).leaving => self.remove(slot, out),
+                Some(why) => self.rest(slot, why, out),
+                None => self.look_again(slot),
+            }
         }
     }
 

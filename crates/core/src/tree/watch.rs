@@ -128,11 +128,8 @@ impl Tree {
         probe.streak = if differs { 1 } else { probe.streak.saturating_add(1) };
         probe.ok = ok;
         let streak = probe.streak;
-        let verdict =
-            if ok { streak >= spec.successes && !probe.passed } else { streak == spec.failures };
-        if verdict {
-            probe.passed = ok;
-        }
+        let enough = if ok { streak >= spec.successes } else { streak >= spec.failures };
+        let verdict = enough && probe.verdict.replace(ok) != Some(ok);
         if differs {
             out.note(Event::Probed { child: id, run, probe: index, ok, streak });
         }
@@ -162,15 +159,31 @@ impl Tree {
                     self.became_ready(slot, out);
                 }
             }
-            (ProbeKind::Readiness, false) => {
-                let child = self.at(slot);
-                let (id, life) = (child.id, child.life().copied());
-                if let Some(life) = life.filter(|life| matches!(life.phase, Phase::Ready { .. })) {
-                    self.set_phase(slot, Phase::Unready);
-                    out.note(Event::Unready(id, life.run));
-                }
-            }
+            (ProbeKind::Readiness, false) => self.became_unready(slot, out),
         }
+    }
+
+    /// Its readiness probes say that a ready run cannot serve.
+    pub(super) fn became_unready(&mut self, slot: u32, out: &mut Effects) {
+        let child = self.at(slot);
+        let (id, life) = (child.id, child.life().copied());
+        if let Some(life) = life.filter(|life| matches!(life.phase, Phase::Ready { .. })) {
+            self.set_phase(slot, Phase::Unready);
+            out.note(Event::Unready(id, life.run));
+        }
+    }
+
+    /// Returns whether no readiness probe speaks against serving; where ready waits for them, all must have passed.
+    pub(super) fn may_serve(&self, slot: u32) -> bool {
+        let child = self.at(slot);
+        let waits = child.spec.ready == crate::spec::Ready::Probe;
+        let probes = child.watch.as_ref().map_or(&[][..], |watch| &watch.probes);
+        let mut readiness = probes
+            .iter()
+            .zip(&child.spec.liveness.probes)
+            .filter(|(_, spec)| spec.kind == ProbeKind::Readiness)
+            .map(|(probe, _)| probe.verdict);
+        readiness.all(|verdict| if waits { verdict == Some(true) } else { verdict != Some(false) })
     }
 
     /// A startup probe has done its work; once every one has, the others begin.
@@ -184,7 +197,12 @@ impl Tree {
         let specs = &child.spec.liveness.probes;
         let is_startup =
             |at: usize| specs.get(at).is_some_and(|probe| probe.kind == ProbeKind::Startup);
-        if watch.probes.iter().enumerate().all(|(at, probe)| !is_startup(at) || probe.passed) {
+        if watch
+            .probes
+            .iter()
+            .enumerate()
+            .all(|(at, probe)| !is_startup(at) || probe.verdict == Some(true))
+        {
             for (probe, spec) in watch
                 .probes
                 .iter_mut()

@@ -178,7 +178,8 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 /// A claim about the state: `=starts a 4`, `=is a waiting`, `=why a paused`, `=gone a`, `=ended`, `=level a 2`,
-/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`,
+/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`, `=due 5s its grace ends`,
+/// `=reported a #2 asked 100ms ended 200ms` (in the report of a drain; `never` where there is none),
 /// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
 /// `=source a backoff explicit` (or `default`, or the name of the preset).
 fn hold(world: &World, claim: &str) -> Parsed<()> {
@@ -236,11 +237,25 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             let how = line.how.map_or_else(|| "nothing".into(), |how| how.to_string());
             format!("report {path} {how}")
         }
+        ["reported", path, ..] => {
+            let lines = world.tree.report().map_or_else(Vec::new, |report| report.lines);
+            let line = lines.iter().find(|line| line.path == Path::from(*path));
+            let line = line.ok_or_else(|| format!("no {path} in the report"))?;
+            let run = line.run.map_or_else(|| "never".into(), |run| run.to_string());
+            let at = |moment: Option<Moment>| {
+                moment.map_or_else(|| "never".into(), |at| words::span(at.since(Moment::ZERO)))
+            };
+            format!("reported {path} {run} asked {} ended {}", at(line.asked_at), at(line.ended_at))
+        }
         ["forced", path] => {
             let lines = world.tree.report().map_or_else(Vec::new, |report| report.lines);
             let forced = lines.iter().any(|line| line.path == Path::from(*path) && line.forced);
             if forced { format!("forced {path}") } else { format!("not forced {path}") }
         }
+        ["due", _, _, ..] => match world.tree.deadline() {
+            Some((at, why)) => format!("due {} {why}", words::span(at.since(world.now))),
+            None => "due never".into(),
+        },
         ["due", _] => match world.tree.deadline() {
             Some((at, _)) => format!("due {}", words::span(at.since(world.now))),
             None => "due never".into(),

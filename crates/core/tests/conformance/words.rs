@@ -66,6 +66,31 @@ pub(crate) fn say(
             Event::Regrouped(supervisor) if shows("groups") => {
                 Some(format!("regrouped {}", name(supervisor)))
             }
+            Event::Starting { child, run, by_hand, trial } if shows("runs") => {
+                let hand = if *by_hand { " by hand" } else { "" };
+                let trial = if *trial { " on trial" } else { "" };
+                Some(format!("begins {}{run}{hand}{trial}", name(child)))
+            }
+            Event::Started { child, run, took } if shows("runs") => {
+                Some(format!("started {}{run} after {}", name(child), span(*took)))
+            }
+            Event::Frozen { child, run, frozen } if shows("runs") => {
+                let word = if *frozen { "frozen" } else { "thawed" };
+                Some(format!("{word} {}{run}", name(child)))
+            }
+            Event::Reloaded { child, run, done } if shows("runs") => {
+                let word = if *done { "reloaded" } else { "reloads" };
+                Some(format!("{word} {}{run}", name(child)))
+            }
+            Event::Abandoned(child, run) if shows("runs") => {
+                Some(format!("abandoned {}{run}", name(child)))
+            }
+            Event::Counted { child, before, stamped, spent, .. } if shows("counts") => {
+                let stamped = if *stamped { " stamped" } else { "" };
+                let spent = if *spent { " spent" } else { "" };
+                let (count, most) = (before.count, before.most);
+                Some(format!("{} counts {count} of {most}{stamped}{spent}", name(child)))
+            }
             Event::Guarded(child, run) => Some(format!("guarded {}{run}", name(child))),
             _ => None,
         };
