@@ -1,6 +1,7 @@
 //! Every fact a tree states, with its reasons as data.
 
 use crate::child::{AlertKind, Rest};
+use crate::command::Refusal;
 use crate::effect::Outcome;
 use crate::exit::{Asked, Cause, Exit};
 use crate::id::{ChildId, CommandId, Path, RunId};
@@ -9,6 +10,7 @@ use crate::policy::backoff::Delay;
 use crate::policy::breaker::BreakerState;
 use crate::policy::budget::Reading;
 use crate::spec::{OnExhausted, Strategy};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -229,21 +231,25 @@ pub enum Event {
         who: Arc<str>,
         /// Why.
         why: Arc<str>,
-        /// What was asked, in one word.
+        /// What was asked.
         verb: &'static str,
         /// Whether it changed anything.
         changed: bool,
     },
-    /// A command was refused; the reply says why.
+    /// A command was refused.
     Refused {
         /// Which command.
         id: CommandId,
         /// Who asked.
         who: Arc<str>,
+        /// Why they asked.
+        why: Arc<str>,
         /// For which child.
         target: Path,
-        /// What was asked, in one word.
+        /// What was asked.
         verb: &'static str,
+        /// Why not; boxed, for it is rare and large.
+        refusal: Box<Refusal>,
     },
     /// The tree begins to end.
     Draining {

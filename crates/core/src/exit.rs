@@ -96,6 +96,24 @@ pub enum StartStep {
     Connect,
 }
 
+impl StartStep {
+    /// Returns what a person can do about a start that failed here for good.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Factory => "mend the code that makes it",
+            Self::Program => "install the program, or mend its path",
+            Self::User => "create the user or group, or mend its name",
+            Self::Folder => "create the folder, or mend its path",
+            Self::Environment => "provide the missing variable or secret",
+            Self::Output => "make room, or mend the path and rights of its outputs",
+            Self::Listen => "free the address, or name another",
+            Self::Limits => "lower the limits to what this machine allows",
+            Self::Exec => "make the file executable for this machine and user",
+            Self::Connect => "see what the process says when it is started by hand",
+        }
+    }
+}
+
 impl fmt::Display for StartStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

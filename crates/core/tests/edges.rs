@@ -4,10 +4,12 @@ use mainstay_core::policy::backoff::Shape;
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::draft::KindDraft;
-use mainstay_core::spec::{Change, ChildDraft, ChildSpec, Kind, OnExhausted, Payload, TreeDraft};
+use mainstay_core::spec::{
+    Change, ChildDraft, ChildSpec, Kind, OnExhausted, Payload, StormRate, TreeDraft,
+};
 use mainstay_core::{
     Brief, Cause, Class, Command, CommandId, Done, Effect, Effects, Event, Exit, Input, Moment,
-    Outcome, Path, Refusal, Standing, StartStep, Tree, Verb,
+    Outcome, Path, Refusal, RestoreError, Snapshot, Standing, StartStep, Tree, Verb,
 };
 use std::any::Any;
 use std::sync::Arc;
@@ -368,4 +370,94 @@ fn a_run_that_is_ending_is_not_told_of_a_change() {
     let (done, out) = ask(&mut tree, command(2, "a", Verb::Replace(spec)));
     assert!(done.expect("it is replaced").changed);
     assert!(!out.effects.iter().any(|effect| matches!(effect, Effect::Change(..))));
+}
+
+#[test]
+fn a_start_says_whether_it_is_the_first_of_its_child() {
+    let mut draft = TreeDraft::default();
+    draft.root.children = vec![leaf("a")];
+    let (spec, _) = draft.build(Profile::Library).expect("a valid tree");
+    let mut tree = Tree::new(&spec);
+    let firsts = |out: &Effects| -> Vec<bool> {
+        let starts = out.effects.iter().filter_map(|effect| match effect {
+            Effect::Start { first, .. } => Some(*first),
+            _ => None,
+        });
+        starts.collect()
+    };
+    assert_eq!(firsts(&take(&mut tree, 0, Input::Boot)), [true]);
+    let id = tree.find(&"a".into()).expect("a child");
+    let run = tree.child(id).and_then(|child| child.life()).expect("it lives").run;
+    ask(&mut tree, command(1, "a", Verb::Restart)).0.expect("it is restarted");
+    let exited = Input::Exited { child: id, run, exit: Exit::Completed, detail: None };
+    assert_eq!(firsts(&take(&mut tree, 2, exited)), [false]);
+}
+
+#[test]
+fn a_snapshot_that_contradicts_itself_is_refused() {
+    let whole = || booted(vec![leaf("a"), leaf("b")]).snapshot();
+    assert!(Tree::restore(whole()).is_ok_and(|tree| tree.now() == Moment::ZERO));
+    let broken = |change: fn(&mut Snapshot)| {
+        let mut snapshot = whole();
+        change(&mut snapshot);
+        Tree::restore(snapshot).expect_err("it is refused")
+    };
+    let no_root = [
+        broken(|snapshot| snapshot.children.clear()),
+        broken(|snapshot| snapshot.children.swap(0, 1)),
+        broken(|snapshot| {
+            let above = snapshot.children[1].as_ref().map(|child| child.id);
+            snapshot.children[0].as_mut().expect("the root").above = above;
+        }),
+    ];
+    assert!(no_root.iter().all(|error| *error == RestoreError::NoRoot), "{no_root:?}");
+    let slots = [
+        broken(|snapshot| snapshot.epochs.push(0)),
+        broken(|snapshot| snapshot.free.push(1)),
+        broken(|snapshot| snapshot.children[2] = None),
+        broken(|snapshot| {
+            snapshot.children[2] = None;
+            snapshot.free.push(1);
+        }),
+    ];
+    assert!(slots.iter().all(|error| *error == RestoreError::Slots), "{slots:?}");
+    let misplaced = [
+        broken(|snapshot| snapshot.children.swap(1, 2)),
+        broken(|snapshot| snapshot.epochs[1] += 1),
+    ];
+    let is_misplaced = |error: &RestoreError| matches!(error, RestoreError::Misplaced { .. });
+    assert!(misplaced.iter().all(is_misplaced), "{misplaced:?}");
+    let kind = broken(|snapshot| {
+        let group = snapshot.children[0].as_ref().expect("the root").group.clone();
+        snapshot.children[1].as_mut().expect("a child").group = group;
+    });
+    assert!(matches!(kind, RestoreError::Kind { .. }), "{kind:?}");
+    let orphans = [
+        broken(|snapshot| snapshot.children[1].as_mut().expect("a child").above = None),
+        broken(|snapshot| {
+            let above = snapshot.children[2].as_ref().map(|child| child.id);
+            snapshot.children[1].as_mut().expect("a child").above = above;
+        }),
+    ];
+    let is_orphan = |error: &RestoreError| matches!(error, RestoreError::Orphan { .. });
+    assert!(orphans.iter().all(is_orphan), "{orphans:?}");
+}
+
+#[test]
+fn a_restored_tree_knows_what_time_it_is_and_what_the_storm_rate_has_spent() {
+    let storm_rate = Some(StormRate { burst: 1, per_second: 0.1 });
+    let mut draft = TreeDraft { storm_rate, ..TreeDraft::default() };
+    draft.root.children = vec![leaf("a"), leaf("b")];
+    let (spec, _) = draft.build(Profile::Library).expect("a valid tree");
+    let mut tree = Tree::new(&spec);
+    take(&mut tree, 5, Input::Boot);
+    let mut again = Tree::restore(tree.snapshot()).expect("a whole snapshot");
+    assert_eq!((again.now(), again.deadline()), (tree.now(), tree.deadline()));
+    assert!(take(&mut again, 6, Input::Clock).effects.is_empty(), "not before its time");
+}
+
+#[test]
+fn what_counts_is_named_as_in_a_spec_file() {
+    let words = [Count::Starts, Count::Restarts, Count::Failures].map(Count::word);
+    assert_eq!(words, ["starts", "restarts", "failures"]);
 }

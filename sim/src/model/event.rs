@@ -71,6 +71,13 @@ impl Model {
             Event::Forced(child, run) => self.forced(*child, *run),
             Event::Abandoned(child, run) => self.abandoned(*child, *run),
             Event::Exited { child, run, cause, exit, lived, .. } => {
+                let unasked =
+                    |book: &Book| book.live.as_ref().is_some_and(|run| run.asked.is_none());
+                let is_group = |book: &&Book| book.pack.is_some() && unasked(book);
+                if *cause == Cause::Stopped && self.books.get(child).filter(is_group).is_some() {
+                    // A supervisor above may have run out of patience in this very step.
+                    self.force_groups();
+                }
                 self.exited(*child, *run, *cause, *exit, *lived)
             }
             Event::Counted { child, limit, before, stamped, spent } => {

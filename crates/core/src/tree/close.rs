@@ -77,7 +77,7 @@ impl Tree {
     pub(super) fn close(&mut self, supervisor: u32, out: &mut Effects) {
         self.stop_counting(supervisor);
         self.group_mut(supervisor).work = Work::Closing { rank: u32::MAX };
-        self.rest_below(supervisor, out);
+        self.rest_below(supervisor, Place::FIRST, out);
         self.sweep_on(supervisor, out);
     }
 
@@ -165,7 +165,7 @@ impl Tree {
         self.set_state(supervisor, State::Live(Life { phase, asked, ..life }));
         self.stop_counting(supervisor);
         self.group_mut(supervisor).work = Work::Closing { rank: 0 };
-        self.rest_below(supervisor, out);
+        self.rest_below(supervisor, Place::FIRST, out);
         let live: Vec<u32> = self
             .brood(supervisor)
             .from(Place::FIRST)

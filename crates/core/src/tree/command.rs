@@ -12,6 +12,7 @@ use crate::exit::Asked;
 use crate::id::{ChildId, CommandId};
 use crate::policy::breaker::{Breaker, BreakerState};
 use crate::spec::{Kind, SupervisorSpec};
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -47,20 +48,23 @@ impl Remembered {
 }
 
 impl Verb {
-    /// Returns the verb in one word, as on a command line.
+    /// Returns the verb as on a command line, with what an audit must tell apart.
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Start { .. } => "start",
+            Self::Start { over: false } => "start",
+            Self::Start { over: true } => "start --override",
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Reload => "reload",
             Self::Recycle => "recycle",
-            Self::Pause { .. } => "pause",
+            Self::Pause { freeze: false } => "pause",
+            Self::Pause { freeze: true } => "pause --freeze",
             Self::Resume => "resume",
             Self::Quarantine => "quarantine",
             Self::Release => "release",
             Self::Acknowledge => "acknowledge",
-            Self::Reset { .. } => "reset",
+            Self::Reset { start: false } => "reset",
+            Self::Reset { start: true } => "reset --start",
             Self::Add { .. } => "add",
             Self::Remove => "remove",
             Self::Replace(_) => "replace",
@@ -100,9 +104,15 @@ impl Tree {
             let before = if child.is_some() { Standing::Removed } else { before };
             Ok(Done { child: done_for, changed, before, after, plan })
         });
-        if result.is_err() {
-            let (who, target) = (Arc::clone(&command.who), command.target.clone());
-            out.note(Event::Refused { id: command.id, who, target, verb });
+        if let Err(refusal) = &result {
+            out.note(Event::Refused {
+                id: command.id,
+                who: Arc::clone(&command.who),
+                why: Arc::clone(&command.why),
+                target: command.target.clone(),
+                verb,
+                refusal: Box::new(refusal.clone()),
+            });
         }
         result
     }
@@ -181,6 +191,11 @@ impl Tree {
                 return Ok((Some(id), true, Vec::new()));
             }
             Verb::Remove => self.remove_by_hand(slot, out)?,
+            Verb::Replace(_) if is_root => {
+                return Err(Refusal::Unfit {
+                    reason: "the root is replaced by applying a whole spec",
+                });
+            }
             Verb::Replace(spec) => self.replace(slot, spec, out)?,
             Verb::Apply(spec) if is_root => {
                 let (plan, changed) = self.apply(spec, out)?;

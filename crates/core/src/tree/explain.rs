@@ -344,7 +344,7 @@ impl fmt::Display for crate::child::AlertKind {
             }
             Self::Quarantined => f.write_str("its budget is spent, it stays down until released"),
             Self::CannotStart(step) => {
-                write!(f, "it failed while {step}, which retrying cannot mend")
+                write!(f, "it failed while {step}, which retrying cannot mend: {}", step.remedy())
             }
             Self::Permanent => f.write_str("its error said that another try is useless"),
             Self::GaveUp => f.write_str("it gave up"),

@@ -40,7 +40,7 @@ impl Tree {
             delay,
         });
         // Who waits for a slot gives its place up: the group starts in order.
-        self.rest_below(supervisor, out);
+        self.rest_below(supervisor, from, out);
         self.sweep_on(supervisor, out);
     }
 

@@ -230,7 +230,10 @@ impl Tree {
             self.look_again(slot);
         } else {
             self.consider(slot, out);
-            self.uncount_gone(slot, out);
+            // A start that is refused may have taken it out of the tree.
+            if self.child(id).is_some() {
+                self.uncount_gone(slot, out);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Carrying out a decision: the wait, the group, the end of a budget, the end of a supervisor.
 
 use super::Tree;
-use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Plan, Want, Work};
+use crate::child::{Alert, AlertKind, Ending, Finish, Phase, Place, Plan, Want, Work};
 use crate::effect::{Effects, Outcome};
 use crate::event::{Action, Event, Rule};
 use crate::exit::{Asked, Cause};
@@ -83,7 +83,7 @@ impl Tree {
         let all_ended = || {
             let mut significant = self
                 .brood(supervisor)
-                .from(crate::child::Place::FIRST)
+                .from(Place::FIRST)
                 .map(|slot| self.at(slot))
                 .filter(|child| child.spec.significant);
             significant.all(|child| {
@@ -259,11 +259,11 @@ impl Tree {
         }
     }
 
-    /// Tells every resting child of a supervisor at once what keeps it from starting now.
+    /// Tells every resting child of a supervisor from a place on, at once, what keeps it from starting now.
     ///
     /// It leaves no turn on the agenda, which could come up in the middle of a later bring-up.
-    pub(super) fn rest_below(&mut self, supervisor: u32, out: &mut Effects) {
-        let children = self.brood(supervisor).from(crate::child::Place::FIRST);
+    pub(super) fn rest_below(&mut self, supervisor: u32, from: Place, out: &mut Effects) {
+        let children = self.brood(supervisor).from(from);
         let resting: alloc::vec::Vec<u32> =
             children.filter(|slot| self.at(*slot).life().is_none()).collect();
         for slot in resting {
@@ -280,8 +280,7 @@ impl Tree {
 
     /// The deadlines below a supervisor are read anew: nobody makes place while it cools down.
     fn touch_below(&mut self, supervisor: u32) {
-        let below: alloc::vec::Vec<u32> =
-            self.brood(supervisor).from(crate::child::Place::FIRST).collect();
+        let below: alloc::vec::Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
         for slot in below {
             self.touched.push(slot);
             if self.at(slot).group.is_some() {

@@ -181,6 +181,7 @@ fn tokens(text: &str) -> Vec<String> {
 /// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`, `=due 5s its grace ends`,
 /// `=reported a #2 asked 100ms ended 200ms` (in the report of a drain; `never` where there is none),
 /// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
+/// `=says a SOME WORDS` (of its explanation),
 /// `=source a backoff explicit` (or `default`, or the name of the preset).
 fn hold(world: &World, claim: &str) -> Parsed<()> {
     let words: Vec<&str> = claim.trim_start_matches('=').split_whitespace().collect();
@@ -260,6 +261,14 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             Some((at, _)) => format!("due {}", words::span(at.since(world.now))),
             None => "due never".into(),
         },
+        ["says", path, text @ ..] => {
+            let told = world
+                .tree
+                .explain(child(path)?.id)
+                .map_or_else(String::new, |told| told.to_string());
+            let text = text.join(" ");
+            if told.contains(&text) { format!("says {path} {text}") } else { told }
+        }
         ["position", path, _] => format!("position {path} {}", child(path)?.position),
         ["source", path, field, _] => {
             let named = Field::ALL.into_iter().find(|known| known.name() == *field);
