@@ -379,9 +379,8 @@ fn a_start_says_whether_it_is_the_first_of_its_child() {
     let (spec, _) = draft.build(Profile::Library).expect("a valid tree");
     let mut tree = Tree::new(&spec);
     let firsts = |out: &Effects| -> Vec<bool> {
-        let starts = out.effects.iter().filter_map(|effect| match effect {
-            Effect::Start { first, .. } => Some(*first),
-            _ => None,
+        let starts = out.effects.iter().filter_map(|effect| {
+            if let Effect::Start { first, .. } = effect { Some(*first) } else { None }
         });
         starts.collect()
     };

@@ -78,6 +78,12 @@ pub(crate) fn say(
                 let word = if *frozen { "frozen" } else { "thawed" };
                 Some(format!("{word} {}{run}", name(child)))
             }
+            Event::Stopping { child, run, asked } if shows("asks") => {
+                Some(format!("asks {}{run} by {asked:?}", name(child)))
+            }
+            Event::Rehydrating(child, run) if shows("runs") => {
+                Some(format!("rehydrates {}{run}", name(child)))
+            }
             Event::Reloaded { child, run, done } if shows("runs") => {
                 let word = if *done { "reloaded" } else { "reloads" };
                 Some(format!("{word} {}{run}", name(child)))
