@@ -1,7 +1,7 @@
 //! The next deadline of each child, and of all: a four-way heap that knows where each child stands in it.
 //!
-//! Moving a deadline (a heartbeat does so with each beat) costs a few comparisons; asking for the
-//! first costs none. Children without a deadline are not in it.
+//! A deadline that moves later (a heartbeat does so with each beat) stays where it is until it comes
+//! up, and is put right then: so a beat moves nothing. Asking for the first costs nothing.
 
 use crate::moment::Moment;
 use alloc::vec::Vec;
@@ -20,6 +20,17 @@ impl Deadlines {
     /// Returns the earliest deadline and whose it is.
     pub(crate) fn first(&self) -> Option<(Moment, u32)> {
         self.heap.first().copied()
+    }
+
+    /// Makes sure that the child in `slot` comes up no later than it is due; earlier is left as it is.
+    pub(crate) fn no_later(&mut self, slot: u32, due: Option<Moment>) {
+        let place = self.places.get(slot as usize).copied().unwrap_or(ABSENT);
+        let stands = self.heap.get(place as usize).map(|(at, _)| *at);
+        match (stands, due) {
+            (Some(_), None) => {}
+            (Some(at), Some(due)) if at <= due => {}
+            (Some(_) | None, due) => self.set(slot, due),
+        }
     }
 
     /// Gives the child in `slot` another deadline, or none.

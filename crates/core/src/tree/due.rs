@@ -121,16 +121,28 @@ impl Tree {
     pub(super) fn refresh(&mut self, slot: u32) {
         if self.children[slot as usize].is_some() {
             let due = self.due(slot).map(|(at, _)| at);
+            self.deadlines.no_later(slot, due);
+        }
+    }
+
+    /// Returns the first deadline. What comes up before it is due is put right on the way.
+    fn first_deadline(&mut self) -> Option<(Moment, u32)> {
+        loop {
+            let (at, slot) = self.deadlines.first()?;
+            let due = self.due(slot).map(|(due, _)| due);
+            if due == Some(at) {
+                return Some((at, slot));
+            }
             self.deadlines.set(slot, due);
         }
     }
 
     /// Meets every deadline that has passed: by moment, then by path.
     pub(super) fn meet_deadlines(&mut self, out: &mut Effects) {
-        while let Some((at, first)) = self.deadlines.first().filter(|(at, _)| *at <= self.now) {
+        while let Some((at, first)) = self.first_deadline().filter(|(at, _)| *at <= self.now) {
             self.deadlines.set(first, None);
             let mut batch: Vec<u32> = Vec::new();
-            while let Some((_, slot)) = self.deadlines.first().filter(|(other, _)| *other == at) {
+            while let Some((_, slot)) = self.first_deadline().filter(|(other, _)| *other == at) {
                 self.deadlines.set(slot, None);
                 batch.push(slot);
             }
