@@ -115,7 +115,9 @@ fn tell(now: Moment, event: &Event) {
         }
         Event::Decided { rule, action, .. } => format!("  {rule}: {action}"),
         Event::Alert { kind, .. } => format!("  alert: {kind}"),
-        Event::Stable { .. } => "  stable: earlier failures are forgotten".into(),
+        Event::Stable { child, .. } if *child != ChildId::ROOT => {
+            "  stable: earlier failures are forgotten".into()
+        }
         _ => return,
     };
     println!("{:>10}  {text}", now.to_string());

@@ -402,7 +402,7 @@ impl fmt::Display for Rule {
             Self::Permanent => f.write_str("The error was permanent"),
             Self::Fatal => f.write_str("The error was fatal"),
             Self::Unmendable => f.write_str("Retrying cannot mend that"),
-            Self::Spent(limit) => write!(f, "Limit {} was spent", limit.index),
+            Self::Spent(_) => f.write_str("A limit was spent"),
             Self::TrialFailed => f.write_str("It was the trial of an open breaker"),
             Self::Disowned => f.write_str("An operator went past the abandoned run"),
         }
