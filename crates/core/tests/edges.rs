@@ -221,16 +221,19 @@ fn every_verb_has_its_word() {
     let (tree, _) = TreeDraft::default().build(Profile::Library).expect("a valid tree");
     let table = [
         (Verb::Start { over: false }, "start"),
+        (Verb::Start { over: true }, "start --override"),
         (Verb::Stop, "stop"),
         (Verb::Restart, "restart"),
         (Verb::Reload, "reload"),
         (Verb::Recycle, "recycle"),
         (Verb::Pause { freeze: false }, "pause"),
+        (Verb::Pause { freeze: true }, "pause --freeze"),
         (Verb::Resume, "resume"),
         (Verb::Quarantine, "quarantine"),
         (Verb::Release, "release"),
         (Verb::Acknowledge, "acknowledge"),
         (Verb::Reset { start: false }, "reset"),
+        (Verb::Reset { start: true }, "reset --start"),
         (Verb::Add { name: "x".into(), spec: None }, "add"),
         (Verb::Remove, "remove"),
         (Verb::Replace(spec), "replace"),
@@ -308,12 +311,15 @@ fn what_no_text_can_declare_is_refused_as_well() {
 }
 
 #[test]
-fn a_spec_that_is_wrong_replaces_nothing() {
+fn a_spec_that_is_wrong_is_neither_put_in_place_of_another_nor_added() {
     let mut tree = booted(vec![leaf("a")]);
     let (_, mut spec) = leaf("a").build(Profile::Library, &Path::root()).expect("a valid child");
     Arc::make_mut(&mut spec).start_timeout = Duration::ZERO;
-    let refused = ask(&mut tree, command(1, "a", Verb::Replace(spec))).0;
-    assert!(matches!(refused, Err(Refusal::Spec { .. })), "{refused:?}");
+    let add = Verb::Add { name: "b".into(), spec: Some(Arc::clone(&spec)) };
+    for command in [command(1, "a", Verb::Replace(spec)), command(2, "", add)] {
+        let refused = ask(&mut tree, command).0;
+        assert!(matches!(refused, Err(Refusal::Spec { .. })), "{refused:?}");
+    }
 }
 
 /// A payload that says itself what another one takes.
