@@ -8,7 +8,7 @@ mod bugs;
 use crate::check::Invariant;
 use crate::run::run_safely;
 use crate::workload;
-use mainstay_core::{ChildId, Effects, Input, Moment, Snapshot, Tree};
+use mainstay_core::{ChildId, Effects, Health, Input, Moment, Snapshot, Tree};
 use std::fmt;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub trait Sabotage: fmt::Debug + Send {
     fn store(&mut self, snapshot: &mut Snapshot);
     /// Takes the place of [`Tree::explain`].
     fn tell(&mut self, tree: &mut Tree, child: ChildId) -> String;
+    /// Spoils what [`Tree::health`] says.
+    fn weigh(&self, tree: &Tree, health: Health) -> Health;
 }
 
 /// A named bug, and who must notice it.
@@ -54,6 +56,8 @@ pub(crate) enum Spoil {
     Store(fn(&mut Snapshot)),
     /// What is told about a child.
     Story(fn(&mut Tree, ChildId) -> String),
+    /// What is told about the tree as a whole.
+    Health(fn(&Tree, Health) -> Health),
 }
 
 /// What became of a bug.
@@ -104,7 +108,7 @@ impl Sabotage for Canary {
                     edit(tree, |snapshot| mend(snapshot, &before));
                 }
             }
-            Spoil::Store(_) | Spoil::Story(_) => tree.handle(now, input, out),
+            Spoil::Store(_) | Spoil::Story(_) | Spoil::Health(_) => tree.handle(now, input, out),
         }
     }
 
@@ -118,6 +122,13 @@ impl Sabotage for Canary {
         match self.spoil {
             Spoil::Story(spoil) => spoil(tree, child),
             _ => tree.explain(child).map(|story| story.to_string()).unwrap_or_default(),
+        }
+    }
+
+    fn weigh(&self, tree: &Tree, health: Health) -> Health {
+        match self.spoil {
+            Spoil::Health(spoil) => spoil(tree, health),
+            _ => health,
         }
     }
 }

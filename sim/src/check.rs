@@ -1,5 +1,6 @@
 //! What must hold after every step, whatever happened.
 
+mod health;
 mod state;
 
 use crate::model::Model;
@@ -56,6 +57,7 @@ invariants! {
     Restore = "a restored tree goes on the same",
     Readings = "reading changes nothing",
     Stories = "explain tells why",
+    Health = "how well the tree says it is, it is",
     Bounds = "every queue is bounded",
     Total = "the core takes every input",
 }

@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) books: BTreeMap<ChildId, Book>,
     pub(crate) gone: BTreeMap<ChildId, u64>,
     pub(crate) drain: Option<DrainBook>,
+    /// Who was there when the drain began, supervisors left aside.
+    pub(crate) listed: Vec<Path>,
     pub(crate) rate: Option<StormRate>,
     pub(crate) storm: Moment,
     pub(crate) slots: u32,
@@ -318,6 +320,7 @@ impl Model {
             books,
             gone: BTreeMap::new(),
             drain: None,
+            listed: Vec::new(),
             rate: spec.storm_rate,
             storm: Moment::ZERO,
             slots: spec.start_concurrency,

@@ -238,6 +238,7 @@ impl<'a> Stage<'a> {
             same(&out, &other).map_err(|text| Broken::new(Invariant::Restore, text))?;
         }
         self.judge.step(now, &input, &out, self.subject.tree())?;
+        Judge::health(self.subject.tree(), self.subject.health())?;
         for effect in &out.effects {
             self.judge.effect(*effect, &self.world)?;
             self.world.perform(self.now, *effect, self.subject.tree());

@@ -2,7 +2,7 @@
 
 use crate::canary::Sabotage;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{ChildId, Effects, Input, Moment, Tree, Why};
+use mainstay_core::{ChildId, Effects, Health, Input, Moment, Tree, Why};
 
 /// A tree, and what is done to its inputs, its outputs and its stored state.
 #[derive(Debug)]
@@ -36,6 +36,15 @@ impl Subject {
         }
     }
 
+    /// Returns how well the tree says it is.
+    pub(crate) fn health(&self) -> Health {
+        let health = self.tree.health();
+        match &self.sabotage {
+            Some(sabotage) => sabotage.weigh(&self.tree, health),
+            None => health,
+        }
+    }
+
     pub(crate) fn handle(&mut self, now: Moment, input: Input, out: &mut Effects) {
         let Some(sabotage) = &mut self.sabotage else {
             self.tree.handle(now, input, out);
@@ -54,6 +63,9 @@ impl Subject {
         let tree = Tree::restore(snapshot).map_err(|error| error.to_string())?;
         if tree.snapshot() != kept {
             return Err("its snapshot is another one".into());
+        }
+        if tree.health() != self.tree.health() {
+            return Err(format!("counts {:?}, not {:?}", tree.health(), self.tree.health()));
         }
         if tree.deadline().map(|(at, _)| at) != self.tree.deadline().map(|(at, _)| at) {
             return Err(format!("wakes for {:?}, not {:?}", tree.deadline(), self.tree.deadline()));

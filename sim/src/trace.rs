@@ -196,6 +196,12 @@ fn note(event: &Event) -> Option<(Option<ChildId>, String, String)> {
             Some((None, String::new(), format!("drain forced, abandoning {abandoning}")))
         }
         Event::Drained(outcome) => Some((None, String::new(), format!("drained: {outcome:?}"))),
+        Event::Blocked { child, run: no, lasted } => {
+            run(child, no, format!("keeps its thread for {lasted:?}"))
+        }
+        Event::Stalled { lasted } => {
+            Some((None, String::new(), format!("nothing was heard for {lasted:?}")))
+        }
         Event::Backwards { by } => {
             Some((None, String::new(), format!("the clock went back by {by:?}")))
         }

@@ -248,6 +248,11 @@ impl World {
                 Input::Guard { child, run, hard },
             );
         }
+        if dice.percent(4) {
+            let (at, lasted) = (started + dice.any_span(ms(90_000)), dice.any_span(ms(9_000)));
+            self.report(at, child, run, Input::Blocked { child, run, lasted });
+            self.at(at, Happening::Heard(Input::Stalled(lasted)));
+        }
     }
 
     fn exit(&self, dice: &mut Dice, at: Moment) -> Exit {

@@ -17,6 +17,7 @@
 //! What operators want (`want`, `paused`, `quarantined`) and what policy plans (`plan`) are separate
 //! from what is observed (`state`). Only [`Tree`](crate::Tree) changes any of it.
 
+mod condition;
 mod group;
 mod memory;
 mod watch;
@@ -31,6 +32,7 @@ use crate::spec::ChildSpec;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+pub use condition::Condition;
 pub use group::{Ending, Group, Work};
 pub use memory::{Alert, AlertKind, Last, Memory};
 pub use watch::{ProbeWatch, Watch};

@@ -265,6 +265,20 @@ pub enum Event {
     },
     /// The tree has ended.
     Drained(Outcome),
+    /// A run has kept its thread busy without giving it back.
+    Blocked {
+        /// The child.
+        child: ChildId,
+        /// The run.
+        run: RunId,
+        /// For how long so far.
+        lasted: Duration,
+    },
+    /// Whatever hands inputs to the tree was held up: every deadline on the way was met late.
+    Stalled {
+        /// For how long.
+        lasted: Duration,
+    },
     /// A fact about another run than the present one. It changed nothing.
     Stale {
         /// The child.
@@ -349,4 +363,50 @@ pub enum Action {
         /// The child, supervisor or root it happens to.
         owner: ChildId,
     },
+}
+
+impl Event {
+    /// Returns the child or supervisor it is about; `None` for what concerns the whole tree.
+    ///
+    /// A refusal names its target by path, for there may be nobody of that name.
+    pub const fn child(&self) -> Option<ChildId> {
+        match self {
+            Self::Added { child, .. }
+            | Self::Removed(child)
+            | Self::Replaced { child, .. }
+            | Self::Starting { child, .. }
+            | Self::Started { child, .. }
+            | Self::Rehydrating(child, _)
+            | Self::Ready { child, .. }
+            | Self::Unready(child, _)
+            | Self::Stable { child, .. }
+            | Self::Probed { child, .. }
+            | Self::Guarded(child, _)
+            | Self::Reloaded { child, .. }
+            | Self::Frozen { child, .. }
+            | Self::Stopping { child, .. }
+            | Self::Forced(child, _)
+            | Self::Abandoned(child, _)
+            | Self::Exited { child, .. }
+            | Self::Counted { child, .. }
+            | Self::Decided { child, .. }
+            | Self::Rests { child, .. }
+            | Self::Breaker { child, .. }
+            | Self::Regrouping { supervisor: child, .. }
+            | Self::Regrouped(child)
+            | Self::GaveUp { supervisor: child, .. }
+            | Self::AutoShutdown { supervisor: child, .. }
+            | Self::Alert { child, .. }
+            | Self::Acknowledged { child, .. }
+            | Self::Commanded { child, .. }
+            | Self::Blocked { child, .. }
+            | Self::Stale { child, .. } => Some(*child),
+            Self::Refused { .. }
+            | Self::Draining { .. }
+            | Self::DrainForced { .. }
+            | Self::Drained(_)
+            | Self::Stalled { .. }
+            | Self::Backwards { .. } => None,
+        }
+    }
 }

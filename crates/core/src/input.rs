@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::exit::Exit;
 use crate::id::{ChildId, RunId};
 use alloc::sync::Arc;
+use core::time::Duration;
 
 /// One thing that happened. Facts about a run carry its [`RunId`]; a fact about another run than the
 /// present one becomes [`Event::Stale`](crate::Event::Stale) and changes nothing.
@@ -63,7 +64,7 @@ pub enum Input {
         /// Which run.
         run: RunId,
         /// How much, counted from now.
-        by: core::time::Duration,
+        by: Duration,
     },
     /// The run asks to be replaced by a fresh one.
     WantsRecycle(ChildId, RunId),
@@ -76,6 +77,17 @@ pub enum Input {
         /// Whether the hard limit was passed: the run is recycled.
         hard: bool,
     },
+    /// A run has kept its thread busy for that long without giving it back. It is stated and changes nothing.
+    Blocked {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// For how long so far.
+        lasted: Duration,
+    },
+    /// Whatever hands inputs to the tree was itself held up for that long. It is stated and changes nothing.
+    Stalled(Duration),
     /// Somebody wants to use the child.
     Demand(ChildId),
     /// Somebody asks for something.

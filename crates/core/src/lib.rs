@@ -61,6 +61,7 @@ pub mod policy;
 pub mod spec;
 mod tree;
 
+pub use child::Condition;
 pub use command::{Command, Done, Refusal, Reply, Standing, Verb};
 pub use effect::{Effect, Effects, Outcome};
 pub use event::{Action, Event, LimitId, Rule};
@@ -69,8 +70,8 @@ pub use id::{ChildId, CommandId, Path, RunId};
 pub use input::Input;
 pub use moment::{Brief, Moment};
 pub use tree::{
-    Chance, ChangePlan, Drain, Explanation, LimitView, Remembered, Report, ReportLine,
-    RestoreError, Snapshot, Tree, Why,
+    Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered, Report,
+    ReportLine, RestoreError, Snapshot, Tree, Why,
 };
 
 /// The example in the project's README, run like any other.

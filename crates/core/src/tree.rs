@@ -22,6 +22,7 @@ mod due;
 mod explain;
 mod gate;
 mod group;
+mod health;
 mod limits;
 mod members;
 mod names;
@@ -44,6 +45,7 @@ use alloc::vec::Vec;
 use brood::{Brood, Standpoint};
 use core::time::Duration;
 use deadlines::Deadlines;
+use health::Tally;
 use names::Names;
 
 pub use change::Plan as ChangePlan;
@@ -51,6 +53,7 @@ pub use command::Remembered;
 pub use drain::{Drain, Report, ReportLine};
 pub use due::Why;
 pub use explain::{Chance, Explanation, LimitView};
+pub use health::{Health, Overall};
 pub use snapshot::{RestoreError, Snapshot};
 
 /// A supervision tree. It decides; it does nothing.
@@ -72,6 +75,7 @@ pub struct Tree {
     names: Names,
     deadlines: Deadlines,
     storm_queue: BTreeSet<(u64, u32)>,
+    tally: Tally,
     agenda: VecDeque<Todo>,
     touched: Vec<u32>,
 }
@@ -137,6 +141,7 @@ impl Tree {
             names: Names::new(),
             deadlines: Deadlines::default(),
             storm_queue: BTreeSet::new(),
+            tally: Tally::default(),
             agenda: VecDeque::new(),
             touched: Vec::new(),
         }
@@ -194,6 +199,12 @@ impl Tree {
             Input::Guard { child, run, hard } => {
                 self.fact(child, run, out, |tree, slot, out| tree.guarded(slot, hard, out));
             }
+            Input::Blocked { child, run, lasted } => {
+                self.fact(child, run, out, |_, _, out| {
+                    out.note(Event::Blocked { child, run, lasted });
+                });
+            }
+            Input::Stalled(lasted) => out.note(Event::Stalled { lasted }),
         }
         self.settle(out);
         self.meet_deadlines(out);
@@ -213,6 +224,11 @@ impl Tree {
     /// Returns how the tree ends or ended, once it drains.
     pub fn outcome(&self) -> Option<Outcome> {
         self.drain.as_ref().map(|drain| drain.outcome)
+    }
+
+    /// Returns the drain, once the tree drains.
+    pub const fn drain(&self) -> Option<&Drain> {
+        self.drain.as_ref()
     }
 
     /// Returns the moment of the last input.
@@ -355,6 +371,7 @@ impl Tree {
         let Some(above) = child.above.map(|above| above.slot) else { return };
         let brood = self.broods[above as usize].as_deref_mut().expect("a supervisor");
         brood.swap(before.0, after);
+        self.tally.swap(before.0.condition, after.condition);
         match before.1 {
             State::Rest { why: Rest::Slot { ticket }, .. } => {
                 brood.queue.remove(&(ticket, slot));

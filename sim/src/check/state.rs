@@ -42,6 +42,12 @@ impl Judge {
             let text = format!("{count} children, but there must be {}", model.books.len());
             return wrong(Invariant::EventOrder, text);
         }
+        if let Some(report) = tree.report()
+            && !report.lines.iter().map(|line| &line.path).eq(&model.listed)
+        {
+            let text = format!("{:?} are reported, but not {:?}", report.lines, model.listed);
+            return wrong(Invariant::Drain, text);
+        }
         if tree.children().map(|child| child.id.slot()).max().unwrap_or(0) >= self.most_children {
             return wrong(Invariant::Bounds, "slots are not used again");
         }

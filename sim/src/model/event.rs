@@ -63,9 +63,9 @@ impl Model {
                 }
                 Ok(())
             }
-            Event::Guarded(child, run) | Event::Reloaded { child, run, .. } => {
-                self.run(*child, *run).map(|_| ())
-            }
+            Event::Guarded(child, run)
+            | Event::Reloaded { child, run, .. }
+            | Event::Blocked { child, run, .. } => self.run(*child, *run).map(|_| ()),
             Event::Frozen { child, run, frozen } => self.froze(*child, *run, *frozen),
             Event::Stopping { child, run, asked } => self.stopping(*child, *run, *asked),
             Event::Forced(child, run) => self.forced(*child, *run),
@@ -163,7 +163,7 @@ impl Model {
                     false => wrong(Invariant::Commands, "nobody asked"),
                 }
             }
-            Event::Backwards { .. } => Ok(()),
+            Event::Stalled { .. } | Event::Backwards { .. } => Ok(()),
         }
     }
 

@@ -35,6 +35,9 @@ impl Model {
         self.owed.retain(|owed| *owed != Owed::Draining);
         self.drain =
             Some(DrainBook { force_at, until, asked: 1, forced: false, outcome, ended: false });
+        let leaves = self.books.values().filter(|book| book.pack.is_none());
+        self.listed = leaves.map(|book| book.path.clone()).collect();
+        self.listed.sort();
         Ok(())
     }
 

@@ -226,7 +226,12 @@ fn timings(finder: &mut Finder<'_>, spec: &ChildSpec) {
     finder.positive("ready_timeout", spec.ready_timeout);
     finder.positive("level_decay", spec.level_decay);
     finder.span("stable_after", spec.stable_after);
-    finder.positive("stop.kill_wait", spec.stop.kill_wait);
+    if spec.kind == Kind::Blocking {
+        // No force ends a thread: zero abandons it as soon as its graces are over.
+        finder.span("stop.kill_wait", spec.stop.kill_wait);
+    } else {
+        finder.positive("stop.kill_wait", spec.stop.kill_wait);
+    }
     finder.require(spec.stop.steps.len() <= 16, Rule::Range, "stop has more than 16 steps");
     for step in &spec.stop.steps {
         if let Grace::For(grace) = step {

@@ -1,7 +1,7 @@
 //! The one table of defaults. `docs/defaults.md` gives the reason of each.
 
 use super::draft::Owner;
-use super::{Criticality, Grace, OnExhausted, Stop};
+use super::{Criticality, Grace, Kind, OnExhausted, Stop};
 use crate::policy::backoff::Shape;
 use crate::policy::breaker::Cooldown;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
@@ -78,10 +78,20 @@ pub(crate) fn backoff() -> Shape {
     }
 }
 
-pub(crate) fn stop(is_supervisor: bool) -> Stop {
+/// Returns how a child of this kind is ended where nothing is said.
+pub fn stop(kind: &Kind) -> Stop {
     // The children of a supervisor have their own graces; it takes as long as they do.
+    let is_supervisor = matches!(kind, Kind::Supervisor(_));
     let grace = if is_supervisor { Grace::Unbounded } else { Grace::For(GRACE) };
-    Stop { steps: vec![grace], kill_wait: KILL_WAIT }
+    Stop { steps: vec![grace], kill_wait: kill_wait(kind, KILL_WAIT) }
+}
+
+/// How long force gets where the child itself says nothing: no force ends a thread, so nobody waits for it.
+pub(crate) const fn kill_wait(kind: &Kind, general: Duration) -> Duration {
+    match kind {
+        Kind::Blocking => Duration::ZERO,
+        Kind::Task | Kind::Process | Kind::Host | Kind::Stage | Kind::Supervisor(_) => general,
+    }
 }
 
 pub(crate) fn budget(profile: Profile, owner: Owner) -> Vec<Limit> {

@@ -373,6 +373,11 @@ impl ChildDraft {
                 .collect()
         };
         let forgives = self.preset.is_some_and(Preset::forgives);
+        // What a preset says about force it says of processes.
+        let stop = fill
+            .stop
+            .filter(|_| !is_supervisor)
+            .map(|stop| Stop { kill_wait: defaults::kill_wait(&kind, stop.kill_wait), ..stop });
         ChildSpec {
             restart,
             criticality,
@@ -395,9 +400,7 @@ impl ChildDraft {
                 || defaults::READY_TIMEOUT,
             ),
             rehydrate: self.rehydrate,
-            stop: p.pick(Field::Stop, self.stop, fill.stop.filter(|_| !is_supervisor), || {
-                defaults::stop(is_supervisor)
-            }),
+            stop: p.pick(Field::Stop, self.stop, stop, || defaults::stop(&kind)),
             backoff: Backoff { shape, jitter, holdoff, forgives },
             budget: p.pick(Field::Budget, self.budget, fill.budget.map(fitting), || {
                 fitting(defaults::budget(profile, owner))

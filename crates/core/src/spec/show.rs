@@ -134,7 +134,11 @@ impl fmt::Display for Stop {
                 Grace::Unbounded => f.write_str("a step without a bound, ")?,
             }
         }
-        write!(f, "then force, abandoned after {}", Brief(self.kill_wait))
+        if self.kill_wait.is_zero() {
+            f.write_str("then abandoned at once")
+        } else {
+            write!(f, "then force, abandoned after {}", Brief(self.kill_wait))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Everything here follows from the stored form of the children and is rebuilt from it.
 
-use crate::child::{Child, Place};
+use crate::child::{Child, Condition, Place};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
@@ -40,16 +40,19 @@ impl Brood {
     }
 }
 
-/// What a brood counts about one child.
+/// What is counted about one child.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Standpoint {
     pub(crate) opening: bool,
     pub(crate) coming: bool,
+    /// How well it is; `None` of the root, and of a child that is not in the tree.
+    pub(crate) condition: Option<Condition>,
 }
 
 impl Standpoint {
-    pub(crate) const fn of(child: &Child) -> Self {
-        Self { opening: child.is_opening(), coming: child.is_coming() }
+    pub(crate) fn of(child: &Child) -> Self {
+        let condition = child.above.is_some().then(|| child.condition());
+        Self { opening: child.is_opening(), coming: child.is_coming(), condition }
     }
 }
 

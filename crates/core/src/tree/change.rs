@@ -145,7 +145,7 @@ impl Tree {
         }
         if act == Act::Keep {
             // Equal in every value; the sources may differ, and its children point into the new one.
-            self.at_mut(slot).spec = Arc::clone(next);
+            self.set_spec(slot, next);
             return;
         }
         let is_live = self.at(slot).life().is_some_and(|life| !life.is_ending());
@@ -153,8 +153,8 @@ impl Tree {
             self.at_mut(slot).by_hand = self.at(slot).want == Want::Up;
             self.stop_run(slot, Asked::Replace, out);
         }
+        self.set_spec(slot, next);
         let child = self.at_mut(slot);
-        child.spec = Arc::clone(next);
         child.revision += 1;
         if present.budget != next.budget
             && let Some(memory) = &mut child.memory

@@ -25,6 +25,8 @@ pub struct Drain {
     pub outcome: Outcome,
     /// Whether it is over.
     pub ended: bool,
+    /// What became of those who have left the tree since it began: their removal was under way.
+    pub gone: Vec<ReportLine>,
 }
 
 /// What became of every child in a drain.
@@ -34,7 +36,7 @@ pub struct Report {
     pub outcome: Outcome,
     /// How long it took so far.
     pub took: Duration,
-    /// Every child that is no supervisor, in order of paths.
+    /// Every child there was when it began and that is no supervisor, in order of paths.
     pub lines: Vec<ReportLine>,
 }
 
@@ -71,8 +73,9 @@ impl Tree {
         // Force needs a moment of its own: a tenth of the bound, at most a second.
         let reserve = (bound / 10).min(Duration::from_secs(1));
         let force_at = until - reserve;
+        let gone = Vec::new();
         self.drain =
-            Some(Drain { since: self.now, force_at, until, asked: 1, outcome, ended: false });
+            Some(Drain { since: self.now, force_at, until, asked: 1, outcome, ended: false, gone });
         out.note(Event::Draining { until, outcome });
         // From here on no group and no breaker of a supervisor has a deadline.
         let groups = self.children.iter().flatten().filter(|child| child.group.is_some());
@@ -155,9 +158,21 @@ impl Tree {
     pub fn report(&self) -> Option<Report> {
         let drain = self.drain.as_ref()?;
         let leaves = self.children().filter(|child| child.group.is_none());
-        let mut lines: Vec<ReportLine> = leaves.map(|child| self.report_line(child)).collect();
+        let present = leaves.map(|child| self.report_line(child));
+        let mut lines: Vec<ReportLine> = drain.gone.iter().cloned().chain(present).collect();
         lines.sort_by(|a, b| a.path.cmp(&b.path));
         Some(Report { outcome: drain.outcome, took: self.now.since(drain.since), lines })
+    }
+
+    /// Keeps the line of a child that leaves the tree while it drains.
+    pub(super) fn keep_line(&mut self, slot: u32) {
+        if self.drain.is_none() || self.at(slot).group.is_some() {
+            return;
+        }
+        let line = self.report_line(self.at(slot));
+        if let Some(drain) = &mut self.drain {
+            drain.gone.push(line);
+        }
     }
 
     fn report_line(&self, child: &Child) -> ReportLine {

@@ -85,6 +85,7 @@ impl Tree {
         if let State::Rest { why: Rest::Storm { ticket }, .. } = state {
             self.storm_queue.insert((ticket, slot));
         }
+        self.tally.swap(None, point.condition);
         let brood = self.brood_mut(above);
         brood.order.insert((place, slot));
         brood.swap(Standpoint::default(), point);
@@ -117,9 +118,11 @@ impl Tree {
         for child in below.into_iter().rev() {
             self.remove(child, out);
         }
+        self.keep_line(slot);
         let placeholder = State::Rest { why: Rest::Above, since: self.now };
         self.set_state(slot, placeholder);
         let child = self.at(slot);
+        let condition = Standpoint::of(child).condition;
         let (id, place, counted, above) = (child.id, child.place, child.counted, self.above(slot));
         let spec = Arc::clone(&child.spec);
         if let Some(above) = above {
@@ -132,6 +135,7 @@ impl Tree {
                 self.look_again(dependent);
             }
         }
+        self.tally.swap(condition, None);
         self.deadlines.set(slot, None);
         self.children[slot as usize] = None;
         self.broods[slot as usize] = None;

@@ -181,6 +181,7 @@ fn tokens(text: &str) -> Vec<String> {
 /// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`, `=due 5s its grace ends`,
 /// `=reported a #2 asked 100ms ended 200ms` (in the report of a drain; `never` where there is none),
 /// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
+/// `=health starting 3 1 0 0` (fine, coming, degraded and faulted children),
 /// `=says a SOME WORDS` (of its explanation),
 /// `=source a backoff explicit` (or `default`, or the name of the preset).
 fn hold(world: &World, claim: &str) -> Parsed<()> {
@@ -205,6 +206,13 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
                 (specs + 1, live + usize::from(child.life().is_some()))
             });
             [&["count"], path, &[&specs.to_string(), &live.to_string()]].concat().join(" ")
+        }
+        ["health", ..] => {
+            let health = world.tree.health();
+            let (fine, coming) = (health.fine, health.coming);
+            let (degraded, faulted) = (health.degraded, health.faulted);
+            let overall = format!("{:?}", health.overall).to_lowercase();
+            format!("health {overall} {fine} {coming} {degraded} {faulted}")
         }
         ["ended"] => if world.tree.has_ended() { "ended" } else { "not ended" }.into(),
         ["level", path, _] => {

@@ -232,6 +232,7 @@ fn setting(
     match key {
         "task" => draft.kind = Some(KindDraft::Leaf(Kind::Task)),
         "process" => draft.kind = Some(KindDraft::Leaf(Kind::Process)),
+        "blocking" => draft.kind = Some(KindDraft::Leaf(Kind::Blocking)),
         "supervisor" => {}
         "kindless" => draft.kind = None,
         "always" => draft.restart = Some(Restart::Always),

@@ -43,6 +43,10 @@ pub(crate) fn say(
                 Some(if *abandoning { "leave" } else { "force" }.into())
             }
             Event::Stale { child, run } => Some(format!("stale {}{run}", name(child))),
+            Event::Blocked { child, run, lasted } => {
+                Some(format!("blocked {}{run} {}", name(child), span(*lasted)))
+            }
+            Event::Stalled { lasted } => Some(format!("stalled {}", span(*lasted))),
             Event::Backwards { by } => Some(format!("backwards {}", span(*by))),
             Event::Unready(child, run) => Some(format!("unready {}{run}", name(child))),
             Event::Ready { child, run, .. } if shows("ready") => {

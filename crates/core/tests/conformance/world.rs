@@ -197,6 +197,10 @@ impl World {
         if verb == "boot" {
             return Ok(Some(Input::Boot));
         }
+        if verb == "stalled" {
+            let lasted = declare::span(words.next().ok_or("for how long?")?)?;
+            return Ok(Some(Input::Stalled(lasted)));
+        }
         if verb == "do" {
             return self
                 .command(text.strip_prefix("do").unwrap_or("").trim())
@@ -221,6 +225,7 @@ impl World {
             "reloaded" => Input::Reloaded(child, run),
             "extend" => Input::Extend { child, run, by: declare::span(first)? },
             "recycles" => Input::WantsRecycle(child, run),
+            "blocked" => Input::Blocked { child, run, lasted: declare::span(first)? },
             "guard" => Input::Guard { child, run, hard: first == "hard" },
             "demand" => Input::Demand(child),
             other => return Err(format!("unknown input {other:?}")),

@@ -8,7 +8,7 @@ use mainstay_core::policy::budget::Window;
 use mainstay_core::{Event, Input, Moment};
 
 pub(super) fn proofs(add: Add<'_>) {
-    use Invariant::{Bounds, Readings, Replay, Restore, Stories, Total};
+    use Invariant::{Bounds, Health, Readings, Replay, Restore, Stories, Total};
     add(
         Replay,
         "what a run said is dropped",
@@ -71,6 +71,29 @@ pub(super) fn proofs(add: Add<'_>) {
             let other = tree.children().last().map(|child| child.id);
             let story = other.and_then(|other| tree.explain(other));
             story.map(|story| story.to_string()).unwrap_or_default()
+        }),
+    );
+    add(
+        Health,
+        "a child that left is still counted",
+        Spoil::Health(|tree, health| {
+            // Where ids were used again, somebody has left.
+            let left = tree.snapshot().epochs.iter().sum::<u32>();
+            mainstay_core::Health { fine: health.fine + left, ..health }
+        }),
+    );
+    add(
+        Health,
+        "an optional child weighs like any other",
+        Spoil::Health(|tree, health| {
+            let broken = |child: &&child::Child| {
+                matches!(child.state, child::State::Rest { why: child::Rest::Broken { .. }, .. })
+            };
+            let broken = tree.children().filter(broken).count() as u32;
+            let before = health.faulted;
+            let faulted = before.max(broken);
+            let degraded = health.degraded - (faulted - before).min(health.degraded);
+            mainstay_core::Health { faulted, degraded, ..health }
         }),
     );
     add(

@@ -90,6 +90,13 @@ pub(super) fn stops(add: Add<'_>) {
     );
     add(
         Drain,
+        "the report leaves out who was being removed",
+        Spoil::State(|snapshot| {
+            snapshot.drain.as_mut().is_some_and(|drain| drain.gone.pop().is_some())
+        }),
+    );
+    add(
+        Drain,
         "a drain is bound too late",
         Spoil::Output(|_, _, out| {
             for event in &mut out.events {
