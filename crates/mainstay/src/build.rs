@@ -1,0 +1,104 @@
+//! From a declaration to a running tree.
+
+use crate::clock::Clock;
+use crate::declare::{Node, Tree};
+use crate::drive::Drive;
+use crate::events::Log;
+use crate::handle::Handle;
+use crate::inbox::{self, Inbox};
+use crate::owner::Owner;
+use crate::shared::Shared;
+use crate::{caught, observe, watchdog};
+use mainstay_core::spec::ChildSpec;
+use mainstay_core::spec::check::Problem;
+use mainstay_core::spec::defaults::Profile;
+use mainstay_core::{Path, Tree as CoreTree};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::{mpsc, watch};
+
+/// Everything that is wrong with a declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecError {
+    problems: Vec<Problem>,
+}
+
+impl SpecError {
+    pub(crate) const fn new(problems: Vec<Problem>) -> Self {
+        Self { problems }
+    }
+
+    pub(crate) const fn empty() -> Self {
+        Self::new(Vec::new())
+    }
+
+    /// Returns every problem, each with the path of the child and the rule it breaks.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [] => f.write_str("the declaration is wrong"),
+            [problem] => write!(f, "the declaration is wrong: {problem}"),
+            problems => {
+                write!(f, "the declaration is wrong in {} places:", problems.len())?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+/// Why a tree has not been started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The declaration is wrong.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// There is no runtime to run in.
+    #[error("a tree starts within a tokio runtime: call it in an async function, or enter one first")]
+    NoRuntime,
+    /// The runtime has no timers.
+    #[error("the tokio runtime has no timers: build it with `enable_time` or `enable_all`")]
+    NoTimer,
+}
+
+/// Makes the spec of a child that is added to a running tree below `above`.
+pub(crate) fn node(node: Node, above: &Path) -> Result<(Arc<str>, Arc<ChildSpec>), SpecError> {
+    node.draft(above).build(Profile::Library, above).map_err(SpecError::new)
+}
+
+/// Starts a tree in the present runtime.
+pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
+    static TREES: AtomicU64 = AtomicU64::new(1);
+
+    let runtime = Runtime::try_current().map_err(|_| StartError::NoRuntime)?;
+    let whole = tree.whole.clone();
+    let (spec, warnings) = tree.spec(Profile::Library)?;
+    let core = CoreTree::new(&spec);
+    caught::install_hook();
+    let (requests, incoming) = mpsc::channel(inbox::REQUESTS);
+    let (tell, report) = watch::channel(None);
+    let shared = Arc::new(Shared {
+        number: TREES.fetch_add(1, Ordering::Relaxed),
+        clock: Clock::new(),
+        runtime: runtime.clone(),
+        inbox: Inbox::default(),
+        requests,
+        log: Log::new(whole.history, core.health()),
+        answered: AtomicU64::new(0),
+        report,
+    });
+    let watch = whole.watchdog.and_then(|watchdog| watchdog::start(watchdog, &shared));
+    observe::start(&shared, whole.hooks, &warnings);
+    let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch);
+    drop(runtime.spawn(drive.run()));
+    Ok(Owner::new(Handle::new(&shared)))
+}

@@ -1,0 +1,266 @@
+//! The loop: it feeds what happens to the tree and begins what the tree asks. It decides nothing.
+
+use crate::code::Begin;
+use crate::inbox::{Ask, Batch, Notice, Request, Requests};
+use crate::report::Report;
+use crate::shared::Shared;
+use crate::slot::{Slot, told};
+use crate::view::{Views, Watching};
+use crate::watchdog::Watch;
+use crate::world::World;
+use mainstay_core::{ChildId, Effects, Input, Moment, Path, Standing, Tree, Verb};
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Sleep;
+
+/// How many requests one turn takes: children are heard in between.
+const REQUESTS_A_TURN: usize = 64;
+
+/// A tree that runs.
+pub(crate) struct Drive {
+    tree: Tree,
+    world: World,
+    shared: Arc<Shared>,
+    requests: Requests,
+    report: watch::Sender<Option<Arc<Report>>>,
+    batch: Batch,
+    asked: Vec<Request>,
+    out: Effects,
+    views: Views,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// The moment the sleep is set to.
+    alarm: Option<Moment>,
+    _watch: Option<Watch>,
+}
+
+impl Drive {
+    pub(crate) fn new(
+        tree: Tree,
+        shared: Arc<Shared>,
+        requests: Requests,
+        report: watch::Sender<Option<Arc<Report>>>,
+        watch: Option<Watch>,
+    ) -> Self {
+        let world = World::new(&shared);
+        Self {
+            tree,
+            world,
+            shared,
+            requests,
+            report,
+            batch: Batch::default(),
+            asked: Vec::new(),
+            out: Effects::new(),
+            views: Views::default(),
+            sleep: None,
+            alarm: None,
+            _watch: watch,
+        }
+    }
+
+    /// Runs the tree to its end.
+    pub(crate) async fn run(mut self) {
+        self.shared.log.learn(&self.tree);
+        self.feed(self.shared.clock.now(), Input::Boot);
+        while !self.tree.has_ended() {
+            poll_fn(|cx| self.poll_turn(cx)).await;
+            self.turn();
+            // Whoever was woken gets its turn, on a runtime with one thread too.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until there is something to do.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.set_alarm();
+        let is_due = match &mut self.sleep {
+            Some(sleep) if self.alarm.is_some() => sleep.as_mut().poll(cx).is_ready(),
+            Some(_) | None => false,
+        };
+        let has_facts = self.shared.inbox.poll_take(cx, &mut self.batch).is_ready();
+        let has_requests =
+            match self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN) {
+                Poll::Ready(taken) => taken > 0,
+                Poll::Pending => false,
+            };
+        if is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn set_alarm(&mut self) {
+        let deadline = self.tree.deadline().map(|(at, _)| at);
+        if deadline == self.alarm {
+            return;
+        }
+        self.alarm = deadline;
+        let Some(at) = deadline.and_then(|at| self.shared.clock.instant(at)) else {
+            self.alarm = None;
+            return;
+        };
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+
+    /// Does all that there is to do now. The end comes first, then what runs told, then requests.
+    fn turn(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.shared.answered.store(batch.ping, Ordering::Release);
+        for ask in batch.drains.drain(..) {
+            self.command(ask, None);
+        }
+        for fact in batch.facts.drain(..) {
+            let at = fact.at;
+            self.fact(at, &fact.slot);
+        }
+        for notice in batch.notices.drain(..) {
+            let input = match notice {
+                Notice::Blocked { child, run, lasted } => Input::Blocked { child, run, lasted },
+                Notice::Stalled(lasted) => Input::Stalled(lasted),
+            };
+            self.feed(self.shared.clock.now(), input);
+        }
+        self.batch = batch;
+        let mut asked = std::mem::take(&mut self.asked);
+        for request in asked.drain(..) {
+            match request {
+                Request::Command(ask, made_of) => self.command(ask, made_of),
+                Request::Read(read) => read(&self.tree, &self.views),
+                Request::Watch(path, answer) => self.watch(&path, answer),
+                Request::Demand(path) => {
+                    if let Some(child) = self.tree.find(&path) {
+                        self.feed(self.shared.clock.now(), Input::Demand(child));
+                    }
+                }
+            }
+        }
+        self.asked = asked;
+        let now = self.shared.clock.now();
+        if self.tree.deadline().is_some_and(|(at, _)| at <= now) {
+            self.feed(now, Input::Clock);
+        }
+    }
+
+    /// Hands in what a run told, in the order in which it can have happened.
+    fn fact(&mut self, at: Moment, slot: &Slot) {
+        let (child, mut life) = (slot.child, slot.lock());
+        let run = life.run;
+        let what = std::mem::take(&mut life.told);
+        life.is_queued = false;
+        let extra = life.extra.as_ref();
+        let (extend, last_beat, is_pending) = extra.map_or_else(Default::default, |extra| {
+            (extra.extend, extra.last_beat, extra.pending > 0)
+        });
+        let ended = life.ended.take();
+        drop(life);
+        let has = |fact: u16| what & fact != 0;
+        if has(told::STARTED) {
+            self.feed(at, Input::Started(child, run));
+        }
+        if has(told::BEAT) {
+            self.feed(at, Input::Beat(child, run));
+            // It may have beaten again while the loop was held up.
+            if last_beat > at {
+                self.feed(last_beat, Input::Beat(child, run));
+            }
+        }
+        if has(told::READY) {
+            self.feed(at, Input::Ready(child, run));
+        }
+        if has(told::BUSY) {
+            self.feed(at, Input::Pending { child, run, pending: true });
+        }
+        if has(told::PROGRESS) {
+            self.feed(at, Input::Progress(child, run));
+        }
+        if has(told::IDLE) {
+            self.feed(at, Input::Pending { child, run, pending: is_pending });
+        }
+        if has(told::EXTEND) {
+            self.feed(at, Input::Extend { child, run, by: extend });
+        }
+        if has(told::RELOADED) {
+            self.feed(at, Input::Reloaded(child, run));
+        }
+        if has(told::RECYCLE) {
+            self.feed(at, Input::WantsRecycle(child, run));
+        }
+        if has(told::EXITED)
+            && let Some(ended) = ended
+        {
+            if let Some(panic) = ended.panic {
+                self.views.panicked(child, run, panic);
+            }
+            let exit = Input::Exited { child, run, exit: ended.exit, detail: ended.detail };
+            self.feed(at, exit);
+            self.let_rest(child);
+        }
+    }
+
+    /// A child that is down for good needs nobody to wait for its next start.
+    fn let_rest(&mut self, child: ChildId) {
+        if self.tree.child(child).is_some_and(|child| child.standing() == Standing::Down) {
+            self.world.rest(&self.tree, child);
+        }
+    }
+
+    fn command(&mut self, ask: Ask, made_of: Option<Box<dyn Any + Send>>) {
+        if ask.answer.is_closed() && ask.command.verb != Verb::Drain {
+            // Who asked has gone away before it began: nothing happens, as with any dropped future.
+            return;
+        }
+        let now = self.shared.clock.now();
+        self.tree.handle(now, Input::Command(ask.command), &mut self.out);
+        let result = self.out.replies.pop().map(|reply| reply.result);
+        if let (Some(Ok(done)), Some(made_of)) = (&result, made_of)
+            && done.changed
+            && let Ok(code) = made_of.downcast::<Arc<dyn Begin>>()
+        {
+            self.world.bind(done.child, *code);
+        }
+        self.perform(now);
+        if let Some(result) = result {
+            // Who does not wait for the answer does not want it.
+            drop(ask.answer.send(result));
+        }
+    }
+
+    fn watch(&mut self, path: &Path, answer: oneshot::Sender<Option<Watching>>) {
+        let watching = self.tree.find(path).and_then(|child| self.views.watch(&self.tree, child));
+        drop(answer.send(watching));
+    }
+
+    fn feed(&mut self, at: Moment, input: Input) {
+        // Facts carry the moment they were told, which may lie before the last input's.
+        let at = at.max(self.tree.now());
+        self.tree.handle(at, input, &mut self.out);
+        self.perform(at);
+    }
+
+    fn perform(&mut self, at: Moment) {
+        let mut out = std::mem::take(&mut self.out);
+        self.views.note(&self.tree, &out.events);
+        self.shared.log.write(&self.tree, at, &mut out.events);
+        for effect in out.effects.drain(..) {
+            self.world.perform(&self.tree, effect);
+        }
+        out.clear();
+        self.out = out;
+    }
+}
+
+/// The tree has ended, or the runtime ends under it: whoever waits learns what became of it.
+impl Drop for Drive {
+    fn drop(&mut self) {
+        self.shared.inbox.close();
+        self.requests.close();
+        let report = Arc::new(Report::of(&self.tree));
+        self.report.send_replace(Some(report));
+        self.shared.log.close();
+    }
+}

@@ -1,0 +1,49 @@
+//! The seam between the loop and what it drives: one driver for each kind of child.
+//!
+//! A driver begins what it is asked and returns. What comes of it reaches the inbox as a fact.
+
+use crate::code::Code;
+use mainstay_core::child::{Child, Last};
+use mainstay_core::{ChildId, Moment, RunId};
+
+/// Performs the effects for one kind of child.
+pub(crate) trait Driver {
+    /// Begins a run. `Started` or an exit must follow.
+    fn start(&mut self, order: Order<'_>);
+
+    /// Asks a run to end; it must be gone by `until`, where there is a bound.
+    fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>);
+
+    /// Ends a run by force.
+    fn kill(&mut self, child: ChildId, run: RunId);
+
+    /// Tells a run to read its settings again.
+    fn reload(&mut self, child: ChildId, run: RunId);
+
+    /// The child is down and no start is in sight: what waits for one may go.
+    fn rest(&mut self, child: ChildId);
+
+    /// The child has left the tree.
+    fn forget(&mut self, child: ChildId);
+}
+
+/// A run to begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) child: &'a Child,
+    pub(crate) run: RunId,
+    /// Whether the child has never run before.
+    pub(crate) is_first: bool,
+}
+
+impl<'a> Order<'a> {
+    /// Returns the code that the child's spec names.
+    pub(crate) fn code(&self) -> Option<&'a Code> {
+        self.child.spec.payload.as_deref()?.as_any().downcast_ref()
+    }
+
+    /// Returns how the run before this one ended.
+    pub(crate) fn last(&self) -> Option<&'a Last> {
+        self.child.memory.as_ref()?.last.as_ref()
+    }
+}

@@ -1,0 +1,156 @@
+//! What reaches the loop, in three lanes that are all bounded.
+//!
+//! - **Facts** about runs: a slot is in the queue at most once, and what else happens to it meanwhile
+//!   is gathered there. So the queue is never longer than there are children.
+//! - **Requests** of handles: a channel of [`REQUESTS`]; who finds it full waits.
+//! - **Drains**: their own lane, so that the end can be asked for however busy the tree is. It holds
+//!   three, for the third ends the tree at once and a fourth could do no more.
+
+use crate::slot::Slot;
+use crate::view::{Views, Watching};
+use mainstay_core::{ChildId, Command, Done, Moment, Path, Refusal, RunId, Tree};
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Enough for a burst of operators; more would only queue where waiting tells the truth.
+pub(crate) const REQUESTS: usize = 256;
+/// First in order, then by force, then at once.
+const DRAINS: usize = 3;
+
+/// Something a handle asks of the loop.
+pub(crate) enum Request {
+    /// A command, with what the child it adds is made of where its kind alone does not tell.
+    Command(Ask, Option<Box<dyn Any + Send>>),
+    /// Reads the tree. The closure is ours: user code never runs on the loop.
+    Read(Box<dyn FnOnce(&Tree, &Views) + Send>),
+    /// Follows a child; `None` when there is none.
+    Watch(Path, oneshot::Sender<Option<Watching>>),
+    /// Somebody wants to use a child.
+    Demand(Path),
+}
+
+/// A command and where its answer goes.
+pub(crate) struct Ask {
+    pub(crate) command: Command,
+    pub(crate) answer: oneshot::Sender<Result<Done, Refusal>>,
+}
+
+/// One run has something to tell.
+pub(crate) struct Fact {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) at: Moment,
+}
+
+/// What the watchdog has to tell; the loop states it once it turns again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice {
+    /// A run keeps its thread busy.
+    Blocked { child: ChildId, run: RunId, lasted: Duration },
+    /// The loop itself was held up.
+    Stalled(Duration),
+}
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    lanes: Mutex<Lanes>,
+}
+
+#[derive(Default)]
+struct Lanes {
+    facts: Vec<Fact>,
+    drains: Vec<Ask>,
+    notices: Vec<Notice>,
+    ping: u64,
+    waker: Option<Waker>,
+    is_closed: bool,
+}
+
+/// What one turn of the loop has to do beside requests and deadlines.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) drains: Vec<Ask>,
+    pub(crate) notices: Vec<Notice>,
+    /// The watchdog's last question.
+    pub(crate) ping: u64,
+}
+
+impl Inbox {
+    pub(crate) fn tell(&self, fact: Fact) {
+        self.put(|lanes| lanes.facts.push(fact));
+    }
+
+    /// Asks for the end. Returns the question when the lane is full or the loop is gone.
+    pub(crate) fn drain(&self, ask: Ask) -> Result<(), Ask> {
+        let mut refused = None;
+        self.put(|lanes| {
+            if lanes.is_closed || lanes.drains.len() >= DRAINS {
+                refused = Some(ask);
+            } else {
+                lanes.drains.push(ask);
+            }
+        });
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The watchdog finds something; a few suffice, the worst first.
+    pub(crate) fn notice(&self, notice: Notice) {
+        self.put(|lanes| {
+            if lanes.notices.len() < 16 {
+                lanes.notices.push(notice);
+            }
+        });
+    }
+
+    /// The watchdog asks whether the loop still turns.
+    pub(crate) fn ping(&self, number: u64) {
+        self.put(|lanes| lanes.ping = number);
+    }
+
+    fn put(&self, put: impl FnOnce(&mut Lanes)) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        put(&mut lanes);
+        let waker = lanes.waker.take();
+        drop(lanes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Swaps what has come for the empty `batch`.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<()> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_pinged = lanes.ping > batch.ping;
+        if lanes.facts.is_empty()
+            && lanes.drains.is_empty()
+            && lanes.notices.is_empty()
+            && !is_pinged
+        {
+            if !lanes.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                lanes.waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        std::mem::swap(&mut lanes.facts, &mut batch.facts);
+        std::mem::swap(&mut lanes.drains, &mut batch.drains);
+        std::mem::swap(&mut lanes.notices, &mut batch.notices);
+        batch.ping = lanes.ping;
+        Poll::Ready(())
+    }
+
+    /// The loop is gone: nothing that comes now is ever read.
+    pub(crate) fn close(&self) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.is_closed = true;
+        let left = (std::mem::take(&mut lanes.facts), std::mem::take(&mut lanes.drains));
+        lanes.waker = None;
+        drop(lanes);
+        drop(left);
+    }
+}
+
+/// The receiving end of the requests.
+pub(crate) type Requests = mpsc::Receiver<Request>;

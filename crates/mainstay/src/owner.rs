@@ -1,0 +1,79 @@
+//! The one who keeps a tree running, and with whom it ends.
+
+use crate::handle::Handle;
+use crate::report::Report;
+use mainstay_core::Standing;
+use std::sync::Arc;
+
+/// Owns a running tree: when it is dropped, the tree drains.
+///
+/// Only one exists for each tree. [`Handle`]s reach the tree and never own it.
+#[derive(Debug)]
+#[must_use = "dropping the owner drains the tree"]
+pub struct Owner {
+    handle: Handle,
+}
+
+impl Owner {
+    pub(crate) const fn new(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    /// Returns a handle, to look at the tree and to command it.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until every child that is to run is ready.
+    ///
+    /// # Errors
+    ///
+    /// The report, when the tree ends first.
+    pub async fn ready(&self) -> Result<(), Arc<Report>> {
+        match self.handle.wait_for("", Standing::Ready).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.handle.ended().await),
+        }
+    }
+
+    /// Keeps the tree running until it ends: by a drain, by a child whose end ends it, or by SIGTERM or
+    /// SIGINT (Ctrl-C), which drain it. A second signal skips to force, a third ends it at once.
+    ///
+    /// The report can be returned from `main`. Nothing here ends the process.
+    ///
+    /// Without the feature `signal` no signal is heard.
+    pub async fn run(self) -> Report {
+        let ended = self.handle.ended();
+        let mut ended = std::pin::pin!(ended);
+        #[cfg(feature = "signal")]
+        {
+            let mut signals = crate::signals::Signals::new();
+            loop {
+                tokio::select! {
+                    report = &mut ended => return Report::clone(&report),
+                    name = signals.next() => {
+                        // The lane holds as many as can make a difference.
+                        drop(self.handle.by(name).drain("signal").await);
+                    }
+                }
+            }
+        }
+        #[cfg(not(feature = "signal"))]
+        Report::clone(&ended.as_mut().await)
+    }
+
+    /// Drains the tree, and returns what became of every child.
+    pub async fn drain(self, why: impl Into<Arc<str>>) -> Report {
+        // An answer that does not come changes nothing about the end.
+        drop(self.handle.by("owner").drain(why).await);
+        Report::clone(&*self.handle.ended().await)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.handle.is_alive() {
+            self.handle.by("owner").drain("the owner was dropped").post();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What became of a tree and of every child in it.
+
+use mainstay_core::{Brief, Cause, Moment, Outcome, Path, ReportLine, Tree};
+use std::fmt;
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The end of a tree, with a line for every child.
+///
+/// It can be returned from `main`: the exit code is [`code`](Self::code), and the library itself never ends the process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long the end took.
+    pub took: Duration,
+    /// Every child that is no supervisor, in order of paths.
+    pub lines: Vec<ReportLine>,
+}
+
+/// How a tree ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    /// It was asked to.
+    Asked,
+    /// A child ended it.
+    Fatal {
+        /// The child.
+        path: Path,
+        /// How its last run ended.
+        cause: Cause,
+        /// What that run said about it.
+        detail: Option<Arc<str>>,
+        /// The exit code a program should end with.
+        code: u8,
+    },
+    /// The runtime ended under it: its children were cut off wherever they were.
+    Cut,
+}
+
+impl Report {
+    pub(crate) fn of(tree: &Tree) -> Self {
+        let Some(report) = tree.report() else {
+            return Self { ending: Ending::Cut, took: Duration::ZERO, lines: Vec::new() };
+        };
+        let ending = match report.outcome {
+            _ if !tree.has_ended() => Ending::Cut,
+            Outcome::Asked => Ending::Asked,
+            Outcome::Fatal { child, cause, code } => {
+                let last = tree.child(child).and_then(|child| child.memory.as_ref()?.last.as_ref());
+                Ending::Fatal {
+                    path: tree.path(child).unwrap_or_else(Path::root),
+                    cause,
+                    detail: last.and_then(|last| last.detail.clone()),
+                    code,
+                }
+            }
+        };
+        Self { ending, took: report.took, lines: report.lines }
+    }
+
+    /// Returns the exit code for a program whose tree ended so: 0 when it was asked to.
+    pub const fn code(&self) -> u8 {
+        match self.ending {
+            Ending::Asked => 0,
+            Ending::Fatal { code, .. } => code,
+            Ending::Cut => 1,
+        }
+    }
+
+    /// Returns the children that could not be ended.
+    pub fn abandoned(&self) -> impl Iterator<Item = &ReportLine> {
+        self.lines.iter().filter(|line| line.how == Some(Cause::Abandoned))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.ending {
+            Ending::Asked => f.write_str("ended as asked")?,
+            Ending::Fatal { path, cause, detail, .. } => {
+                write!(f, "ended because {path} {cause}")?;
+                if let Some(detail) = detail {
+                    write!(f, ": {detail}")?;
+                }
+            }
+            Ending::Cut => f.write_str("cut off: the runtime ended first")?,
+        }
+        writeln!(f, ", in {}", Brief(self.took))?;
+        let width = self.lines.iter().map(|line| line.path.as_str().chars().count()).max();
+        for line in &self.lines {
+            write!(f, "  {:width$}  ", line.path.as_str(), width = width.unwrap_or(0))?;
+            line_of(f, line)?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+fn line_of(f: &mut fmt::Formatter<'_>, line: &ReportLine) -> fmt::Result {
+    let Some(run) = line.run else { return f.write_str("never ran") };
+    write!(f, "{run} ")?;
+    match &line.how {
+        Some(cause) => write!(f, "{cause}")?,
+        None => f.write_str("was still there")?,
+    }
+    let took = |from: Moment, to: Moment| Brief(to.since(from));
+    if let (Some(asked), Some(ended)) = (line.asked_at, line.ended_at) {
+        write!(f, " after {}", took(asked, ended))?;
+    }
+    if line.forced {
+        f.write_str(", by force")?;
+    }
+    match &line.detail {
+        Some(detail) => write!(f, ": {detail}"),
+        None => Ok(()),
+    }
+}
+
+impl Termination for Report {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+}

@@ -1,0 +1,200 @@
+//! What the loop and the run of one child share: orders one way, facts the other.
+//!
+//! A slot outlives its runs and serves one at a time. A run that was abandoned keeps its slot, and its
+//! child gets a fresh one, so whatever the old run still says carries its own number.
+
+use crate::code::Begin;
+use crate::end::Ended;
+use crate::inbox::Fact;
+use crate::scope::Scope;
+use crate::shared::Shared;
+use mainstay_core::{ChildId, Moment, RunId};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The run was asked to end.
+pub(crate) const STOP: u8 = 1;
+/// The run is ended by force.
+pub(crate) const KILL: u8 = 2;
+/// The run has sub-tasks.
+pub(crate) const SCOPED: u8 = 4;
+
+/// What a run has told; several facts are told in the order of their bits.
+pub(crate) mod told {
+    pub(crate) const STARTED: u16 = 1;
+    pub(crate) const BEAT: u16 = 1 << 1;
+    pub(crate) const READY: u16 = 1 << 2;
+    pub(crate) const BUSY: u16 = 1 << 3;
+    pub(crate) const PROGRESS: u16 = 1 << 4;
+    /// A piece of pending work is done; whether another is left is looked up when this is read.
+    pub(crate) const IDLE: u16 = 1 << 5;
+    pub(crate) const EXTEND: u16 = 1 << 6;
+    pub(crate) const RELOADED: u16 = 1 << 7;
+    pub(crate) const RECYCLE: u16 = 1 << 8;
+    pub(crate) const EXITED: u16 = 1 << 9;
+}
+
+pub(crate) struct Slot {
+    pub(crate) child: ChildId,
+    pub(crate) shared: Arc<Shared>,
+    /// [`STOP`], [`KILL`] and [`SCOPED`] of the present run, read on every poll without the lock.
+    pub(crate) asked: AtomicU8,
+    life: Mutex<Life>,
+}
+
+/// The part of a slot behind its lock.
+pub(crate) struct Life {
+    /// The present run, or the last one.
+    pub(crate) run: RunId,
+    pub(crate) stage: Stage,
+    /// Whether a task serves this slot: it runs, or waits for its next order.
+    pub(crate) is_served: bool,
+    /// Whether that task is to go when it finds nothing ordered.
+    pub(crate) is_leaving: bool,
+    /// Whether the code is this child's own, and not that of its spec.
+    pub(crate) is_bound: bool,
+    /// Whether it is this child's first run.
+    pub(crate) is_first: bool,
+    pub(crate) is_queued: bool,
+    pub(crate) told: u16,
+    /// How many contexts of the present run exist: who has none cannot observe a stop.
+    pub(crate) holders: u32,
+    /// What the present run is made of.
+    pub(crate) code: Option<Arc<dyn Begin>>,
+    /// The task or thread that serves this slot.
+    pub(crate) waker: Option<Waker>,
+    pub(crate) ended: Option<Box<Ended>>,
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// No run.
+    Idle,
+    /// The next run is to begin.
+    Ordered,
+    /// A run lives.
+    Running,
+}
+
+/// What few runs ever need.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// Whether somebody may hear of a stop without holding a context.
+    pub(crate) listens: bool,
+    /// Who waits for a stop or a reload from another task than the run's own.
+    pub(crate) wakers: Vec<Waker>,
+    pub(crate) token: Option<CancellationToken>,
+    /// By when the run must be gone once it was asked to end.
+    pub(crate) deadline: Option<Moment>,
+    pub(crate) extend: Duration,
+    pub(crate) last_beat: Moment,
+    /// How many pieces of work are pending.
+    pub(crate) pending: u32,
+    /// How often a reload was asked for.
+    pub(crate) reloads: u32,
+    pub(crate) scope: Option<Arc<Scope>>,
+    /// What the run before this one left: how it ended.
+    pub(crate) last: Option<Box<mainstay_core::child::Last>>,
+}
+
+impl Slot {
+    pub(crate) fn new(child: ChildId, shared: &Arc<Shared>) -> Arc<Self> {
+        let life = Life {
+            run: RunId(0),
+            stage: Stage::Idle,
+            is_served: false,
+            is_leaving: false,
+            is_bound: false,
+            is_first: true,
+            is_queued: false,
+            told: 0,
+            holders: 0,
+            code: None,
+            waker: None,
+            ended: None,
+            extra: None,
+        };
+        Arc::new(Self {
+            child,
+            shared: Arc::clone(shared),
+            asked: AtomicU8::new(0),
+            life: Mutex::new(life),
+        })
+    }
+
+    /// No user code ever runs under this lock, and it is never held across another one.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_asked(&self, what: u8) -> bool {
+        self.asked.load(Ordering::Acquire) & what != 0
+    }
+
+    /// Tells the loop something about a run. About any but the present one it says nothing.
+    pub(crate) fn tell(self: &Arc<Self>, run: RunId, what: u16) -> bool {
+        self.tell_with(run, what, |_| {})
+    }
+
+    pub(crate) fn tell_with(
+        self: &Arc<Self>,
+        run: RunId,
+        what: u16,
+        with: impl FnOnce(&mut Life),
+    ) -> bool {
+        let mut life = self.lock();
+        if life.run != run || life.stage != Stage::Running {
+            return false;
+        }
+        with(&mut life);
+        self.tell_locked(life, what);
+        true
+    }
+
+    /// Ends the present run: what it said is final, and the slot is free for the next one.
+    pub(crate) fn tell_end(self: &Arc<Self>, mut life: MutexGuard<'_, Life>, ended: Ended) {
+        life.stage = Stage::Idle;
+        life.ended = Some(Box::new(ended));
+        // Whoever kept a context of the run learns that it is over.
+        let left = life.extra.as_mut().map(|extra| {
+            (std::mem::take(&mut extra.wakers), extra.token.take())
+        });
+        self.tell_locked(life, told::EXITED);
+        if let Some((wakers, token)) = left {
+            wakers.into_iter().for_each(Waker::wake);
+            if let Some(token) = token {
+                token.cancel();
+            }
+        }
+    }
+
+    fn tell_locked(self: &Arc<Self>, mut life: MutexGuard<'_, Life>, what: u16) {
+        life.told |= what;
+        let is_new = !std::mem::replace(&mut life.is_queued, true);
+        drop(life);
+        if is_new {
+            let at = self.shared.clock.now();
+            self.shared.inbox.tell(Fact { slot: Arc::clone(self), at });
+        }
+    }
+}
+
+impl Life {
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Makes the slot ready for this run.
+    pub(crate) fn order(&mut self, run: RunId, is_first: bool) {
+        self.run = run;
+        self.is_first = is_first;
+        self.stage = Stage::Ordered;
+        self.holders = 0;
+        self.told = 0;
+        self.extra = None;
+    }
+}

@@ -1,0 +1,365 @@
+//! The driver of async tasks.
+//!
+//! One tokio task serves a child for as long as it is likely to run again: it makes the run's future,
+//! polls it, clears up behind it, tells its end, and waits for its next order. A restart in place
+//! touches neither the scheduler's queues nor the allocator more than it must.
+
+use crate::caught;
+use crate::code::{Code, Run};
+use crate::context::Context as RunContext;
+use crate::driver::{Driver, Order};
+use crate::end::Ended;
+use crate::scope::Scope;
+use crate::shared::Shared;
+use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told};
+use crate::watchdog;
+use mainstay_core::{ChildId, Exit, Moment, RunId};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use std::task::{Context, Poll};
+
+/// Starts and ends runs that are async tasks.
+pub(crate) struct Tasks {
+    shared: Arc<Shared>,
+    slots: Vec<Option<Arc<Slot>>>,
+}
+
+impl Tasks {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), slots: Vec::new() }
+    }
+
+    /// Gives a child code of its own, in place of what its spec says.
+    pub(crate) fn bind(&mut self, child: ChildId, code: Arc<dyn crate::code::Begin>) {
+        let slot = Slot::new(child, &self.shared);
+        slot.lock().code = Some(code);
+        slot.lock().is_bound = true;
+        self.put(slot);
+    }
+
+    fn put(&mut self, slot: Arc<Slot>) {
+        let at = slot.child.slot();
+        if self.slots.len() <= at {
+            self.slots.resize(at + 1, None);
+        }
+        if let Some(old) = self.slots[at].replace(slot) {
+            retire(&old);
+        }
+    }
+
+    fn at(&self, child: ChildId) -> Option<&Arc<Slot>> {
+        self.slots.get(child.slot())?.as_ref().filter(|slot| slot.child == child)
+    }
+
+    fn live(&self, child: ChildId, run: RunId) -> Option<&Arc<Slot>> {
+        self.at(child).filter(|slot| slot.lock().run == run)
+    }
+}
+
+impl Driver for Tasks {
+    fn start(&mut self, order: Order<'_>) {
+        let child = order.child.id;
+        // A run that was abandoned keeps its slot to itself.
+        let free = self.at(child).filter(|slot| slot.lock().stage == Stage::Idle);
+        let slot = match free {
+            Some(slot) => Arc::clone(slot),
+            None => {
+                let slot = Slot::new(child, &self.shared);
+                if let Some(old) = self.at(child) {
+                    let old = old.lock();
+                    let mut life = slot.lock();
+                    life.is_bound = old.is_bound;
+                    life.code = old.code.clone();
+                }
+                self.put(Arc::clone(&slot));
+                slot
+            }
+        };
+        let mut life = slot.lock();
+        if !life.is_bound
+            && let Some(Code::Task(code)) = order.code()
+            && !life.code.as_ref().is_some_and(|old| Arc::ptr_eq(old, code))
+        {
+            life.code = Some(Arc::clone(code));
+        }
+        slot.asked.store(0, Ordering::Release);
+        life.order(order.run, order.is_first);
+        if let Some(last) = order.last() {
+            life.extra().last = Some(Box::new(last.clone()));
+        }
+        if std::mem::replace(&mut life.is_served, true) {
+            wake(life);
+        } else {
+            drop(life);
+            drop(self.shared.runtime.spawn(Server { slot, stage: Serving::Waiting }));
+        }
+    }
+
+    fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>) {
+        let Some(slot) = self.live(child, run) else { return };
+        let mut life = slot.lock();
+        // Nobody in there could hear it: waiting for an answer would only waste the grace.
+        let hears = life.stage == Stage::Ordered
+            || life.holders > 0
+            || life.extra.as_ref().is_some_and(|extra| extra.listens);
+        slot.asked.fetch_or(if hears { STOP } else { STOP | KILL }, Ordering::AcqRel);
+        if until.is_some() {
+            life.extra().deadline = until;
+        }
+        wake_stopped(life);
+    }
+
+    fn kill(&mut self, child: ChildId, run: RunId) {
+        let Some(slot) = self.live(child, run) else { return };
+        let life = slot.lock();
+        slot.asked.fetch_or(STOP | KILL, Ordering::AcqRel);
+        wake_stopped(life);
+    }
+
+    fn reload(&mut self, child: ChildId, run: RunId) {
+        if let Some(slot) = self.live(child, run) {
+            let mut life = slot.lock();
+            life.extra().reloads += 1;
+            wake(life);
+        }
+    }
+
+    fn rest(&mut self, child: ChildId) {
+        if let Some(slot) = self.at(child) {
+            let life = slot.lock();
+            if life.is_served && life.stage == Stage::Idle {
+                retire_locked(life);
+            }
+        }
+    }
+
+    fn forget(&mut self, child: ChildId) {
+        if self.at(child).is_some()
+            && let Some(slot) = self.slots[child.slot()].take()
+        {
+            retire(&slot);
+        }
+    }
+}
+
+/// No further order comes. A run that still lives there goes on to its end.
+fn retire(slot: &Slot) {
+    let life = slot.lock();
+    if life.stage == Stage::Idle {
+        retire_locked(life);
+    }
+}
+
+fn retire_locked(mut life: MutexGuard<'_, Life>) {
+    life.is_leaving = true;
+    wake(life);
+}
+
+/// Wakes whoever serves the slot, and whoever waits for a stop or a reload elsewhere.
+fn wake(mut life: MutexGuard<'_, Life>) {
+    let waker = life.waker.clone();
+    let others = life.extra.as_mut().map_or_else(Vec::new, |extra| std::mem::take(&mut extra.wakers));
+    drop(life);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    for other in others {
+        other.wake();
+    }
+}
+
+/// The same, and whoever holds the run's token.
+fn wake_stopped(life: MutexGuard<'_, Life>) {
+    let token = life.extra.as_ref().and_then(|extra| extra.token.clone());
+    wake(life);
+    if let Some(token) = token {
+        token.cancel();
+    }
+}
+
+/// The tokio task that serves one child.
+struct Server {
+    slot: Arc<Slot>,
+    stage: Serving,
+}
+
+enum Serving {
+    /// For the next order.
+    Waiting,
+    /// A run.
+    Running { run: RunId, future: Run },
+    /// For the sub-tasks of a run that is over.
+    Clearing { run: RunId, ended: Option<Ended>, scope: Option<Arc<Scope>> },
+}
+
+impl Future for Server {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        loop {
+            match &mut this.stage {
+                Serving::Waiting => match this.slot.next_order(cx) {
+                    NextOrder::Begin(run, is_first) => this.begin(run, is_first),
+                    NextOrder::Wait => return Poll::Pending,
+                    NextOrder::Leave => return Poll::Ready(()),
+                },
+                Serving::Running { run, future } => {
+                    let run = *run;
+                    let ended = {
+                        let _busy = watchdog::Busy::with(this.slot.shared.number, this.slot.child, run);
+                        poll_run(&this.slot, future, cx)
+                    };
+                    let Some(ended) = ended else { return Poll::Pending };
+                    this.clear(run, ended);
+                }
+                Serving::Clearing { run, ended, scope } => {
+                    if let Some(scope) = scope {
+                        let Poll::Ready(panic) = scope.poll_gone(cx) else { return Poll::Pending };
+                        if let (Some(panic), Some(was)) = (panic, ended.as_ref())
+                            && was.panic.is_none()
+                        {
+                            *ended = Some(Ended::panicked(panic));
+                        }
+                    }
+                    let run = *run;
+                    let ended = ended.take();
+                    this.stage = Serving::Waiting;
+                    if this.finish(run, ended) {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a server is to do next.
+enum NextOrder {
+    Begin(RunId, bool),
+    Wait,
+    Leave,
+}
+
+impl Slot {
+    fn next_order(&self, cx: &Context<'_>) -> NextOrder {
+        let mut life = self.lock();
+        if life.stage == Stage::Ordered {
+            life.stage = Stage::Running;
+            life.is_leaving = false;
+            if life.waker.is_none() {
+                life.waker = Some(cx.waker().clone());
+            }
+            return NextOrder::Begin(life.run, life.is_first);
+        }
+        if life.is_leaving {
+            life.is_leaving = false;
+            life.is_served = false;
+            life.waker = None;
+            return NextOrder::Leave;
+        }
+        if life.waker.is_none() {
+            life.waker = Some(cx.waker().clone());
+        }
+        NextOrder::Wait
+    }
+}
+
+impl Server {
+    /// Makes the run's future. The factory is the user's.
+    fn begin(&mut self, run: RunId, is_first: bool) {
+        let code = self.slot.lock().code.clone();
+        let context = RunContext::new(&self.slot, run, is_first);
+        let made = {
+            let _busy = watchdog::Busy::with(self.slot.shared.number, self.slot.child, run);
+            caught::guard(|| code.as_ref().map(|code| code.begin(context)))
+        };
+        match made {
+            Ok(Some(future)) => {
+                self.slot.tell(run, told::STARTED);
+                self.stage = Serving::Running { run, future };
+            }
+            Ok(None) => self.clear(run, Ended::plain(Exit::Skipped)),
+            Err(panic) => self.clear(run, Ended::not_made(panic)),
+        }
+    }
+
+    /// Drops what is left of the run, then waits for its sub-tasks.
+    fn clear(&mut self, run: RunId, mut ended: Ended) {
+        let old = std::mem::replace(&mut self.stage, Serving::Waiting);
+        if let Serving::Running { future, .. } = old {
+            let _busy = watchdog::Busy::with(self.slot.shared.number, self.slot.child, run);
+            if let Some(panic) = caught::drop_guarded(future) {
+                ended = ended.with_drop_panic(panic);
+            }
+        }
+        let scope = self.slot.lock().extra.as_mut().and_then(|extra| extra.scope.take());
+        if let Some(scope) = &scope {
+            scope.close();
+        }
+        self.stage = Serving::Clearing { run, ended: Some(ended), scope };
+    }
+
+    /// Tells the end. Returns whether nobody needs to serve the slot until the next start.
+    fn finish(&self, run: RunId, ended: Option<Ended>) -> bool {
+        let ended = ended.unwrap_or_else(|| Ended::plain(Exit::Aborted));
+        let mut life = self.slot.lock();
+        if life.run != run {
+            return false;
+        }
+        // Who was asked to end is not likely to run again soon.
+        let leaves = life.is_leaving || self.slot.is_asked(STOP);
+        if leaves {
+            life.is_leaving = false;
+            life.is_served = false;
+            life.waker = None;
+        }
+        self.slot.tell_end(life, ended);
+        leaves
+    }
+}
+
+/// Polls a run once. Returns how it ended, if it did.
+fn poll_run(slot: &Slot, future: &mut Run, cx: &mut Context<'_>) -> Option<Ended> {
+    if slot.is_asked(KILL) {
+        return Some(Ended::plain(Exit::Aborted));
+    }
+    match caught::guard(|| future.as_mut().poll(cx)) {
+        Ok(Poll::Ready(ended)) => return Some(ended),
+        Err(panic) => return Some(Ended::panicked(panic)),
+        Ok(Poll::Pending) => {}
+    }
+    if slot.is_asked(SCOPED) {
+        let scope = slot.lock().extra.as_ref().and_then(|extra| extra.scope.clone());
+        if let Some(panic) = scope.and_then(|scope| scope.poll_panic(cx)) {
+            return Some(Ended::panicked(panic));
+        }
+    }
+    // A run that forces itself to its end is awake, so waking it did nothing.
+    slot.is_asked(KILL).then(|| Ended::plain(Exit::Aborted))
+}
+
+/// The runtime ends under the run, or the loop has let go of it.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let run = match std::mem::replace(&mut self.stage, Serving::Waiting) {
+            Serving::Waiting => None,
+            Serving::Running { run, future } => {
+                caught::drop_guarded(future);
+                Some(run)
+            }
+            Serving::Clearing { run, .. } => Some(run),
+        };
+        let mut life = self.slot.lock();
+        life.is_served = false;
+        life.waker = None;
+        match run {
+            Some(run) if life.run == run && life.stage == Stage::Running => {
+                self.slot.tell_end(life, Ended::plain(Exit::Aborted));
+            }
+            Some(_) | None => {}
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What is known about children, for people and programs that look.
+
+use crate::caught::Panic;
+use mainstay_core::child::{Alert, Child, Last, State, Want};
+use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One child at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct View {
+    /// Its place in the tree.
+    pub path: Path,
+    /// Its id, never given twice.
+    pub child: ChildId,
+    /// What it is doing, in one word.
+    pub standing: Standing,
+    /// The same with all that belongs to it.
+    pub state: State,
+    /// Its live run.
+    pub run: Option<RunId>,
+    /// How many runs it has had.
+    pub runs: u64,
+    /// The number of its spec, counted from 0.
+    pub revision: u32,
+    /// What operators want of it.
+    pub want: Want,
+    /// Whether automatic starts are suspended here.
+    pub paused: bool,
+    /// Whether it is down and refused until released.
+    pub quarantined: bool,
+    /// How its last run ended.
+    pub last: Option<Last>,
+    /// The last panic in it, with its backtrace where there was one.
+    pub panic: Option<Arc<Panic>>,
+    /// What a person must see.
+    pub alerts: Vec<Alert>,
+    /// When the tree next does something about it by itself, and what.
+    pub next: Option<(Moment, Why)>,
+    /// As of when.
+    pub at: Moment,
+}
+
+impl View {
+    pub(crate) fn of(tree: &Tree, child: &Child, panics: &Panics) -> Self {
+        let memory = child.memory.as_ref();
+        Self {
+            path: tree.path(child.id).unwrap_or_else(Path::root),
+            child: child.id,
+            standing: child.standing(),
+            state: child.state,
+            run: child.life().map(|life| life.run),
+            runs: child.runs,
+            revision: child.revision,
+            want: child.want,
+            paused: child.paused,
+            quarantined: child.quarantined,
+            last: memory.and_then(|memory| memory.last.clone()),
+            panic: panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),
+            alerts: memory.map(|memory| memory.alert.iter().cloned().collect()).unwrap_or_default(),
+            next: tree.explain(child.id).and_then(|explained| explained.next),
+            at: tree.now(),
+        }
+    }
+}
+
+/// The last panic of each child that ever panicked.
+pub(crate) type Panics = BTreeMap<ChildId, (RunId, Arc<Panic>)>;
+/// Follows one child; `None` once it has left the tree.
+pub(crate) type Watching = watch::Receiver<Option<View>>;
+
+/// Those who are looked at, and what the core does not keep about them.
+#[derive(Default)]
+pub(crate) struct Views {
+    watched: BTreeMap<ChildId, watch::Sender<Option<View>>>,
+    pub(crate) panics: Panics,
+}
+
+impl Views {
+    pub(crate) fn panicked(&mut self, child: ChildId, run: RunId, panic: Arc<Panic>) {
+        self.panics.insert(child, (run, panic));
+    }
+
+    pub(crate) fn watch(&mut self, tree: &Tree, child: ChildId) -> Option<Watching> {
+        if let Some(known) = self.watched.get(&child) {
+            return Some(known.subscribe());
+        }
+        let view = View::of(tree, tree.child(child)?, &self.panics);
+        let (tell, watching) = watch::channel(Some(view));
+        self.watched.insert(child, tell);
+        Some(watching)
+    }
+
+    /// Tells those who watch a child that something about it has changed.
+    pub(crate) fn note(&mut self, tree: &Tree, events: &[Event]) {
+        if self.watched.is_empty() && self.panics.is_empty() {
+            return;
+        }
+        for event in events {
+            let Some(id) = event.child() else { continue };
+            if matches!(event, Event::Removed(_)) {
+                self.panics.remove(&id);
+            }
+            let Some(tell) = self.watched.get(&id) else { continue };
+            let view = tree.child(id).map(|child| View::of(tree, child, &self.panics));
+            let is_gone = view.is_none();
+            // Nobody looks any more: the next who does begins anew.
+            if tell.receiver_count() == 0 || is_gone {
+                tell.send_replace(view);
+                self.watched.remove(&id);
+            } else {
+                tell.send_replace(view);
+            }
+        }
+    }
+}

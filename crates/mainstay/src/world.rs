@@ -1,0 +1,93 @@
+//! All drivers, and which of them an effect is for.
+
+use crate::code::Begin;
+use crate::driver::{Driver, Order};
+use crate::shared::Shared;
+use crate::task::Tasks;
+use crate::thread::Threads;
+use mainstay_core::child::Phase;
+use mainstay_core::spec::Kind;
+use mainstay_core::{ChildId, Effect, Moment, Tree};
+use std::sync::Arc;
+
+/// Performs effects.
+pub(crate) struct World {
+    tasks: Tasks,
+    threads: Threads,
+}
+
+impl World {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { tasks: Tasks::new(shared), threads: Threads::new(shared) }
+    }
+
+    /// Gives a child of a dynamic supervisor the code that its arguments were bound to.
+    pub(crate) fn bind(&mut self, child: ChildId, code: Arc<dyn Begin>) {
+        self.tasks.bind(child, code);
+    }
+
+    /// Begins what the tree asks.
+    pub(crate) fn perform(&mut self, tree: &Tree, effect: Effect) {
+        match effect {
+            Effect::Start { child, run, first } => {
+                let Some(found) = tree.child(child) else { return };
+                let order = Order { child: found, run, is_first: first };
+                if let Some(driver) = self.driver(&found.spec.kind) {
+                    driver.start(order);
+                }
+            }
+            Effect::Stop { child, run, .. } => {
+                let until = gone_by(tree, child);
+                self.of(tree, child, |driver| driver.stop(child, run, until));
+            }
+            Effect::Kill(child, run) => self.of(tree, child, |driver| driver.kill(child, run)),
+            Effect::Reload(child, run) => self.of(tree, child, |driver| driver.reload(child, run)),
+            // It goes on by itself, and keeps what it has until it is gone.
+            Effect::Abandon(..) => {}
+            Effect::Forget(child) => {
+                self.tasks.forget(child);
+                self.threads.forget(child);
+            }
+            Effect::End(_) => {}
+            // No builder of this crate lets an in-process child ask for these.
+            Effect::Probe { .. }
+            | Effect::Rehydrate(..)
+            | Effect::Freeze(..)
+            | Effect::Thaw(..)
+            | Effect::Change(..) => {}
+        }
+    }
+
+    /// The child is down and nothing will start it by itself.
+    pub(crate) fn rest(&mut self, tree: &Tree, child: ChildId) {
+        self.of(tree, child, |driver| driver.rest(child));
+    }
+
+    fn of(&mut self, tree: &Tree, child: ChildId, act: impl FnOnce(&mut dyn Driver)) {
+        if let Some(driver) = tree.child(child).and_then(|found| self.driver(&found.spec.kind)) {
+            act(driver);
+        }
+    }
+
+    fn driver(&mut self, kind: &Kind) -> Option<&mut dyn Driver> {
+        match kind {
+            Kind::Task => Some(&mut self.tasks),
+            Kind::Blocking => Some(&mut self.threads),
+            // A supervisor has no run of its own; the other kinds cannot be declared here.
+            Kind::Supervisor(_) | Kind::Process | Kind::Host | Kind::Stage => None,
+        }
+    }
+}
+
+/// Returns by when a run that was asked to end must be gone: the nearest bound of it and of all above.
+fn gone_by(tree: &Tree, child: ChildId) -> Option<Moment> {
+    let mut until: Option<Moment> = tree.drain().map(|drain| drain.force_at);
+    let mut next = tree.child(child);
+    while let Some(child) = next {
+        if let Some(Phase::Stopping { until: Some(own), .. }) = child.life().map(|life| life.phase) {
+            until = Some(until.map_or(own, |known| known.min(own)));
+        }
+        next = child.above.and_then(|above| tree.child(above));
+    }
+    until
+}
