@@ -8,7 +8,7 @@ use crate::model::command::Answer;
 use crate::world::World;
 use mainstay_core::spec::TreeSpec;
 use mainstay_core::{ChildId, Effect, Effects, Event, Input, Moment, RunId, Tree, Verb};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -89,6 +89,8 @@ pub(crate) struct Judge {
     model: Model,
     /// The runs that were named as abandoned.
     abandoned: BTreeSet<(ChildId, RunId)>,
+    /// The last run that the world was asked to begin, child by child.
+    begun: BTreeMap<ChildId, RunId>,
     steps: u64,
     most_children: usize,
 }
@@ -97,7 +99,7 @@ impl Judge {
     pub(crate) fn new(spec: &TreeSpec, tree: &Tree) -> Self {
         let model = Model::new(spec, tree);
         let most_children = model.books.len();
-        Self { model, abandoned: BTreeSet::new(), steps: 0, most_children }
+        Self { model, abandoned: BTreeSet::new(), begun: BTreeMap::new(), steps: 0, most_children }
     }
 
     /// Looks at one step: what went in, what came out, and how the tree is now.
@@ -235,6 +237,7 @@ impl Judge {
                 if first != (run == RunId::FIRST) {
                     return wrong(Invariant::RunIds, format!("{run} is not what it says it is"));
                 }
+                self.begun.insert(child, run);
             }
             Effect::Stop { child, run, .. }
             | Effect::Kill(child, run)
@@ -244,8 +247,8 @@ impl Judge {
             | Effect::Freeze(child, run)
             | Effect::Thaw(child, run)
             | Effect::Change(child, run) => {
-                let last = self.model.last_run(child);
-                if last.is_some_and(|last| last != run.0) {
+                let last = self.begun.get(&child);
+                if last != Some(&run) {
                     let text = format!(
                         "{} {run} is touched, but {last:?} is the last",
                         self.model.path(child)

@@ -17,12 +17,11 @@ mod watch;
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::{AlertKind, Finish, Place, Rest};
 use mainstay_core::policy::budget::{Limit, Scope};
-use mainstay_core::spec::{ChildSpec, StormRate, Strategy, SupervisorSpec, TreeSpec};
+use mainstay_core::spec::{Declared, StormRate, Strategy, SupervisorSpec, TreeSpec};
 use mainstay_core::{
     Asked, Cause, ChildId, Command, Done, Exit, Moment, Outcome, Path, Refusal, RunId, Tree,
 };
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Everything the history so far says.
@@ -30,7 +29,7 @@ use std::time::Duration;
 pub(crate) struct Model {
     pub(crate) now: Moment,
     pub(crate) books: BTreeMap<ChildId, Book>,
-    pub(crate) gone: BTreeMap<ChildId, u64>,
+    pub(crate) gone: BTreeSet<ChildId>,
     pub(crate) drain: Option<DrainBook>,
     /// Who was there when the drain began, supervisors left aside.
     pub(crate) listed: Vec<Path>,
@@ -65,7 +64,7 @@ pub(crate) struct Book {
     pub(crate) name: String,
     pub(crate) above: Option<ChildId>,
     pub(crate) place: Place,
-    pub(crate) spec: Arc<ChildSpec>,
+    pub(crate) spec: Declared,
     pub(crate) revision: u32,
     pub(crate) down: bool,
     pub(crate) paused: bool,
@@ -80,7 +79,7 @@ pub(crate) struct Book {
     pub(crate) began: Moment,
     pub(crate) position: u32,
     pub(crate) breaker: Fuse,
-    pub(crate) alert: Option<Notice>,
+    pub(crate) alerts: Vec<Notice>,
     pub(crate) entries: Vec<Vec<Moment>>,
     pub(crate) pack: Option<Pack>,
     /// The reason that was stated last, while it rests.
@@ -165,7 +164,7 @@ pub(crate) struct Pack {
 pub(crate) enum Work {
     Serving,
     Closing,
-    Stopping { from: Place, delay: Duration },
+    Stopping { from: Place, delay: Duration, not_before: Moment },
     Delay { from: Place, until: Moment },
     Starting { from: Place },
 }
@@ -184,7 +183,7 @@ pub(crate) struct DrainBook {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Owed {
     Opens { owner: ChildId, over_children: bool },
-    Alert(ChildId),
+    Alert(ChildId, AlertKind),
     GaveUp(ChildId),
     Regrouping(ChildId),
     Draining,
@@ -240,7 +239,7 @@ impl Book {
             name: child.name.to_string(),
             above: child.above,
             place: child.place,
-            spec: Arc::clone(&child.spec),
+            spec: child.spec.clone(),
             revision: 0,
             down: false,
             paused: false,
@@ -255,7 +254,7 @@ impl Book {
             began: Moment::ZERO,
             position: 0,
             breaker: Fuse::CLOSED,
-            alert: None,
+            alerts: Vec::new(),
             entries: vec![Vec::new(); child.spec.budget.len()],
             pack: child.spec.supervisor().map(|_| Pack::new()),
             rest: None,
@@ -287,7 +286,7 @@ impl Book {
     }
 
     pub(crate) fn end_episode(&mut self) {
-        if let Some(notice) = &mut self.alert {
+        for notice in &mut self.alerts {
             notice.over = true;
         }
     }
@@ -318,7 +317,7 @@ impl Model {
         Self {
             now: Moment::ZERO,
             books,
-            gone: BTreeMap::new(),
+            gone: BTreeSet::new(),
             drain: None,
             listed: Vec::new(),
             rate: spec.storm_rate,

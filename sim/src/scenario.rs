@@ -4,9 +4,8 @@
 //! every other line, and what every run does, as it was. That is what makes shrinking work.
 
 use mainstay_core::spec::defaults::Profile;
-use mainstay_core::spec::{ChildSpec, TreeDraft, TreeSpec};
+use mainstay_core::spec::{Declared, TreeDraft, TreeSpec};
 use mainstay_core::{Moment, Path, Verb};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The world of one seed.
@@ -118,7 +117,7 @@ impl Scenario {
 }
 
 /// Finds the spec of a path below `root`.
-pub fn spec_at<'a>(root: &'a Arc<ChildSpec>, path: &Path) -> Option<&'a Arc<ChildSpec>> {
+pub fn spec_at<'a>(root: &'a Declared, path: &Path) -> Option<&'a Declared> {
     let mut at = root;
     for name in path.names() {
         at =

@@ -5,6 +5,7 @@
 
 mod commands;
 mod specs;
+mod wiring;
 
 use crate::dice::Dice;
 use crate::scenario::{Faults, Scenario, Temper};

@@ -28,7 +28,7 @@ use crate::id::{ChildId, RunId};
 use crate::moment::Moment;
 use crate::policy::breaker::Breaker;
 use crate::policy::budget::Window;
-use crate::spec::ChildSpec;
+use crate::spec::Declared;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -47,7 +47,7 @@ pub struct Child {
     /// Its name among its siblings.
     pub name: Arc<str>,
     /// What it is.
-    pub spec: Arc<ChildSpec>,
+    pub spec: Declared,
     /// How often its spec was replaced.
     pub revision: u32,
     /// Its place in the order of starts.
@@ -263,6 +263,17 @@ impl Life {
         )
     }
 
+    /// Returns what it is doing in one word.
+    pub const fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::Starting { .. } => Standing::Starting,
+            Phase::Started { .. } | Phase::Rehydrating { .. } | Phase::Unready => Standing::Up,
+            Phase::Ready { .. } => Standing::Ready,
+            Phase::Stopping { .. } | Phase::Killing { .. } => Standing::Stopping,
+            Phase::Abandoned { .. } => Standing::Abandoned,
+        }
+    }
+
     /// Returns whether it is between its start and being ready.
     pub const fn is_opening(&self) -> bool {
         matches!(
@@ -284,13 +295,7 @@ impl Child {
     /// Returns what it is doing in one word.
     pub const fn standing(&self) -> Standing {
         match &self.state {
-            State::Live(life) => match life.phase {
-                Phase::Starting { .. } => Standing::Starting,
-                Phase::Started { .. } | Phase::Rehydrating { .. } | Phase::Unready => Standing::Up,
-                Phase::Ready { .. } => Standing::Ready,
-                Phase::Stopping { .. } | Phase::Killing { .. } => Standing::Stopping,
-                Phase::Abandoned { .. } => Standing::Abandoned,
-            },
+            State::Live(life) => life.standing(),
             State::Rest { why, .. } => match why {
                 Rest::Waiting { .. }
                 | Rest::Broken { until: Some(_) }

@@ -1,7 +1,7 @@
 //! What operators ask for, and the answers.
 
 use crate::id::{ChildId, CommandId, Path, RunId};
-use crate::spec::{ChildSpec, TreeSpec};
+use crate::spec::{Declared, TreeSpec};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -51,7 +51,7 @@ pub enum Verb {
     Quarantine,
     /// End a quarantine: what is wanted up is started.
     Release,
-    /// Silence its alert. What blocks it keeps blocking.
+    /// Silence its alerts. What blocks it keeps blocking.
     Acknowledge,
     /// Close its breaker, forget its failures.
     Reset {
@@ -63,12 +63,12 @@ pub enum Verb {
         /// Its name.
         name: Arc<str>,
         /// What it is; absent below a dynamic supervisor: its template.
-        spec: Option<Arc<ChildSpec>>,
+        spec: Option<Declared>,
     },
     /// Stop it, then remove it, in any state.
     Remove,
     /// Give it another spec.
-    Replace(Arc<ChildSpec>),
+    Replace(Declared),
     /// Give the whole tree another spec.
     Apply(Arc<TreeSpec>),
     /// End the tree in order. Again: skip to force. A third time: end at once.

@@ -188,6 +188,8 @@ pub enum Event {
         strategy: Strategy,
         /// The wait once all are gone.
         delay: Duration,
+        /// The moment before which the group does not start.
+        not_before: Moment,
     },
     /// Every sibling of a group has been started again.
     Regrouped(ChildId),
@@ -212,7 +214,7 @@ pub enum Event {
         /// What happened.
         kind: AlertKind,
     },
-    /// A person has seen it.
+    /// A person has seen every alert of a child.
     Acknowledged {
         /// The child.
         child: ChildId,
@@ -351,7 +353,7 @@ pub enum Action {
     },
     /// Its siblings are stopped first, then all start in order.
     Regroup {
-        /// The wait once all are gone.
+        /// The wait once all are gone; its holdoff runs meanwhile.
         delay: Delay,
     },
     /// No further run.

@@ -70,8 +70,8 @@ pub use id::{ChildId, CommandId, Path, RunId};
 pub use input::Input;
 pub use moment::{Brief, Moment};
 pub use tree::{
-    Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered, Report,
-    ReportLine, RestoreError, Snapshot, Tree, Why,
+    Blocker, Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered,
+    Report, ReportLine, RestoreError, Snapshot, Tree, Why,
 };
 
 /// The example in the project's README, run like any other.

@@ -9,6 +9,7 @@ pub mod draft;
 pub mod meaning;
 pub mod preset;
 pub mod show;
+mod wiring;
 
 use crate::exit::Success;
 use crate::policy::backoff::Backoff;
@@ -20,6 +21,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
+use core::ops::Deref;
 use core::time::Duration;
 pub use draft::{ChildDraft, Source, Sources, SupervisorDraft, TreeDraft};
 pub use preset::Preset;
@@ -28,7 +30,7 @@ pub use preset::Preset;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TreeSpec {
     /// The root; its kind is a supervisor.
-    pub root: Arc<ChildSpec>,
+    pub root: Declared,
     /// The bound on a drain that was asked for.
     pub drain_timeout: Duration,
     /// The bound on a drain that a failure caused.
@@ -97,10 +99,43 @@ pub struct ChildSpec {
     pub recycle: Option<Duration>,
     /// Whether an abandoned run still keeps the next one from starting.
     pub overlap: Overlap,
-    /// What only the driver of its kind understands.
-    pub payload: Option<Arc<dyn Payload>>,
     /// Where each value came from.
     pub sources: Sources,
+}
+
+/// The spec of one child: what it shares with all that are declared alike, and what is its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared {
+    /// All that the core looks at.
+    pub spec: Arc<ChildSpec>,
+    /// What only the driver of its kind understands.
+    pub payload: Option<Arc<dyn Payload>>,
+}
+
+impl Declared {
+    /// Returns whether nothing can differ, because both are the very same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let same_payload = match (&self.payload, &other.payload) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_payload && Arc::ptr_eq(&self.spec, &other.spec)
+    }
+}
+
+impl From<ChildSpec> for Declared {
+    fn from(spec: ChildSpec) -> Self {
+        Self { spec: Arc::new(spec), payload: None }
+    }
+}
+
+impl Deref for Declared {
+    type Target = ChildSpec;
+
+    fn deref(&self) -> &ChildSpec {
+        &self.spec
+    }
 }
 
 /// What kind of thing a child is.
@@ -126,7 +161,7 @@ pub struct SupervisorSpec {
     /// Which siblings an exit touches.
     pub strategy: Strategy,
     /// Its children in order of declaration.
-    pub children: Vec<(Arc<str>, Arc<ChildSpec>)>,
+    pub children: Vec<(Arc<str>, Declared)>,
     /// How many children may be between start and ready at once; 1 also makes stops go one by one.
     pub start_concurrency: Option<u32>,
     /// Whether the end of significant children ends it.
@@ -145,7 +180,7 @@ pub struct SupervisorSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dynamic {
     /// What an added child without a spec of its own is.
-    pub template: Arc<ChildSpec>,
+    pub template: Declared,
     /// How many there may be at once, those that wait for a restart included.
     pub max: Option<u32>,
 }
@@ -391,16 +426,6 @@ impl ChildSpec {
 }
 
 impl ChildSpec {
-    /// Returns whether a child with that spec may as well have this one: nothing tells them apart.
-    fn can_stand_for(&self, other: &Self) -> bool {
-        let same_payload = match (&self.payload, &other.payload) {
-            (None, None) => true,
-            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        same_payload && self.supervisor().is_none() && self == other
-    }
-
     /// Returns what the end of its own budget leads to.
     ///
     /// Nobody waits for a critical child to be released: where it would stay down, the tree ends.
@@ -442,7 +467,7 @@ mod tests {
         ];
         let (spec, _) = draft.build(Profile::Library).expect("a valid tree");
         let children = &spec.root.supervisor().expect("a supervisor").children;
-        let same = |a: usize, b: usize| Arc::ptr_eq(&children[a].1, &children[b].1);
+        let same = |a: usize, b: usize| Arc::ptr_eq(&children[a].1.spec, &children[b].1.spec);
         assert!(same(0, 1) && !same(1, 2));
     }
 }

@@ -30,6 +30,7 @@ mod run;
 mod settle;
 mod snapshot;
 mod stop;
+mod story;
 mod watch;
 
 use crate::child::{Child, Group, Place, Rest, State};
@@ -52,7 +53,7 @@ pub use change::Plan as ChangePlan;
 pub use command::Remembered;
 pub use drain::{Drain, Report, ReportLine};
 pub use due::Why;
-pub use explain::{Chance, Explanation, LimitView};
+pub use explain::{Blocker, Chance, Explanation, LimitView};
 pub use health::{Health, Overall};
 pub use snapshot::{RestoreError, Snapshot};
 

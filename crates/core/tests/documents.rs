@@ -3,11 +3,8 @@
 use mainstay_core::Path;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::draft::KindDraft;
-use mainstay_core::spec::{
-    ChildDraft, ChildSpec, Kind, Preset, Source, SupervisorDraft, TreeDraft,
-};
+use mainstay_core::spec::{ChildDraft, Declared, Kind, Preset, Source, SupervisorDraft, TreeDraft};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 fn document(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
@@ -15,13 +12,13 @@ fn document(name: &str) -> String {
 }
 
 /// A child that says nothing but its preset.
-fn plain(preset: Option<Preset>, kind: KindDraft, profile: Profile) -> Arc<ChildSpec> {
+fn plain(preset: Option<Preset>, kind: KindDraft, profile: Profile) -> Declared {
     let draft = ChildDraft { name: "a".into(), kind: Some(kind), preset, ..ChildDraft::default() };
     let (_, spec) = draft.build(profile, &Path::root()).expect("a valid child");
     spec
 }
 
-fn leaf(preset: Option<Preset>, profile: Profile) -> Arc<ChildSpec> {
+fn leaf(preset: Option<Preset>, profile: Profile) -> Declared {
     plain(preset, KindDraft::Leaf(Kind::Process), profile)
 }
 

@@ -5,7 +5,7 @@ use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::draft::KindDraft;
 use mainstay_core::spec::{
-    Change, ChildDraft, ChildSpec, Kind, OnExhausted, Payload, StormRate, TreeDraft,
+    Change, ChildDraft, Declared, Kind, OnExhausted, Payload, StormRate, TreeDraft,
 };
 use mainstay_core::{
     Brief, Cause, Class, Command, CommandId, Done, Effect, Effects, Event, Exit, Input, Moment,
@@ -314,8 +314,8 @@ fn what_no_text_can_declare_is_refused_as_well() {
 fn a_spec_that_is_wrong_is_neither_put_in_place_of_another_nor_added() {
     let mut tree = booted(vec![leaf("a")]);
     let (_, mut spec) = leaf("a").build(Profile::Library, &Path::root()).expect("a valid child");
-    Arc::make_mut(&mut spec).start_timeout = Duration::ZERO;
-    let add = Verb::Add { name: "b".into(), spec: Some(Arc::clone(&spec)) };
+    Arc::make_mut(&mut spec.spec).start_timeout = Duration::ZERO;
+    let add = Verb::Add { name: "b".into(), spec: Some(spec.clone()) };
     for command in [command(1, "a", Verb::Replace(spec)), command(2, "", add)] {
         let refused = ask(&mut tree, command).0;
         assert!(matches!(refused, Err(Refusal::Spec { .. })), "{refused:?}");
@@ -337,7 +337,7 @@ impl Payload for Needs {
 
 #[test]
 fn a_payload_changes_nothing_or_the_live_run_or_begins_another() {
-    let with = |payload: Option<Change>| -> Arc<ChildSpec> {
+    let with = |payload: Option<Change>| -> Declared {
         let payload = payload.map(|change| Arc::new(Needs(change)) as Arc<dyn Payload>);
         let draft = ChildDraft { payload, ..leaf("a") };
         draft.build(Profile::Library, &Path::root()).expect("a valid child").1

@@ -4,11 +4,10 @@ use super::{Broken, Invariant, Judge, wrong};
 use crate::model::command::gate_of;
 use crate::model::event::plain;
 use crate::model::{Book, Model, Notice, Owed, Plan, Stage, Work};
-use mainstay_core::child::{self, Child, Phase, Rest, State, Want};
+use mainstay_core::child::{self, Alert, Child, Phase, Rest, State, Want};
 use mainstay_core::policy::budget::Window;
 use mainstay_core::spec::OnRestart;
 use mainstay_core::{ChildId, Effect, Effects, Input, Tree};
-use std::sync::Arc;
 
 impl Judge {
     /// Compares every child with what the history says about it.
@@ -94,10 +93,10 @@ impl Judge {
                 return wrong(Invariant::Breakers, text);
             }
         }
-        let alert = child.memory.as_ref().and_then(|memory| memory.alert.as_ref());
-        let notice = alert.map(|a| Notice { kind: a.kind, seen: a.seen.is_some(), over: a.over });
-        if notice != book.alert {
-            return wrong(Invariant::Alerts, format!("{path}: {alert:?}, but {:?}", book.alert));
+        let alerts = child.memory.as_ref().map_or(&[][..], |memory| &memory.alerts);
+        let notice = |a: &Alert| Notice { kind: a.kind, seen: a.seen.is_some(), over: a.over };
+        if !alerts.iter().map(notice).eq(book.alerts.iter().copied()) {
+            return wrong(Invariant::Alerts, format!("{path}: {alerts:?}, but {:?}", book.alerts));
         }
         let probes = child.watch.as_ref().map_or(0, |watch| watch.probes.len());
         if probes > book.spec.liveness.probes.len() {
@@ -286,7 +285,7 @@ impl Model {
             self.settle_pack(id);
         }
         for book in self.books.values_mut().filter(|book| !book.frozen) {
-            let spec = Arc::clone(&book.spec);
+            let spec = book.spec.clone();
             let Some(run) = book.live.as_mut().filter(|run| !run.stage.is_ending()) else {
                 continue;
             };
@@ -325,7 +324,7 @@ impl Model {
             _ => return,
         };
         let Some(book) = self.books.get_mut(&of.0) else { return };
-        let spec = Arc::clone(&book.spec);
+        let spec = book.spec.clone();
         let Some(run) = book.live.as_mut().filter(|run| run.run == of.1) else { return };
         if let Input::Extend { by, .. } = input {
             let later = now + *by;
@@ -367,7 +366,7 @@ impl Model {
         for effect in &out.effects {
             let Effect::Probe { child, run, probe, .. } = effect else { continue };
             let Some(book) = self.books.get_mut(child) else { continue };
-            let spec = Arc::clone(&book.spec);
+            let spec = book.spec.clone();
             let life =
                 book.live.as_mut().filter(|life| life.run == *run && !life.stage.is_ending());
             if let Some(life) = life {
@@ -389,7 +388,7 @@ impl Model {
         if let Some(owed) = self.owed.first() {
             let invariant = match owed {
                 Owed::Opens { .. } | Owed::Closes(_) => Invariant::Breakers,
-                Owed::Alert(_) => Invariant::Alerts,
+                Owed::Alert(..) => Invariant::Alerts,
                 Owed::Draining => Invariant::Drain,
                 Owed::GaveUp(_) | Owed::Regrouping(_) | Owed::AutoShutdown(_) => {
                     Invariant::Decision
@@ -404,7 +403,7 @@ impl Model {
     pub(super) fn refresh_specs(&mut self, tree: &Tree) {
         for (id, book) in &mut self.books {
             if let Some(child) = tree.child(*id) {
-                book.spec = Arc::clone(&child.spec);
+                book.spec = child.spec.clone();
                 book.place = child.place;
             }
         }
@@ -429,16 +428,15 @@ impl Model {
     pub(super) fn is_group(&self, id: ChildId) -> bool {
         self.books.get(&id).is_some_and(|book| book.pack.is_some())
     }
-
-    pub(super) fn last_run(&self, id: ChildId) -> Option<u64> {
-        self.books.get(&id).map(|book| book.runs).or_else(|| self.gone.get(&id).copied())
-    }
 }
 
 impl Book {
     fn is_demanded(&mut self, now: mainstay_core::Moment) {
         use mainstay_core::spec::Activation;
         let Activation::OnDemand { idle } = self.spec.activation else { return };
+        if self.breaker.is_open(now) {
+            return;
+        }
         self.demanded = true;
         if let Some(run) = self.live.as_mut().filter(|run| run.watch.idle.is_some()) {
             run.watch.idle = idle.map(|idle| now + idle);

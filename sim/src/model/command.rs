@@ -4,7 +4,7 @@ use super::{Book, Gate, Model, Owed, Plan, Stage, Work};
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::Finish;
 use mainstay_core::policy::breaker::BreakerState;
-use mainstay_core::spec::{ChildSpec, SupervisorSpec};
+use mainstay_core::spec::{Declared, SupervisorSpec};
 use mainstay_core::{ChildId, Command, Done, Refusal, Reply, Verb};
 use std::sync::Arc;
 
@@ -174,7 +174,7 @@ impl Model {
                 Answer::Done(Some(changed))
             }
             Verb::Acknowledge => {
-                let unseen = self.book(id)?.alert.is_some_and(|notice| !notice.seen);
+                let unseen = self.book(id)?.alerts.iter().any(|notice| !notice.seen);
                 Answer::Done(Some(unseen))
             }
             Verb::Reset { start } => self.reset(id, *start)?,
@@ -298,12 +298,7 @@ impl Model {
         Ok(Answer::Done(None))
     }
 
-    fn add(
-        &self,
-        id: ChildId,
-        name: &Arc<str>,
-        spec: Option<&Arc<ChildSpec>>,
-    ) -> Result<Answer, Broken> {
+    fn add(&self, id: ChildId, name: &Arc<str>, spec: Option<&Declared>) -> Result<Answer, Broken> {
         let Some(supervisor) = self.book(id)?.supervisor() else {
             return Ok(Answer::Refused("unfit"));
         };
@@ -343,8 +338,8 @@ impl Model {
     }
 
     /// What the old spec declared and the new one does not is on its way out.
-    fn undeclared(&mut self, id: ChildId, next: &Arc<ChildSpec>) {
-        let Some(before) = self.books.get(&id).map(|book| Arc::clone(&book.spec)) else { return };
+    fn undeclared(&mut self, id: ChildId, next: &Declared) {
+        let Some(before) = self.books.get(&id).map(|book| book.spec.clone()) else { return };
         let (Some(before), Some(next)) = (before.supervisor(), next.supervisor()) else { return };
         if next.dynamic.is_some() {
             return;

@@ -7,7 +7,6 @@ use crate::check::{Broken, Invariant};
 use mainstay_core::child::{AlertKind, Finish};
 use mainstay_core::spec::{Grace, OnRestart, Overlap, Until};
 use mainstay_core::{Asked, Cause, ChildId, Exit, Moment, RunId};
-use std::sync::Arc;
 use std::time::Duration;
 
 impl Model {
@@ -149,7 +148,7 @@ impl Model {
         for step in taken {
             let path = self.path(id);
             let Some(book) = self.books.get_mut(&id) else { continue };
-            let spec = Arc::clone(&book.spec);
+            let spec = book.spec.clone();
             let grace = spec.stop.steps.get(usize::from(step)).copied();
             let Some(life) = &mut book.live else {
                 return wrong(Invariant::StopSteps, format!("{path} rests, but is asked to end"));

@@ -8,7 +8,6 @@ use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Admit, Count, Within};
 use mainstay_core::spec::{Finished, Ready};
 use mainstay_core::{Asked, Cause, ChildId, Event, Input, Rule, RunId, Tree};
-use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) fn wrong(rule: Invariant, text: impl Into<String>) -> Result<(), Broken> {
@@ -100,8 +99,8 @@ impl Model {
             Event::Breaker { child, over_children, state, level } => {
                 self.breaker(*child, *over_children, *state, *level)
             }
-            Event::Regrouping { supervisor, leader, strategy, delay } => {
-                self.regrouping(*supervisor, *leader, *strategy, *delay)
+            Event::Regrouping { supervisor, leader, strategy, delay, not_before } => {
+                self.regrouping(*supervisor, *leader, *strategy, (*delay, *not_before))
             }
             Event::Regrouped(supervisor) => self.regrouped(*supervisor),
             Event::GaveUp { supervisor, .. } => self.ends_itself(*supervisor, Cause::GaveUp),
@@ -115,26 +114,25 @@ impl Model {
                 self.ends_itself(*supervisor, Cause::Completed)
             }
             Event::Alert { child, kind } => {
-                let notice = self.book(*child)?.alert;
-                if self.pay(&Owed::Alert(*child)).is_err() || notice.map(|a| a.kind) != Some(*kind)
-                {
-                    let text = format!("{}: {kind:?}, but {notice:?}", self.path(*child));
+                if self.pay(&Owed::Alert(*child, *kind)).is_err() {
+                    let text = format!("{}: {kind:?}, but {:?}", self.path(*child), self.owed);
                     return wrong(Invariant::Alerts, text);
                 }
                 Ok(())
             }
             Event::Acknowledged { child, .. } => {
-                match &mut self.book_mut(*child)?.alert {
-                    Some(notice) if !notice.seen => notice.seen = true,
-                    Some(_) | None => return wrong(Invariant::Alerts, "there was nothing to see"),
+                let alerts = &mut self.book_mut(*child)?.alerts;
+                if alerts.iter().all(|notice| notice.seen) {
+                    return wrong(Invariant::Alerts, "there was nothing to see");
                 }
+                alerts.iter_mut().for_each(|notice| notice.seen = true);
                 Ok(())
             }
             Event::Draining { until, outcome } => self.draining(*until, *outcome),
             Event::DrainForced { abandoning } => self.drain_forced(input, *abandoning),
             Event::Drained(outcome) => self.drained(*outcome),
             Event::Added { child, above } => {
-                if self.gone.contains_key(child) {
+                if self.gone.contains(child) {
                     return wrong(Invariant::EventOrder, "an id came back");
                 }
                 self.enter(*child, tree);
@@ -281,7 +279,7 @@ impl Model {
     fn opened(&mut self, id: ChildId, by_hand: bool, run: RunId) {
         let Some(book) = self.books.get_mut(&id) else { return };
         book.clear_limits(true);
-        let spec = Arc::clone(&book.spec);
+        let spec = book.spec.clone();
         let dynamic = book.supervisor().is_some_and(|spec| spec.dynamic.is_some());
         let comes_back = |name: &str| {
             spec.supervisor().is_some_and(|spec| {
@@ -334,7 +332,7 @@ impl Model {
     fn started(&mut self, id: ChildId, run: RunId, took: Duration) -> Result<(), Broken> {
         let (now, path) = (self.now, self.path(id));
         let book = self.book(id)?;
-        let (spec, began) = (Arc::clone(&book.spec), book.began);
+        let (spec, began) = (book.spec.clone(), book.began);
         let is_group = book.pack.is_some();
         let life = self.run(id, run)?;
         if is_group && life.stage == Stage::Started(None) && took.is_zero() {
@@ -365,7 +363,7 @@ impl Model {
     fn ready(&mut self, id: ChildId, run: RunId, took: Duration) -> Result<(), Broken> {
         let (now, path) = (self.now, self.path(id));
         let book = self.book(id)?;
-        let (spec, began) = (Arc::clone(&book.spec), book.began);
+        let (spec, began) = (book.spec.clone(), book.began);
         let restores = spec.rehydrate.is_some() && run != RunId::FIRST;
         let life = self.run(id, run)?;
         let fits = match life.stage {
@@ -402,7 +400,7 @@ impl Model {
         }
         book.position = 0;
         book.end_episode();
-        let spec = Arc::clone(&book.spec);
+        let spec = book.spec.clone();
         for (entries, limit) in book.entries.iter_mut().zip(&spec.budget) {
             if limit.within == Within::Consecutive {
                 entries.clear();
@@ -423,7 +421,7 @@ impl Model {
             return wrong(Invariant::EventOrder, "it was so already");
         }
         book.frozen = frozen;
-        let spec = Arc::clone(&book.spec);
+        let spec = book.spec.clone();
         let life = self.run(id, run)?;
         if !frozen {
             life.watch.thawed(now, &spec);

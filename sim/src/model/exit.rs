@@ -391,11 +391,12 @@ impl Model {
     /// A person must see something; nobody is woken twice for one cause.
     pub(crate) fn raise(&mut self, id: ChildId, kind: AlertKind) {
         let Some(book) = self.books.get_mut(&id) else { return };
-        if book.alert.is_some_and(|notice| notice.kind == kind && !notice.over) {
+        if book.alerts.iter().any(|notice| notice.kind == kind && !notice.over) {
             return;
         }
-        book.alert = Some(Notice { kind, seen: false, over: false });
-        self.owed.push(Owed::Alert(id));
+        book.alerts.retain(|notice| !(notice.kind == kind || notice.seen && notice.over));
+        book.alerts.push(Notice { kind, seen: false, over: false });
+        self.owed.push(Owed::Alert(id, kind));
     }
 
     fn limit(&self, id: LimitId) -> Option<Limit> {

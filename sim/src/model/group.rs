@@ -3,10 +3,10 @@
 use super::event::wrong;
 use super::{Book, Gate, Model, Owed, Plan, Work};
 use crate::check::{Broken, Invariant};
-use mainstay_core::ChildId;
 use mainstay_core::child::{Place, Rest};
 use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::Strategy;
+use mainstay_core::{ChildId, Moment};
 use std::time::Duration;
 
 impl Model {
@@ -15,19 +15,24 @@ impl Model {
         supervisor: ChildId,
         leader: ChildId,
         strategy: Strategy,
-        delay: Duration,
+        (delay, not_before): (Duration, Moment),
     ) -> Result<(), Broken> {
         let book = self.book(leader)?;
         let on_trial = book.breaker.state == Gate::Trial && book.live.is_none() && delay.is_zero();
         if strategy != self.strategy(book) || book.above != Some(supervisor) {
             return wrong(Invariant::Decision, "the group is another one");
         }
+        let mut must = (self.now + delay).max(book.began + book.spec.backoff.holdoff);
         match self.pay(&Owed::Regrouping(supervisor)) {
-            Err(_) if on_trial => {}
+            Err(_) if on_trial => must = self.now,
             paid => paid?,
         }
+        if not_before != must {
+            let text = format!("the group starts from {not_before} on, but it must from {must}");
+            return wrong(Invariant::Decision, text);
+        }
         self.regrouped.push(supervisor);
-        self.regroup(supervisor, leader, delay);
+        self.regroup(supervisor, leader, delay, not_before);
         Ok(())
     }
 
@@ -54,7 +59,7 @@ impl Model {
         let now = self.now;
         let work = self.work(supervisor);
         let next = match work {
-            Work::Stopping { from, delay } => {
+            Work::Stopping { from, delay, not_before } => {
                 let waits = self.children(supervisor).any(|(id, book)| {
                     book.place >= from
                         && book.live.as_ref().is_some_and(|run| !self.is_left_alone(id, run))
@@ -62,7 +67,7 @@ impl Model {
                 if waits {
                     return;
                 }
-                Work::Delay { from, until: now + delay }
+                Work::Delay { from, until: (now + delay).max(not_before) }
             }
             Work::Delay { .. } => work,
             Work::Serving | Work::Closing | Work::Starting { .. } => return,
@@ -116,7 +121,13 @@ impl Model {
     }
 
     /// Begins a group restart.
-    pub(crate) fn regroup(&mut self, supervisor: ChildId, leader: ChildId, delay: Duration) {
+    pub(crate) fn regroup(
+        &mut self,
+        supervisor: ChildId,
+        leader: ChildId,
+        delay: Duration,
+        not_before: Moment,
+    ) {
         let now = self.now;
         let Some(book) = self.books.get(&leader) else { return };
         let from = match self.strategy(book) {
@@ -126,7 +137,7 @@ impl Model {
         let Some(pack) = self.books.get_mut(&supervisor).and_then(|b| b.pack.as_mut()) else {
             return;
         };
-        pack.work = Work::Stopping { from, delay };
+        pack.work = Work::Stopping { from, delay, not_before };
         pack.spared.clear();
         if !matches!(pack.freezes.last(), Some((_, None))) {
             pack.freezes.push((now, None));

@@ -5,7 +5,6 @@ use super::watch::Watch;
 use super::{DrainBook, Model, Owed, Stage, Work};
 use crate::check::{Broken, Invariant};
 use mainstay_core::{Asked, Cause, ChildId, Input, Moment, Outcome, Tree};
-use std::sync::Arc;
 use std::time::Duration;
 
 impl Model {
@@ -96,8 +95,8 @@ impl Model {
             let text = format!("{} is removed while {} lives", book.path, life.run);
             return wrong(Invariant::OneRun, text);
         }
-        self.owed.retain(|owed| *owed != Owed::Alert(id));
-        self.gone.insert(id, book.runs);
+        self.owed.retain(|owed| !matches!(owed, Owed::Alert(of, _) if *of == id));
+        self.gone.insert(id);
         self.unsettled.extend(book.above);
         Ok(())
     }
@@ -114,8 +113,8 @@ impl Model {
             return wrong(Invariant::Commands, "a revision was left out");
         }
         book.revision = revision;
-        let Some(next) = tree.child(id).map(|child| Arc::clone(&child.spec)) else { return Ok(()) };
-        let before = std::mem::replace(&mut book.spec, Arc::clone(&next));
+        let Some(next) = tree.child(id).map(|child| child.spec.clone()) else { return Ok(()) };
+        let before = std::mem::replace(&mut book.spec, next.clone());
         if before.budget != next.budget {
             book.clear_entries();
         }

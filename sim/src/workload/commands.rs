@@ -1,6 +1,6 @@
 //! Random scripts: storms of commands, demands, clock trouble, and the end.
 
-use super::specs;
+use super::{specs, wiring};
 use crate::dice::Dice;
 use crate::scenario::{Act, Guess, Line, Scenario};
 use mainstay_core::spec::draft::KindDraft;
@@ -170,13 +170,14 @@ fn add(dice: &mut Dice, scenario: &Scenario, names: &mut Names) -> (Verb, Path) 
     if matches!(draft.kind, Some(KindDraft::Supervisor(_))) {
         names.groups.push(above.join(&label));
     }
+    let draft = wiring::child(draft, scenario.profile);
     let spec = draft.build(scenario.profile, &above).ok().map(|(_, spec)| spec);
     (Verb::Add { name: label.as_str().into(), spec }, above)
 }
 
 fn replace(dice: &mut Dice, scenario: &Scenario, target: &Path) -> Verb {
     let name = target.split_last().map_or("x", |(_, name)| name).to_owned();
-    let draft = specs::added(dice, &name);
+    let draft = wiring::child(specs::added(dice, &name), scenario.profile);
     match draft.build(scenario.profile, target) {
         Ok((_, spec)) => Verb::Replace(spec),
         Err(_) => Verb::Resume,
@@ -184,7 +185,7 @@ fn replace(dice: &mut Dice, scenario: &Scenario, target: &Path) -> Verb {
 }
 
 fn apply(dice: &mut Dice, scenario: &Scenario, draft: &TreeDraft, target: &mut Path) -> Verb {
-    let next = specs::changed(dice, draft);
+    let next = wiring::tree(specs::changed(dice, draft), scenario.profile);
     match next.build(scenario.profile) {
         Ok((spec, _)) => {
             *target = Path::root();

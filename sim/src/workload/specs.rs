@@ -1,5 +1,6 @@
 //! Random trees: every kind of policy in every place where it may stand.
 
+use super::wiring;
 use crate::dice::Dice;
 use mainstay_core::Success;
 use mainstay_core::policy::backoff::{Jitter, Shape};
@@ -26,7 +27,7 @@ const fn secs(n: u64) -> Duration {
 /// Returns a tree that the core accepts.
 pub(super) fn tree(dice: &mut Dice, seed: u64, profile: Profile) -> TreeDraft {
     loop {
-        let draft = any_tree(dice, seed);
+        let draft = wiring::tree(any_tree(dice, seed), profile);
         if draft.clone().build(profile).is_ok() {
             return draft;
         }

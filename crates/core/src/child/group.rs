@@ -1,6 +1,7 @@
 //! What a supervisor is doing with its children.
 
 use super::Place;
+use crate::id::ChildId;
 use crate::moment::Moment;
 use crate::policy::breaker::Breaker;
 use core::time::Duration;
@@ -22,6 +23,8 @@ pub struct Group {
     pub frozen_since: Option<Moment>,
     /// The order the next added child gets.
     pub next_order: u32,
+    /// The child whose end began the present or last group restart.
+    pub leader: Option<ChildId>,
     /// Why it is ending by itself.
     pub ending: Option<Ending>,
 }
@@ -44,6 +47,8 @@ pub enum Work {
         rank: u32,
         /// The wait once all are gone.
         delay: Duration,
+        /// The moment before which the group does not start: a holdoff counts from start to start.
+        not_before: Moment,
     },
     /// The group is gone; its delay runs.
     Delay {
@@ -78,6 +83,7 @@ impl Group {
             frozen: Duration::ZERO,
             frozen_since: None,
             next_order: 0,
+            leader: None,
             ending: None,
         }
     }

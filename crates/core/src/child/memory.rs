@@ -16,8 +16,10 @@ pub struct Memory {
     pub windows: Vec<Window>,
     /// The breaker.
     pub breaker: Option<Breaker>,
-    /// What a person must see.
-    pub alert: Option<Alert>,
+    /// What a person must see, the oldest first: at most one of each kind.
+    ///
+    /// One that was seen and is over makes place when the next is raised.
+    pub alerts: Vec<Alert>,
     /// The last run that ended.
     pub last: Option<Last>,
 }

@@ -46,6 +46,11 @@ impl Breaker {
     /// A breaker that never opened.
     pub const CLOSED: Self = Self { state: BreakerState::Closed, weight: 0, opened: Moment::ZERO };
 
+    /// Returns whether no start passes it at `now`. A cooldown that is over stands in nobody's way.
+    pub fn is_open(&self, now: Moment) -> bool {
+        matches!(self.state, BreakerState::Open(until) if until.is_none_or(|until| until > now))
+    }
+
     /// Returns how many openings weigh on it at `now`: one less for each `decay` without another.
     pub fn level(&self, now: Moment, decay: Duration) -> u32 {
         let nanos = decay.as_nanos().max(1);

@@ -2,8 +2,8 @@
 
 use super::draft::TreeDraft;
 use super::{
-    Activation, AutoShutdown, ChildSpec, Grace, Kind, OnExhausted, ProbeKind, Ready,
-    SupervisorSpec, TreeSpec,
+    Activation, AutoShutdown, ChildSpec, Declared, Grace, Kind, OnExhausted, ProbeKind, Ready,
+    SupervisorSpec, TreeSpec, wiring,
 };
 use crate::id::Path;
 use crate::moment::Brief;
@@ -139,12 +139,17 @@ impl<'a> Finder<'a> {
     }
 }
 
+/// Returns whether a child can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '/' && c != '*';
+    !name.is_empty() && name.len() <= 255 && name.chars().all(plain)
+}
+
 pub(crate) fn name(path: &Path, name: &str) -> Vec<Problem> {
     let mut finder = Finder::new(path);
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '/' && c != '*';
     finder.require(!name.is_empty(), Rule::Name, "a child needs a name");
     finder.require(
-        name.chars().all(plain) && name.len() <= 255,
+        name.is_empty() || is_name(name),
         Rule::Name,
         format!("the name {name:?} must be at most 255 bytes without spaces, `/`, `*` or control characters"),
     );
@@ -215,8 +220,9 @@ fn node(path: &Path, spec: &ChildSpec, is_root: bool, depth: usize) -> Vec<Probl
         "on_exhausted is cooldown, so cooldown needs at least one rung",
     );
     let mut problems = finder.found;
+    problems.extend(wiring::unwired(path, spec, is_root));
     if let Kind::Supervisor(supervisor) = &spec.kind {
-        problems.extend(self::supervisor(path, spec, supervisor, depth));
+        problems.extend(self::supervisor(path, supervisor, depth));
     }
     problems
 }
@@ -365,19 +371,13 @@ fn limit(finder: &mut Finder<'_>, index: usize, limit: &Limit, is_supervisor: bo
     finder.require(counts_one, Rule::Scope, text);
 }
 
-fn supervisor(
-    path: &Path,
-    spec: &ChildSpec,
-    supervisor: &SupervisorSpec,
-    depth: usize,
-) -> Vec<Problem> {
+fn supervisor(path: &Path, supervisor: &SupervisorSpec, depth: usize) -> Vec<Problem> {
     let mut finder = Finder::new(path);
     finder.require(
         depth < DEEPEST,
         Rule::Depth,
         format!("supervisors are nested deeper than {DEEPEST}"),
     );
-    let _ = spec;
     finder.require(
         supervisor.start_concurrency != Some(0),
         Rule::Range,
@@ -391,18 +391,21 @@ fn supervisor(
         finder.require(dynamic.max != Some(0), Rule::Range, "max must be at least 1");
     }
     let mut problems = finder.found;
-    let mut seen = BTreeSet::new();
     let named = supervisor.children.iter().enumerate().map(|(at, (name, _))| (&**name, at));
     let places: BTreeMap<&str, usize> = named.collect();
+    if places.len() < supervisor.children.len() {
+        problems.extend(duplicates(path, supervisor));
+    }
+    let mut before: Option<&Declared> = None;
     for (name, child) in &supervisor.children {
-        let below = path.join(name);
-        if !name.is_empty() && !seen.insert(name) {
-            problems.push(Problem::new(
-                &below,
-                Rule::Duplicate,
-                format!("duplicate name {below}: rename one"),
-            ));
+        // What is right for one is right for the next that is declared alike.
+        let is_alike =
+            before.is_some_and(|before| alloc::sync::Arc::ptr_eq(&before.spec, &child.spec));
+        before = Some(child);
+        if is_alike && child.needs.is_empty() && problems.is_empty() {
+            continue;
         }
+        let below = path.join(name);
         problems.extend(membership(&below, child, supervisor));
         problems.extend(needs(&below, name, child, &places));
         problems.extend(node(&below, child, false, depth + 1));
@@ -438,6 +441,18 @@ pub(crate) fn membership(path: &Path, child: &ChildSpec, above: &SupervisorSpec)
     finder.found
 }
 
+fn duplicates(path: &Path, supervisor: &SupervisorSpec) -> Vec<Problem> {
+    let mut seen = BTreeSet::new();
+    let names = supervisor.children.iter().map(|(name, _)| name);
+    let again = names.filter(|name| !name.is_empty() && !seen.insert(*name));
+    let problem = |name: &alloc::sync::Arc<str>| {
+        let below = path.join(name);
+        let text = format!("duplicate name {below}: rename one");
+        Problem::new(&below, Rule::Duplicate, text)
+    };
+    again.map(problem).collect()
+}
+
 fn needs(
     path: &Path,
     name: &str,
@@ -464,6 +479,9 @@ fn cycles(
     places: &BTreeMap<&str, usize>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if supervisor.children.iter().all(|(_, child)| child.needs.is_empty()) {
+        return problems;
+    }
     let mut done = BTreeSet::new();
     for start in 0..supervisor.children.len() {
         let mut trail: Vec<(usize, usize)> = alloc::vec![(start, 0)];

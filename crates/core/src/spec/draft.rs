@@ -3,8 +3,8 @@
 use super::check::{self, Problem, Warning};
 use super::defaults::{self, Profile};
 use super::{
-    Activation, AutoShutdown, ChildSpec, Criticality, Dynamic, Finished, Kind, Liveness, Need,
-    OnExhausted, Overlap, Payload, Preset, Ready, Stop, StormRate, Strategy, SupervisorSpec,
+    Activation, AutoShutdown, ChildSpec, Criticality, Declared, Dynamic, Finished, Kind, Liveness,
+    Need, OnExhausted, Overlap, Payload, Preset, Ready, Stop, StormRate, Strategy, SupervisorSpec,
     TreeSpec,
 };
 use crate::exit::Success;
@@ -93,7 +93,18 @@ pub struct ChildDraft {
     pub recycle: Option<Duration>,
     /// See [`ChildSpec::overlap`].
     pub overlap: Option<Overlap>,
-    /// See [`ChildSpec::payload`].
+    /// See [`Declared::payload`].
+    pub payload: Option<Arc<dyn Payload>>,
+    /// Further children that are declared just like this one, right after it.
+    pub twins: Vec<Twin>,
+}
+
+/// A child that is declared like another, but for its name and payload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Twin {
+    /// Its name among its siblings.
+    pub name: Arc<str>,
+    /// See [`Declared::payload`].
     pub payload: Option<Arc<dyn Payload>>,
 }
 
@@ -253,7 +264,7 @@ impl TreeDraft {
         root.kind = Some(KindDraft::Supervisor(self.root));
         let root = root.resolve(profile, &Path::root(), Owner::Nobody, &mut problems);
         let spec = TreeSpec {
-            root: Arc::new(root),
+            root,
             drain_timeout: self.drain_timeout.unwrap_or(defaults::DRAIN_TIMEOUT),
             fatal_drain_timeout: self.fatal_drain_timeout.unwrap_or(defaults::FATAL_DRAIN_TIMEOUT),
             storm_rate: self.storm_rate,
@@ -313,13 +324,13 @@ impl ChildDraft {
         self,
         profile: Profile,
         above: &Path,
-    ) -> Result<(Arc<str>, Arc<ChildSpec>), Vec<Problem>> {
+    ) -> Result<(Arc<str>, Declared), Vec<Problem>> {
         let path = above.join(&self.name);
         let name: Arc<str> = self.name.as_str().into();
         let mut problems = check::name(&path, &name);
         let spec = self.resolve(profile, &path, Owner::Supervisor, &mut problems);
         problems.extend(check::child(&path, &spec));
-        if problems.is_empty() { Ok((name, Arc::new(spec))) } else { Err(problems) }
+        if problems.is_empty() { Ok((name, spec)) } else { Err(problems) }
     }
 
     fn resolve(
@@ -328,7 +339,7 @@ impl ChildDraft {
         path: &Path,
         owner: Owner,
         problems: &mut Vec<Problem>,
-    ) -> ChildSpec {
+    ) -> Declared {
         let (fill, group) = self.preset.map_or_else(Default::default, Preset::expand);
         let mut picker = Picker { preset: self.preset, sources: Sources::default() };
         let kind = match self.kind {
@@ -378,7 +389,7 @@ impl ChildDraft {
             .stop
             .filter(|_| !is_supervisor)
             .map(|stop| Stop { kill_wait: defaults::kill_wait(&kind, stop.kill_wait), ..stop });
-        ChildSpec {
+        let spec = ChildSpec {
             restart,
             criticality,
             on_exhausted,
@@ -421,10 +432,10 @@ impl ChildDraft {
             ),
             recycle: self.recycle,
             overlap: self.overlap.unwrap_or(Overlap::Refuse),
-            payload: self.payload,
             kind,
             sources: picker.sources,
-        }
+        };
+        Declared { spec: Arc::new(spec), payload: self.payload }
     }
 }
 
@@ -448,25 +459,34 @@ impl SupervisorDraft {
         on_exhausted: OnExhausted,
         problems: &mut Vec<Problem>,
     ) -> SupervisorSpec {
-        let mut children: Vec<(Arc<str>, Arc<ChildSpec>)> = Vec::with_capacity(self.children.len());
-        for child in self.children {
+        let count = self.children.iter().map(|child| 1 + child.twins.len()).sum();
+        let mut children: Vec<(Arc<str>, Declared)> = Vec::with_capacity(count);
+        for mut child in self.children {
+            let twins = core::mem::take(&mut child.twins);
             let name: Arc<str> = child.name.as_str().into();
-            let path = path.join(&name);
-            problems.extend(check::name(&path, &name));
-            let spec = child.resolve(profile, &path, Owner::Supervisor, problems);
-            // Ten thousand workers that are declared alike share one spec.
+            for name in core::iter::once(&name).chain(twins.iter().map(|twin| &twin.name)) {
+                if !check::is_name(name) {
+                    problems.extend(check::name(&path.join(name), name));
+                }
+            }
+            let declared = child.resolve(profile, &path.join(&name), Owner::Supervisor, problems);
+            // Siblings that are declared alike share one spec, however they are written.
+            let before = children.last().map(|(_, last)| &last.spec);
             let alike =
-                children.last().map(|(_, last)| last).filter(|last| last.can_stand_for(&spec));
-            let spec = alike.map_or_else(|| Arc::new(spec), Arc::clone);
-            children.push((name, spec));
+                before.filter(|spec| spec.supervisor().is_none() && **spec == declared.spec);
+            let spec = Arc::clone(alike.unwrap_or(&declared.spec));
+            let first = Twin { name, payload: declared.payload };
+            for Twin { name, payload } in core::iter::once(first).chain(twins) {
+                children.push((name, Declared { spec: Arc::clone(&spec), payload }));
+            }
         }
         let dynamic = self.dynamic.map(|dynamic| Dynamic {
-            template: Arc::new(dynamic.template.resolve(
+            template: dynamic.template.resolve(
                 profile,
                 &path.join("*"),
                 Owner::Supervisor,
                 problems,
-            )),
+            ),
             max: dynamic.max,
         });
         let keeps = if dynamic.is_some() { Finished::Forget } else { Finished::Keep };

@@ -1,7 +1,7 @@
 //! What an accepted spec means in practice: warnings for policies that will surprise.
 
 use super::check::{Rule, Warning};
-use super::{AutoShutdown, ChildSpec, Grace, Ready, SupervisorSpec, TreeSpec, Until};
+use super::{AutoShutdown, ChildSpec, Declared, Grace, Ready, SupervisorSpec, TreeSpec, Until};
 use crate::id::Path;
 use crate::moment::Brief;
 use crate::policy::backoff::Jitter;
@@ -9,6 +9,7 @@ use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -55,8 +56,13 @@ fn node(path: &Path, spec: &ChildSpec, found: &mut Vec<Warning>) {
     }
     if let Some(supervisor) = spec.supervisor() {
         group(path, spec, supervisor, found);
+        let mut before: Option<&Declared> = None;
         for (name, child) in &supervisor.children {
-            node(&path.join(name), child, found);
+            // Of many that are declared alike, the first speaks for all.
+            if before.is_none_or(|before| !Arc::ptr_eq(&before.spec, &child.spec)) {
+                node(&path.join(name), child, found);
+            }
+            before = Some(child);
         }
         if let Some(dynamic) = &supervisor.dynamic {
             node(&path.join("*"), &dynamic.template, found);
@@ -65,7 +71,7 @@ fn node(path: &Path, spec: &ChildSpec, found: &mut Vec<Warning>) {
 }
 
 fn group(path: &Path, spec: &ChildSpec, supervisor: &SupervisorSpec, found: &mut Vec<Warning>) {
-    let members = || supervisor.children.iter().map(|(name, child)| (path.join(name), child));
+    let members = || supervisor.children.iter().map(|(name, child)| (name, child));
     if supervisor.auto_shutdown != AutoShutdown::Never
         && supervisor.dynamic.is_none()
         && !members().any(|(_, child)| child.significant)
@@ -73,9 +79,17 @@ fn group(path: &Path, spec: &ChildSpec, supervisor: &SupervisorSpec, found: &mut
         let text = "auto_shutdown waits for significant children, and there are none".into();
         found.push(warning(path, Rule::NoneSignificant, text));
     }
-    let by_name: BTreeMap<&str, &ChildSpec> =
-        supervisor.children.iter().map(|(name, child)| (&**name, &**child)).collect();
-    for (below, child) in members() {
+    let needy = members().any(|(_, child)| !child.needs.is_empty());
+    let by_name: BTreeMap<&str, &ChildSpec> = if needy {
+        members().map(|(name, child)| (&**name, &**child)).collect()
+    } else {
+        BTreeMap::new()
+    };
+    for (name, child) in members() {
+        if child.needs.is_empty() && child.supervisor().is_none() {
+            continue;
+        }
+        let below = path.join(name);
         for need in child.needs.iter().filter(|need| need.until == Until::Ready) {
             if by_name.get(&*need.child).is_some_and(|needed| {
                 needed.supervisor().is_none() && needed.ready == Ready::Immediate

@@ -2,7 +2,7 @@
 
 use super::Tree;
 use crate::child;
-use crate::child::{Place, Want};
+use crate::child::{Place, Want, Work};
 use crate::command::{Act, Refusal, Step};
 use crate::effect::{Effect, Effects};
 use crate::event::Event;
@@ -10,7 +10,7 @@ use crate::exit::Asked;
 use crate::id::{ChildId, Path};
 use crate::spec::check::{self, Problem, Rule};
 use crate::spec::meaning::ranks;
-use crate::spec::{Change, ChildSpec, Kind, SupervisorSpec, TreeSpec};
+use crate::spec::{Change, ChildSpec, Declared, Kind, SupervisorSpec, TreeSpec};
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::sync::Arc;
@@ -36,7 +36,7 @@ impl Tree {
         &self,
         slot: u32,
         path: &Path,
-        next: &Arc<ChildSpec>,
+        next: &Declared,
         plan: &mut Plan,
         problems: &mut Vec<Problem>,
     ) {
@@ -115,7 +115,7 @@ impl Tree {
     pub(super) fn replace(
         &mut self,
         slot: u32,
-        next: &Arc<ChildSpec>,
+        next: &Declared,
         out: &mut Effects,
     ) -> Result<bool, Refusal> {
         let path = self.path(self.at(slot).id).unwrap_or_else(Path::root);
@@ -132,8 +132,8 @@ impl Tree {
         Ok(plan.iter().any(|step| step.act != Act::Keep))
     }
 
-    fn apply_child(&mut self, slot: u32, next: &Arc<ChildSpec>, out: &mut Effects) {
-        let present = Arc::clone(&self.at(slot).spec);
+    fn apply_child(&mut self, slot: u32, next: &Declared, out: &mut Effects) {
+        let present = self.at(slot).spec.clone();
         let act = self.act_on(slot, next);
         let child = self.at_mut(slot);
         if core::mem::take(&mut child.leaving) {
@@ -185,7 +185,7 @@ impl Tree {
     }
 
     /// What it takes to get this child to another spec.
-    fn act_on(&self, slot: u32, next: &Arc<ChildSpec>) -> Act {
+    fn act_on(&self, slot: u32, next: &Declared) -> Act {
         let child = self.at(slot);
         if child.leaving { Act::Restart } else { act(&child.spec, next) }
     }
@@ -234,6 +234,10 @@ impl Tree {
             let brood = self.brood_mut(above);
             brood.order.remove(&(before, slot));
             brood.order.insert((after, slot));
+            // It may have come behind the layer that is being stopped.
+            if let Work::Closing { rank } = &mut self.group_mut(above).work {
+                *rank = u32::MAX;
+            }
             // It may have left the group that kept it down.
             self.look_again(slot);
         }
@@ -265,10 +269,10 @@ impl Tree {
         &mut self,
         slot: u32,
         name: &Arc<str>,
-        spec: Option<&Arc<ChildSpec>>,
+        spec: Option<&Declared>,
         out: &mut Effects,
     ) -> Result<ChildId, Refusal> {
-        let above = Arc::clone(&self.at(slot).spec);
+        let above = self.at(slot).spec.clone();
         let Some(supervisor) = above.supervisor() else {
             return Err(Refusal::Unfit { reason: "only a supervisor has children" });
         };
@@ -279,8 +283,8 @@ impl Tree {
             return Err(if is_leaving { Refusal::Leaving } else { Refusal::Exists { path } });
         }
         let spec = match (spec, &supervisor.dynamic) {
-            (Some(spec), _) => Arc::clone(spec),
-            (None, Some(dynamic)) => Arc::clone(&dynamic.template),
+            (Some(spec), _) => spec.clone(),
+            (None, Some(dynamic)) => dynamic.template.clone(),
             (None, None) => {
                 return Err(Refusal::Unfit {
                     reason: "there is no template here: the child needs a spec",
@@ -358,8 +362,8 @@ impl Tree {
 }
 
 /// What it takes to get from one spec to another, the children of a supervisor left aside.
-fn act(present: &Arc<ChildSpec>, next: &Arc<ChildSpec>) -> Act {
-    if Arc::ptr_eq(present, next) {
+fn act(present: &Declared, next: &Declared) -> Act {
+    if present.is_same(next) {
         return Act::Keep;
     }
     let same_kind = core::mem::discriminant(&present.kind) == core::mem::discriminant(&next.kind);
@@ -370,7 +374,7 @@ fn act(present: &Arc<ChildSpec>, next: &Arc<ChildSpec>) -> Act {
     if change == Change::Live || !is_same_policy(present, next) { Act::Live } else { Act::Keep }
 }
 
-fn payload_change(present: &ChildSpec, next: &ChildSpec) -> Change {
+fn payload_change(present: &Declared, next: &Declared) -> Change {
     match (&present.payload, &next.payload) {
         (None, None) => Change::Same,
         (Some(present), Some(next)) => present.change(&**next),
@@ -383,11 +387,10 @@ fn is_same_policy(present: &ChildSpec, next: &ChildSpec) -> bool {
     let alone = |spec: &ChildSpec| {
         let mut spec = spec.clone();
         spec.sources = crate::spec::Sources::default();
-        spec.payload = None;
         if let Kind::Supervisor(supervisor) = &mut spec.kind {
             supervisor.children = Vec::new();
         }
         spec
     };
-    alone(present) == alone(next)
+    core::ptr::eq(present, next) || alone(present) == alone(next)
 }

@@ -55,7 +55,7 @@ impl Tree {
     /// What was declared and forgotten when it was finished comes back with its supervisor.
     fn bring_back_forgotten(&mut self, supervisor: u32, out: &mut Effects) {
         let child = self.at(supervisor);
-        let (above, spec) = (child.id, Arc::clone(&child.spec));
+        let (above, spec) = (child.id, child.spec.clone());
         let Some(spec) = spec.supervisor().filter(|spec| spec.finished == Finished::Forget) else {
             return;
         };
@@ -84,8 +84,8 @@ impl Tree {
     /// Stops the next layer in which anything lives; when none is left, goes on to what the sweep was for.
     pub(super) fn sweep_on(&mut self, supervisor: u32, out: &mut Effects) {
         let (from, below, purpose) = match self.group(supervisor).work {
-            // Whatever lives has to go, one that a new spec moved to a later layer meanwhile included.
-            Work::Closing { .. } => (Place::FIRST, u32::MAX, Purpose::End),
+            // Nothing starts any more, so what lives is below the last layer; `move_to` begins anew.
+            Work::Closing { rank } => (Place::FIRST, rank, Purpose::End),
             Work::Stopping { from, rank, .. } => (from, rank, Purpose::Restart),
             Work::Serving | Work::Delay { .. } | Work::Starting { .. } => return,
         };
@@ -142,7 +142,9 @@ impl Tree {
     fn swept(&mut self, supervisor: u32, out: &mut Effects) {
         match self.group(supervisor).work {
             Work::Closing { .. } => self.supervisor_gone(supervisor, out),
-            Work::Stopping { from, delay, .. } => self.group_gone(supervisor, from, delay),
+            Work::Stopping { from, delay, not_before, .. } => {
+                self.group_gone(supervisor, from, delay, not_before);
+            }
             Work::Serving | Work::Delay { .. } | Work::Starting { .. } => {}
         }
     }

@@ -263,10 +263,7 @@ impl Tree {
     pub(super) fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
         self.admit_reset(slot, over)?;
         // Once its cooldown is over it only waits for a start, which is its trial.
-        let is_open = match self.at(slot).breaker().state {
-            BreakerState::Open(until) => until.is_none_or(|until| until > self.now),
-            BreakerState::Closed | BreakerState::Trial => false,
-        };
+        let is_open = self.at(slot).breaker().is_open(self.now);
         if !over && (is_open || self.is_cooling(slot)) {
             return Err(Refusal::BreakerOpen);
         }
@@ -397,10 +394,16 @@ impl Tree {
     fn acknowledge(&mut self, slot: u32, command: &Command, out: &mut Effects) -> bool {
         let now = self.now;
         let child = self.at_mut(slot);
-        let alert = child.memory.as_mut().and_then(|memory| memory.alert.as_mut());
-        let Some(alert) = alert.filter(|alert| alert.seen.is_none()) else { return false };
+        let alerts = child.memory.as_mut().map_or(&mut [][..], |memory| &mut memory.alerts);
         let (who, why) = (Arc::clone(&command.who), Arc::clone(&command.why));
-        alert.seen = Some((Arc::clone(&who), Arc::clone(&why), now));
+        let mut changed = false;
+        for alert in alerts.iter_mut().filter(|alert| alert.seen.is_none()) {
+            alert.seen = Some((Arc::clone(&who), Arc::clone(&why), now));
+            changed = true;
+        }
+        if !changed {
+            return false;
+        }
         out.note(Event::Acknowledged { child: self.at(slot).id, who, why });
         true
     }
@@ -457,15 +460,15 @@ impl Tree {
         if !self.at(above).spec.supervisor().is_some_and(declares) {
             return;
         }
-        if let Kind::Supervisor(spec) = &mut Arc::make_mut(&mut self.at_mut(above).spec).kind {
+        if let Kind::Supervisor(spec) = &mut Arc::make_mut(&mut self.at_mut(above).spec.spec).kind {
             spec.children.retain(|(known, _)| *known != name);
         }
         // What is declared further up holds a copy of the supervisor, which may come back from there.
         let mut at = above;
         while let Some(higher) = self.above(at) {
-            let (name, spec) = (Arc::clone(&self.at(at).name), Arc::clone(&self.at(at).spec));
+            let (name, spec) = (Arc::clone(&self.at(at).name), self.at(at).spec.clone());
             if let Kind::Supervisor(declared) =
-                &mut Arc::make_mut(&mut self.at_mut(higher).spec).kind
+                &mut Arc::make_mut(&mut self.at_mut(higher).spec.spec).kind
                 && let Some(child) = declared.children.iter_mut().find(|(known, _)| *known == name)
             {
                 child.1 = spec;

@@ -37,13 +37,12 @@ impl Tree {
         let cause = ended.cause;
         let settled = self.by_circumstances(slot, ended).or_else(|| self.by_rule(slot, cause));
         if let Some(decision) =
-            settled.or_else(|| self.by_group(slot)).or_else(|| self.by_trial(slot, cause))
+            settled.or_else(|| self.by_group(slot)).or_else(|| self.by_trial(slot))
         {
             return decision;
         }
         let is_forgiven = ended.was_stable && self.at(slot).spec.backoff.forgives;
-        let is_failure = self.is_failure(slot, cause);
-        if let Some((limit, end)) = self.charge(slot, is_failure, is_forgiven, out) {
+        if let Some((limit, end)) = self.charge(slot, is_forgiven, out) {
             return (Rule::Spent(limit), Action::Exhaust { end, owner: limit.owner });
         }
         let rule = match self.at(slot).spec.restart {
@@ -98,10 +97,10 @@ impl Tree {
     }
 
     /// A failure on trial opens the breaker again; limits are not consulted.
-    fn by_trial(&self, slot: u32, cause: &Cause) -> Option<(Rule, Action)> {
-        if !self.is_failure(slot, cause) {
-            return None;
-        }
+    ///
+    /// What was asked for, had nothing to do, or came to the clean end its rule allows is settled by now:
+    /// whatever is left is a failure.
+    fn by_trial(&self, slot: u32) -> Option<(Rule, Action)> {
         let child = self.at(slot);
         let owner = if child.breaker().state == BreakerState::Trial {
             child.id
@@ -121,10 +120,6 @@ impl Tree {
         };
         let above = self.above(slot)?;
         on_trial(above, Scope::Supervisor).or_else(|| on_trial(ChildId::ROOT.slot, Scope::Tree))
-    }
-
-    fn is_failure(&self, slot: u32, cause: &Cause) -> bool {
-        self.at(slot).spec.restart.is_failure(cause)
     }
 
     /// The wait before the next run, and whether siblings are touched first.

@@ -99,7 +99,7 @@ impl Tree {
 
     /// The drain's own deadlines.
     pub(super) fn drain_due(&mut self, out: &mut Effects) {
-        let Some(drain) = self.drain.as_ref().filter(|drain| !drain.ended) else { return };
+        let Some(drain) = self.drain.as_ref() else { return };
         if drain.until <= self.now {
             self.abandon_drain(out);
         } else if drain.force_at <= self.now {
@@ -108,7 +108,7 @@ impl Tree {
     }
 
     fn force_drain(&mut self, out: &mut Effects) {
-        if let Some(drain) = self.drain.as_mut().filter(|drain| !drain.ended) {
+        if let Some(drain) = self.drain.as_mut() {
             drain.force_at = Moment::FAR;
             out.note(Event::DrainForced { abandoning: false });
             self.touched.push(0);
@@ -117,9 +117,6 @@ impl Tree {
     }
 
     fn abandon_drain(&mut self, out: &mut Effects) {
-        if self.has_ended() {
-            return;
-        }
         out.note(Event::DrainForced { abandoning: true });
         self.abandon_below(0, out);
         if !self.has_ended() {
@@ -146,7 +143,7 @@ impl Tree {
 
     /// The root is gone: the tree has ended.
     pub(super) fn drained(&mut self, out: &mut Effects) {
-        let Some(drain) = self.drain.as_mut().filter(|drain| !drain.ended) else { return };
+        let Some(drain) = self.drain.as_mut() else { return };
         drain.ended = true;
         let outcome = drain.outcome;
         self.set_state(0, State::Rest { why: crate::child::Rest::Draining, since: self.now });

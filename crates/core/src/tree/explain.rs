@@ -1,16 +1,14 @@
 //! Why a child does what it does, from the core alone: state, causes, what comes next, what would change it.
 
 use super::{Tree, Why};
-use crate::child::{Alert, Child, Last, Rest, State};
+use crate::child::{Alert, Child, Last, Rest, State, Work};
 use crate::command::Standing;
-use crate::event::{Action, LimitId, Rule};
-use crate::exit::Asked;
+use crate::event::LimitId;
 use crate::id::{ChildId, Path, RunId};
-use crate::moment::{Brief, Moment};
-use crate::policy::breaker::{Breaker, BreakerState};
-use crate::policy::budget::{Count, Limit, Reading, Scope};
+use crate::moment::Moment;
+use crate::policy::breaker::Breaker;
+use crate::policy::budget::{Limit, Reading, Scope};
 use alloc::vec::Vec;
-use core::fmt;
 
 /// Why a child does what it does.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +23,8 @@ pub struct Explanation {
     pub state: State,
     /// Its live run.
     pub run: Option<RunId>,
+    /// Who keeps it from running, where that is somebody.
+    pub blocker: Option<Blocker>,
     /// How often it ended since it was last stable.
     pub position: u32,
     /// The ends that led here: its own last one, then those of the children it waits for.
@@ -39,8 +39,25 @@ pub struct Explanation {
     pub breaker: Breaker,
     /// The breaker's level now.
     pub level: u32,
-    /// What a person must see.
-    pub alert: Option<Alert>,
+    /// What a person must see, or has seen of late.
+    pub alerts: Vec<Alert>,
+}
+
+/// Who keeps a child from running.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Blocker {
+    /// A sibling that it needs, with what that one is doing.
+    Needed(Path, State),
+    /// The sibling whose end began the restart of its group.
+    Leader(Path),
+    /// Itself or a supervisor above it, which is paused.
+    Paused(Path),
+    /// The supervisor that cools down.
+    Cooling(Path),
+    /// Its supervisor, which is not up, with what that one is doing.
+    Above(Path, State),
+    /// This many who wait for a turn before it.
+    Queue(u32),
 }
 
 /// One limit as it stands.
@@ -80,18 +97,16 @@ impl Tree {
     pub fn explain(&self, id: ChildId) -> Option<Explanation> {
         let child = self.child(id)?;
         let slot = id.slot;
-        let (mut chain, mut next, mut at) = (Vec::new(), None, slot);
+        let (mut chain, mut next, mut at) = (Vec::new(), self.due(slot), slot);
         // Who waits for another child is explained by that one too; a circle cannot be (needs have none).
         for _ in 0..=crate::spec::check::DEEPEST {
             let there = self.at(at);
             if let Some(last) = there.memory.as_ref().and_then(|memory| memory.last.clone()) {
                 chain.push((self.path(there.id)?, last));
             }
-            next = next.or_else(|| self.due(at));
-            match self.waits_for(there) {
-                Some(other) => at = other,
-                None => break,
-            }
+            let Some(other) = self.waits_for(there) else { break };
+            next = next.or_else(|| self.due_of_other(there, other));
+            at = other;
         }
         Some(Explanation {
             path: self.path(id)?,
@@ -99,6 +114,7 @@ impl Tree {
             standing: child.standing(),
             state: child.state,
             run: child.life().map(|life| life.run),
+            blocker: self.blocker(slot),
             position: child.position,
             chain,
             next,
@@ -106,7 +122,7 @@ impl Tree {
             limits: self.limits(slot),
             breaker: child.breaker(),
             level: child.breaker().level(self.now, child.spec.level_decay),
-            alert: child.memory.as_ref().and_then(|memory| memory.alert.clone()),
+            alerts: child.memory.as_ref().map_or_else(Vec::new, |memory| memory.alerts.clone()),
         })
     }
 
@@ -122,6 +138,73 @@ impl Tree {
             State::Rest { why: Rest::Cooldown { supervisor, .. }, .. } => Some(supervisor.slot),
             State::Rest { why: Rest::Storm { .. }, .. } => Some(ChildId::ROOT.slot),
             State::Rest { .. } | State::Live(_) => None,
+        }
+    }
+
+    /// What happens next to the child in slot `other` that bears on one that waits for it.
+    fn due_of_other(&self, waiting: &Child, other: u32) -> Option<(Moment, Why)> {
+        let State::Rest { why, .. } = waiting.state else { return None };
+        match why {
+            Rest::Cooldown { until, .. } => until.map(|until| (until, Why::Cooldown)),
+            Rest::Group => match self.group(other).work {
+                Work::Delay { until, .. } => Some((until, Why::Group)),
+                Work::Serving
+                | Work::Closing { .. }
+                | Work::Stopping { .. }
+                | Work::Starting { .. } => None,
+            },
+            Rest::Storm { .. } => self.storm_ends().map(|at| (at, Why::Storm)),
+            // That the other becomes stable changes nothing for who waits for it.
+            Rest::Need { .. }
+            | Rest::Above
+            | Rest::Draining
+            | Rest::Quarantined
+            | Rest::Paused
+            | Rest::Broken { .. }
+            | Rest::Stopped
+            | Rest::Finished(_)
+            | Rest::Waiting { .. }
+            | Rest::Demand
+            | Rest::Slot { .. } => self.due(other).filter(|(_, why)| *why != Why::Stable),
+        }
+    }
+
+    /// Who keeps a child that rests from running.
+    fn blocker(&self, slot: u32) -> Option<Blocker> {
+        let child = self.at(slot);
+        let State::Rest { why, .. } = child.state else { return None };
+        let ahead = |queue: &alloc::collections::BTreeSet<(u64, u32)>, ticket| {
+            Blocker::Queue(queue.range(..(ticket, 0)).count() as u32)
+        };
+        match why {
+            Rest::Need { child } => {
+                Some(Blocker::Needed(self.path(child)?, self.child(child)?.state))
+            }
+            Rest::Group => {
+                let leader = self.group(child.above?.slot).leader?;
+                self.path(leader).map(Blocker::Leader)
+            }
+            Rest::Paused => {
+                let mut at = Some(slot);
+                while let Some(holder) = at.filter(|holder| !self.at(*holder).paused) {
+                    at = self.above(holder);
+                }
+                self.path(self.at(at?).id).map(Blocker::Paused)
+            }
+            Rest::Cooldown { supervisor, .. } => self.path(supervisor).map(Blocker::Cooling),
+            Rest::Above => {
+                let above = self.child(child.above?)?;
+                Some(Blocker::Above(self.path(above.id)?, above.state))
+            }
+            Rest::Slot { ticket } => Some(ahead(&self.brood(child.above?.slot).queue, ticket)),
+            Rest::Storm { ticket } => Some(ahead(&self.storm_queue, ticket)),
+            Rest::Draining
+            | Rest::Quarantined
+            | Rest::Broken { .. }
+            | Rest::Stopped
+            | Rest::Finished(_)
+            | Rest::Waiting { .. }
+            | Rest::Demand => None,
         }
     }
 
@@ -204,245 +287,5 @@ impl Tree {
             }
         }
         views
-    }
-}
-
-/// As the predicate of a sentence about the child.
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Down => "is down",
-            Self::Waiting => "waits for its next run",
-            Self::Blocked => "waits for others",
-            Self::Starting => "is starting",
-            Self::Up => "is up and not ready",
-            Self::Ready => "is ready",
-            Self::Stopping => "is stopping",
-            Self::Abandoned => "could not be ended and was abandoned",
-            Self::Removed => "has left the tree",
-        })
-    }
-}
-
-/// A short story with numbers and times.
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.path)?;
-        match &self.state {
-            State::Live(life) => {
-                write!(f, "{}: run {}", self.standing, life.run)?;
-                if let Some((asked, at)) = life.asked {
-                    write!(f, ", asked to end {} ago because {asked}", Brief(self.now.since(at)))?;
-                }
-            }
-            State::Rest { why, since } => {
-                write!(f, "does not run: {why}, for {}", Brief(self.now.since(*since)))?;
-            }
-        }
-        f.write_str(".\n")?;
-        for (path, last) in &self.chain {
-            write!(
-                f,
-                "  {path} {} {} after {}, at {}",
-                last.run,
-                last.cause,
-                Brief(last.ended.since(last.began)),
-                last.ended
-            )?;
-            if let Some(detail) = &last.detail {
-                write!(f, ": {detail:?}")?;
-            }
-            writeln!(f, ".\n    {}: {}.", last.decision.0, last.decision.1)?;
-        }
-        match self.next {
-            Some((at, why)) => {
-                writeln!(f, "  Next, in {}, at {at}: {why}.", Brief(at.since(self.now)))?;
-            }
-            None => f.write_str("  Nothing is due by itself.\n")?,
-        }
-        for chance in &self.chances {
-            writeln!(f, "  What would change it: {chance}.")?;
-        }
-        for LimitView { owner, limit, reading } in &self.limits {
-            write!(f, "  Limit of {owner}: {limit}; {} of {} used", reading.count, reading.most)?;
-            match reading.falls {
-                Some(falls) => writeln!(f, ", one less in {}.", Brief(falls.since(self.now)))?,
-                None => f.write_str(".\n")?,
-            }
-        }
-        if self.breaker.state != BreakerState::Closed || self.level > 0 {
-            writeln!(f, "  Its breaker is {}, level {}.", self.breaker.state, self.level)?;
-        }
-        if let Some(alert) = self.alert.as_ref().filter(|alert| alert.seen.is_none()) {
-            writeln!(f, "  An alert waits for a person since {}: {}.", alert.since, alert.kind)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Chance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start => f.write_str("`start` begins the next run now"),
-            Self::StartOver => f.write_str("`start --override` runs it in spite of that"),
-            Self::Resume(path) => write!(f, "`resume {path}`"),
-            Self::Release => f.write_str("`release`"),
-            Self::Reset(path) => write!(f, "`reset {path}`"),
-            Self::Child(path) => write!(f, "what {path} does"),
-            Self::Demand => f.write_str("somebody wants to use it"),
-            Self::Gone(run) => write!(f, "run {run} is found gone"),
-        }
-    }
-}
-
-impl fmt::Display for Rest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Draining => f.write_str("the tree is draining"),
-            Self::Above => f.write_str("its supervisor is not up"),
-            Self::Group => f.write_str("its siblings are being restarted with it"),
-            Self::Quarantined => f.write_str("it is quarantined"),
-            Self::Paused => f.write_str("automatic starts are paused"),
-            Self::Broken { until: Some(until) } => write!(f, "its breaker is open until {until}"),
-            Self::Broken { until: None } => f.write_str("its breaker is open until it is reset"),
-            Self::Stopped => f.write_str("an operator stopped it"),
-            Self::Finished(finish) => write!(f, "{finish}"),
-            Self::Waiting { until } => write!(f, "it waits until {until} before the next run"),
-            Self::Demand => f.write_str("nobody has wanted to use it yet"),
-            Self::Need { .. } => f.write_str("a child it needs has not come far enough"),
-            Self::Cooldown { until: Some(until), .. } => {
-                write!(f, "its supervisor cools down until {until}")
-            }
-            Self::Cooldown { until: None, .. } => {
-                f.write_str("its supervisor cools down until it is reset")
-            }
-            Self::Slot { .. } => f.write_str("enough siblings are starting already"),
-            Self::Storm { .. } => f.write_str("the storm rate of the tree delays it"),
-        }
-    }
-}
-
-impl fmt::Display for crate::child::Finish {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Completed => "it completed",
-            Self::Failed => "it failed and gets no further run",
-            Self::Skipped => "it had nothing to do",
-            Self::Stopped => "it was stopped with its group and gets no further run",
-            Self::NeedLost => "a child it needs went away",
-            Self::AwaitsStart => "its breaker was reset and it awaits a start",
-        })
-    }
-}
-
-impl fmt::Display for crate::child::AlertKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BreakerOpened => f.write_str("its breaker opened"),
-            Self::GroupCooling => {
-                f.write_str("the budget over its children is spent, they cool down")
-            }
-            Self::Quarantined => f.write_str("its budget is spent, it stays down until released"),
-            Self::CannotStart(step) => {
-                write!(f, "it failed while {step}, which retrying cannot mend: {}", step.remedy())
-            }
-            Self::Permanent => f.write_str("its error said that another try is useless"),
-            Self::GaveUp => f.write_str("it gave up"),
-            Self::Abandoned => f.write_str("a run of it could not be ended"),
-        }
-    }
-}
-
-impl fmt::Display for Asked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stop => "an operator stopped it",
-            Self::Restart => "an operator restarted it",
-            Self::Recycle => "it makes place for a fresh run",
-            Self::Guard => "it passed its hard memory limit",
-            Self::Group => "its siblings are being restarted with it",
-            Self::Close => "its supervisor is closing",
-            Self::Dependency => "a child it needs went away",
-            Self::Quarantine => "it was quarantined",
-            Self::Remove => "it is being removed",
-            Self::Replace => "it has another spec",
-            Self::Idle => "nobody used it",
-            Self::StartTimeout => "it did not start in time",
-            Self::ReadyTimeout => "it did not become ready in time",
-            Self::HeartbeatLost => "its heartbeat was lost",
-            Self::ProbeFailed => "its probe failed",
-            Self::NoProgress => "its pending work stood still",
-        })
-    }
-}
-
-impl fmt::Display for BreakerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("closed"),
-            Self::Open(Some(until)) => write!(f, "open until {until}"),
-            Self::Open(None) => f.write_str("open until reset"),
-            Self::Trial => f.write_str("on trial"),
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Asked(asked) => write!(f, "It was asked to end because {asked}"),
-            Self::Draining => f.write_str("The tree was draining"),
-            Self::Closing => f.write_str("Its supervisor was closing"),
-            Self::GroupUnderWay => f.write_str("Its group was being restarted already"),
-            Self::Always => f.write_str("By `restart: always`"),
-            Self::OnFailure => f.write_str("By `restart: on-failure`"),
-            Self::CleanEnd => f.write_str("A clean end under `restart: on-failure`"),
-            Self::Never => f.write_str("By `restart: never`"),
-            Self::Skipped => f.write_str("There was nothing to do"),
-            Self::Permanent => f.write_str("The error was permanent"),
-            Self::Fatal => f.write_str("The error was fatal"),
-            Self::Unmendable => f.write_str("Retrying cannot mend that"),
-            Self::Spent(_) => f.write_str("A limit was spent"),
-            Self::TrialFailed => f.write_str("It was the trial of an open breaker"),
-            Self::Disowned => f.write_str("An operator went past the abandoned run"),
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use crate::spec::OnExhausted;
-        match self {
-            Self::AsWanted => f.write_str("what is wanted decides"),
-            Self::Restart { at, delay } => {
-                write!(f, "the next run at {at}, after {}", Brief(delay.wait))?;
-                if delay.holdoff.is_zero() {
-                    Ok(())
-                } else {
-                    write!(f, " and {} of holdoff", Brief(delay.holdoff))
-                }
-            }
-            Self::Regroup { delay } => {
-                write!(f, "its siblings are stopped, then all start after {}", Brief(delay.wait))
-            }
-            Self::Finish => f.write_str("no further run"),
-            Self::Exhaust { end, .. } => f.write_str(match end {
-                OnExhausted::Cooldown => "the breaker opens",
-                OnExhausted::Quarantine => "down until released",
-                OnExhausted::Escalate => "the supervisor gives up",
-                OnExhausted::Shutdown => "the tree ends",
-            }),
-        }
-    }
-}
-
-impl Count {
-    /// Returns the word a spec file uses.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Starts => "starts",
-            Self::Restarts => "restarts",
-            Self::Failures => "failures",
-        }
     }
 }

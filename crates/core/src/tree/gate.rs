@@ -210,7 +210,7 @@ impl Tree {
         // The siblings it belongs with have to start anew together with it.
         let Some(above) = self.above(slot) else { return };
         if self.strategy_of(slot) != Strategy::OneForOne && self.gate(slot).is_none() {
-            self.begin_group(above, slot, Duration::ZERO, out);
+            self.begin_group(above, slot, Duration::ZERO, self.now, out);
         }
     }
 

@@ -4,6 +4,7 @@ use super::Tree;
 use crate::child::{Place, Plan, Want, Work};
 use crate::effect::Effects;
 use crate::event::Event;
+use crate::moment::Moment;
 use crate::policy::restart::Restart;
 use crate::spec::Strategy;
 use alloc::vec::Vec;
@@ -16,28 +17,28 @@ impl Tree {
         supervisor: u32,
         leader: u32,
         delay: Duration,
+        not_before: Moment,
         out: &mut Effects,
     ) {
-        if self.at(supervisor).life().is_none_or(|life| life.is_ending()) {
-            return;
-        }
         let strategy = self.strategy_of(leader);
         let from = match strategy {
             Strategy::OneForAll => Place::FIRST,
             Strategy::RestForOne | Strategy::OneForOne => self.at(leader).place,
         };
-        let now = self.now;
+        let (now, leader_id) = (self.now, self.at(leader).id);
         self.stop_counting(supervisor);
         let group = self.group_mut(supervisor);
         // From the failure to the last start the supervisor's own doing ages no entry.
         group.frozen_since.get_or_insert(now);
-        group.work = Work::Stopping { from, rank: u32::MAX, delay };
+        group.leader = Some(leader_id);
+        group.work = Work::Stopping { from, rank: u32::MAX, delay, not_before };
         let supervisor_id = self.at(supervisor).id;
         out.note(Event::Regrouping {
             supervisor: supervisor_id,
-            leader: self.at(leader).id,
+            leader: leader_id,
             strategy,
             delay,
+            not_before,
         });
         // Who waits for a slot gives its place up: the group starts in order.
         self.rest_below(supervisor, from, out);
@@ -45,10 +46,16 @@ impl Tree {
     }
 
     /// Everything in the group is gone: its delay runs.
-    pub(super) fn group_gone(&mut self, supervisor: u32, from: Place, delay: Duration) {
-        let until = self.now + delay;
+    pub(super) fn group_gone(
+        &mut self,
+        supervisor: u32,
+        from: Place,
+        delay: Duration,
+        not_before: Moment,
+    ) {
+        let until = (self.now + delay).max(not_before);
         self.group_mut(supervisor).work = Work::Delay { from, until };
-        if delay.is_zero() {
+        if until <= self.now {
             self.start_group(supervisor);
         }
     }

@@ -3,8 +3,7 @@
 use super::Tree;
 use super::brood::Standpoint;
 use crate::child::Condition;
-use crate::spec::ChildSpec;
-use alloc::sync::Arc;
+use crate::spec::Declared;
 
 /// How well a tree is. Every child and supervisor below the root counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +80,10 @@ impl Tree {
     }
 
     /// Gives a child another spec, by which it may weigh otherwise.
-    pub(super) fn set_spec(&mut self, slot: u32, spec: &Arc<ChildSpec>) {
+    pub(super) fn set_spec(&mut self, slot: u32, spec: &Declared) {
         let child = self.at_mut(slot);
         let before = Standpoint::of(child);
-        child.spec = Arc::clone(spec);
+        child.spec = spec.clone();
         let after = Standpoint::of(child);
         self.tally.swap(before.condition, after.condition);
     }

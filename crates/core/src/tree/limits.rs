@@ -19,7 +19,6 @@ impl Tree {
     pub(super) fn charge(
         &mut self,
         slot: u32,
-        is_failure: bool,
         is_forgiven: bool,
         out: &mut Effects,
     ) -> Option<(LimitId, OnExhausted)> {
@@ -29,7 +28,7 @@ impl Tree {
             limit.admit == Admit::AtExit && !is_forgiven && !tree.cools_already(id, limit)
         };
         let refuses = |limit: &Limit, before: Reading| match limit.count {
-            Count::Failures => is_failure && before.count + 1 >= limit.most,
+            Count::Failures => before.count + 1 >= limit.most,
             Count::Restarts | Count::Starts => !limit.allows(before.count),
         };
         let mut spent: Option<(LimitId, OnExhausted)> = None;
@@ -48,7 +47,7 @@ impl Tree {
             }
             let before = tree.reading(id, limit);
             let stamped = match limit.count {
-                Count::Failures => is_failure,
+                Count::Failures => true,
                 Count::Restarts => spent.is_none(),
                 Count::Starts => false,
             };

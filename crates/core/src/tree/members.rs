@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::id::ChildId;
 use crate::moment::Moment;
 use crate::spec::meaning::ranks;
-use crate::spec::{ChildSpec, Need};
+use crate::spec::{Declared, Need};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ impl Tree {
         &mut self,
         above: Option<ChildId>,
         name: Arc<str>,
-        spec: &Arc<ChildSpec>,
+        spec: &Declared,
         place: Place,
     ) -> ChildId {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -33,7 +33,7 @@ impl Tree {
             id,
             above,
             name,
-            spec: Arc::clone(spec),
+            spec: spec.clone(),
             revision: 0,
             place,
             want: Want::Up,
@@ -97,7 +97,7 @@ impl Tree {
 
     /// Takes note of whom a child needs.
     pub(super) fn enter_needs(&mut self, above: u32, slot: u32) {
-        let spec = Arc::clone(&self.at(slot).spec);
+        let spec = self.at(slot).spec.clone();
         let needs = spec.needs.iter().map(|need| (Arc::clone(&need.child), slot));
         self.brood_mut(above).dependents.extend(needs);
     }
@@ -124,7 +124,7 @@ impl Tree {
         let child = self.at(slot);
         let condition = Standpoint::of(child).condition;
         let (id, place, counted, above) = (child.id, child.place, child.counted, self.above(slot));
-        let spec = Arc::clone(&child.spec);
+        let spec = child.spec.clone();
         if let Some(above) = above {
             let hash = names::hash(above, &child.name);
             let children = &self.children;

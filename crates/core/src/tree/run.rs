@@ -150,10 +150,13 @@ impl Tree {
         self.set_phase(slot, phase);
     }
 
-    /// Somebody wants to use a child.
+    /// Somebody wants to use a child. While its breaker is open that is in vain, and not kept for later.
     pub(super) fn demand(&mut self, id: ChildId) {
         let Some(child) = self.child(id) else { return };
         let Activation::OnDemand { idle } = child.spec.activation else { return };
+        if child.breaker().is_open(self.now) {
+            return;
+        }
         let later = idle.map(|idle| self.now + idle);
         let child = self.at_mut(id.slot);
         child.demanded = true;

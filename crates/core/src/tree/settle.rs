@@ -26,7 +26,8 @@ impl Tree {
             Action::Regroup { delay } => {
                 self.at_mut(slot).plan = Plan::Run;
                 if let Some(above) = self.above(slot) {
-                    self.begin_group(above, slot, delay.wait + delay.holdoff, out);
+                    let not_before = self.now + delay.wait + delay.holdoff;
+                    self.begin_group(above, slot, delay.wait, not_before, out);
                 }
             }
             Action::Finish => self.finish(slot, cause, out),
@@ -147,7 +148,7 @@ impl Tree {
     fn open_breaker(&mut self, slot: u32, rule: Rule, out: &mut Effects) {
         let child = self.at_mut(slot);
         let mut breaker = child.breaker();
-        let spec = alloc::sync::Arc::clone(&child.spec);
+        let spec = child.spec.clone();
         if spec.activation != Activation::Always {
             child.demanded = false;
         }
@@ -160,7 +161,7 @@ impl Tree {
     /// Opens the breaker over a supervisor's children: live ones go on, none is started.
     fn cool_children(&mut self, supervisor: u32, out: &mut Effects) {
         let now = self.now;
-        let spec = alloc::sync::Arc::clone(&self.at(supervisor).spec);
+        let spec = self.at(supervisor).spec.clone();
         let group = self.group_mut(supervisor);
         group.trial_until = None;
         group.breaker.open(now, &spec.cooldown, spec.level_decay);
@@ -208,18 +209,13 @@ impl Tree {
             self.shut_down(by, rule, out);
             return;
         }
-        if self.at(supervisor).life().is_none_or(|life| life.is_ending()) {
-            return;
-        }
         out.note(Event::GaveUp { supervisor: self.at(supervisor).id, by: self.at(by).id });
         self.alert(supervisor, AlertKind::GaveUp, out);
         self.end_supervisor(supervisor, Ending::GaveUp, out);
     }
 
+    /// Ends a supervisor of its own accord. One that is ending already decides nothing about its children.
     fn end_supervisor(&mut self, supervisor: u32, ending: Ending, out: &mut Effects) {
-        if self.at(supervisor).life().is_some_and(|life| life.is_ending()) {
-            return;
-        }
         self.group_mut(supervisor).ending = Some(ending);
         self.at_mut(supervisor).watch = None;
         self.set_phase(supervisor, Phase::Stopping { step: 0, until: None });
@@ -233,7 +229,8 @@ impl Tree {
             .memory
             .as_ref()
             .and_then(|memory| memory.last.as_ref())
-            .map_or(Cause::Aborted, |last| last.cause);
+            .map(|last| last.cause)
+            .expect("a run that ended");
         let outcome = Outcome::fatal(child.id, &child.spec.kind, cause, rule);
         self.begin_drain(outcome, out);
     }
@@ -242,20 +239,21 @@ impl Tree {
     pub(super) fn alert(&mut self, slot: u32, kind: AlertKind, out: &mut Effects) {
         let now = self.now;
         let child = self.at_mut(slot);
-        let alert = &mut child.memory_mut().alert;
-        if let Some(alert) = alert.as_mut().filter(|alert| alert.kind == kind && !alert.over) {
+        let alerts = &mut child.memory_mut().alerts;
+        if let Some(alert) = alerts.iter_mut().find(|alert| alert.kind == kind && !alert.over) {
             alert.again = alert.again.saturating_add(1);
             return;
         }
-        *alert = Some(Alert { kind, since: now, again: 0, over: false, seen: None });
+        // An unseen one is never dropped for another kind.
+        alerts.retain(|alert| alert.kind != kind && !(alert.over && alert.seen.is_some()));
+        alerts.push(Alert { kind, since: now, again: 0, over: false, seen: None });
         out.note(Event::Alert { child: self.at(slot).id, kind });
     }
 
-    /// What an alert of this child was about is over; the alert itself stays until acknowledged.
+    /// What the alerts of this child were about is over; they themselves stay until acknowledged.
     pub(super) fn end_episode(&mut self, slot: u32) {
-        let alert = self.at_mut(slot).memory.as_mut().and_then(|memory| memory.alert.as_mut());
-        if let Some(alert) = alert {
-            alert.over = true;
+        if let Some(memory) = &mut self.at_mut(slot).memory {
+            memory.alerts.iter_mut().for_each(|alert| alert.over = true);
         }
     }
 

@@ -70,7 +70,7 @@ impl Tree {
             self.force_below(slot, out);
             return;
         }
-        if matches!(life.phase, Phase::Killing { .. } | Phase::Abandoned { .. }) {
+        if matches!(life.phase, Phase::Killing { .. }) {
             return;
         }
         let (id, until) = (child.id, self.now + child.spec.stop.kill_wait);
@@ -88,7 +88,7 @@ impl Tree {
     pub(super) fn abandon(&mut self, slot: u32, out: &mut Effects) {
         let child = self.at(slot);
         let Some(life) = child.life().copied() else { return };
-        let (id, spec) = (child.id, alloc::sync::Arc::clone(&child.spec));
+        let (id, spec) = (child.id, child.spec.clone());
         self.set_phase(slot, Phase::Abandoned { since: self.now });
         out.note(Event::Abandoned(id, life.run));
         out.ask(Effect::Abandon(id, life.run));

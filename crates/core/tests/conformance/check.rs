@@ -178,7 +178,7 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 /// A claim about the state: `=starts a 4`, `=is a waiting`, `=why a paused`, `=gone a`, `=ended`, `=level a 2`,
-/// `=alert a`, `=no alert a`, `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`, `=due 5s its grace ends`,
+/// `=alert a`, `=no alert a`, `=alerts a BreakerOpened Abandoned` (the unseen ones, the oldest first), `=position a 1`, `=counted a LIMIT 2`, `=report a was stopped`, `=forced a`, `=due 5s`, `=due 5s its grace ends`,
 /// `=reported a #2 asked 100ms ended 200ms` (in the report of a drain; `never` where there is none),
 /// `=count s 3 1` (three children below, one of them alive; without a path: below the root),
 /// `=health starting 3 1 0 0` (fine, coming, degraded and faulted children),
@@ -220,9 +220,17 @@ fn hold(world: &World, claim: &str) -> Parsed<()> {
             format!("level {path} {}", child.breaker().level(world.now, child.spec.level_decay))
         }
         ["alert", path] | ["no", "alert", path] => {
-            let alert = child(path)?.memory.as_ref().and_then(|memory| memory.alert.as_ref());
-            let waits = alert.is_some_and(|alert| alert.seen.is_none());
+            let memory = child(path)?.memory.as_ref();
+            let alerts = memory.map_or(&[][..], |memory| &memory.alerts);
+            let waits = alerts.iter().any(|alert| alert.seen.is_none());
             if waits { format!("alert {path}") } else { format!("no alert {path}") }
+        }
+        ["alerts", path, ..] => {
+            let memory = child(path)?.memory.as_ref();
+            let alerts = memory.map_or(&[][..], |memory| &memory.alerts);
+            let unseen = alerts.iter().filter(|alert| alert.seen.is_none());
+            let kinds = unseen.map(|alert| format!(" {:?}", alert.kind));
+            format!("alerts {path}{}", kinds.collect::<String>())
         }
         ["why", path, _] => {
             let debug = match child(path)?.state {

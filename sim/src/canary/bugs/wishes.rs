@@ -88,7 +88,20 @@ pub(super) fn wishes(add: Add<'_>) {
         "an alert is lost",
         Spoil::State(|snapshot| {
             any(snapshot, |child| {
-                child.memory.as_mut().is_some_and(|memory| memory.alert.take().is_some())
+                child.memory.as_mut().is_some_and(|memory| memory.alerts.pop().is_some())
+            })
+        }),
+    );
+    add(
+        Alerts,
+        "an alert takes the place of another",
+        Spoil::State(|snapshot| {
+            any(snapshot, |child| {
+                child.memory.as_mut().is_some_and(|memory| {
+                    let two = memory.alerts.len() > 1;
+                    memory.alerts.drain(..usize::from(two));
+                    two
+                })
             })
         }),
     );
@@ -98,9 +111,9 @@ pub(super) fn wishes(add: Add<'_>) {
         Spoil::State(|snapshot| {
             let now = snapshot.now;
             any(snapshot, |child| {
-                let alert: Option<&mut Alert> =
-                    child.memory.as_mut().and_then(|memory| memory.alert.as_mut());
-                let unseen = alert.filter(|alert| alert.seen.is_none());
+                let alerts: Option<&mut Vec<Alert>> =
+                    child.memory.as_mut().map(|memory| &mut memory.alerts);
+                let unseen = alerts.and_then(|all| all.iter_mut().find(|a| a.seen.is_none()));
                 unseen.is_some_and(|alert| {
                     alert.seen = Some(("nobody".into(), "no reason".into(), now));
                     true
