@@ -113,6 +113,8 @@ pub(crate) struct Run {
     pub(crate) stage: Stage,
     pub(crate) asked: Option<(Asked, Moment)>,
     pub(crate) watch: watch::Watch,
+    /// Whether force reached this supervisor before it was said that it ends.
+    pub(crate) unsaid: bool,
 }
 
 /// How far a run has come, and what it is waited for.

@@ -162,7 +162,7 @@ pub enum Refusal {
     #[error("a command must say who asks and why")]
     Anonymous,
     /// It was meant for another run.
-    #[error("the present run is {present:?}, not {expected}")]
+    #[error("it was meant for run {expected}, but {}", Present(*present))]
     OtherRun {
         /// The run the command was meant for.
         expected: RunId,
@@ -225,4 +225,16 @@ pub enum Refusal {
         /// Everything wrong with it.
         problems: Vec<crate::spec::check::Problem>,
     },
+}
+
+/// What runs now, for the text of a refusal.
+struct Present(Option<RunId>);
+
+impl core::fmt::Display for Present {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(run) => write!(f, "run {run} is the present one"),
+            None => f.write_str("nothing runs"),
+        }
+    }
 }

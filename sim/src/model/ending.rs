@@ -12,6 +12,13 @@ use std::time::Duration;
 impl Model {
     pub(crate) fn stopping(&mut self, id: ChildId, run: RunId, asked: Asked) -> Result<(), Broken> {
         let now = self.now;
+        if self.book(id)?.pack.is_some() {
+            self.force_groups();
+            let life = self.run(id, run)?;
+            if std::mem::take(&mut life.unsaid) && asked == Asked::Close {
+                return Ok(());
+            }
+        }
         self.has_reason_to_stop(id, asked)?;
         self.comes_in_reverse(id, asked)?;
         let path = self.path(id);
@@ -122,6 +129,10 @@ impl Model {
         if self.book(above)?.pack.as_ref().is_some_and(|pack| pack.moved) {
             return Ok(());
         }
+        // Force goes to all at once, and a supervisor that it reaches says that it ends.
+        if book.pack.is_some() && self.is_forced_from_above(id) {
+            return Ok(());
+        }
         let later = self.children(above).find(|(id, other)| {
             let Some(life) = &other.live else { return false };
             let left_alone = match asked {
@@ -213,6 +224,7 @@ impl Model {
             if let Some(book) = self.books.get_mut(&id).filter(|book| book.pack.is_some())
                 && let Some(life) = &mut book.live
             {
+                life.unsaid |= !life.stage.is_ending();
                 life.asked.get_or_insert((Asked::Close, now));
                 (life.stage, life.watch) = (Stage::Stopping(u8::MAX, None), Watch::default());
                 self.set_work(id, Work::Closing);

@@ -254,7 +254,7 @@ impl Model {
             Some(_) => Stage::Started(None),
             None => Stage::Starting(now + book.spec.start_timeout),
         };
-        book.live = Some(Run { run, stage, asked: None, watch: Watch::default() });
+        book.live = Some(Run { run, stage, asked: None, watch: Watch::default(), unsaid: false });
         book.rest = None;
         (book.runs, book.began, book.by_hand, book.frozen) = (run.0, now, false, false);
         if book.pack.is_some() {

@@ -59,6 +59,7 @@ impl Model {
         }
         for book in self.books.values_mut().filter(|book| book.pack.is_some()) {
             if let Some(life) = &mut book.live {
+                life.unsaid |= !life.stage.is_ending();
                 life.asked.get_or_insert((Asked::Close, now));
                 life.stage = Stage::Stopping(u8::MAX, None);
                 life.watch = Watch::default();

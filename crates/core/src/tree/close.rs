@@ -165,6 +165,9 @@ impl Tree {
         let asked = life.asked.or(Some((Asked::Close, self.now)));
         let phase = Phase::Stopping { step: u8::MAX, until: None };
         self.set_state(supervisor, State::Live(Life { phase, asked, ..life }));
+        if let Some((asked, _)) = asked.filter(|_| !life.is_ending()) {
+            out.note(Event::Stopping { child: self.at(supervisor).id, run: life.run, asked });
+        }
         self.stop_counting(supervisor);
         self.group_mut(supervisor).work = Work::Closing { rank: 0 };
         self.rest_below(supervisor, Place::FIRST, out);

@@ -78,7 +78,11 @@ impl Tree {
     pub(super) fn command(&mut self, command: &Command, out: &mut Effects) {
         let result = match self.remembered.find(command) {
             Some((same, result)) if same == command => result.clone(),
-            Some(_) => Err(Refusal::IdReused),
+            Some(_) => {
+                let refusal = Refusal::IdReused;
+                Self::note_refused(command, &refusal, out);
+                Err(refusal)
+            }
             None => {
                 let result = self.execute(command, out);
                 if command.id != CommandId(0) {
@@ -105,16 +109,21 @@ impl Tree {
             Ok(Done { child: done_for, changed, before, after, plan })
         });
         if let Err(refusal) = &result {
-            out.note(Event::Refused {
-                id: command.id,
-                who: Arc::clone(&command.who),
-                why: Arc::clone(&command.why),
-                target: command.target.clone(),
-                verb,
-                refusal: Box::new(refusal.clone()),
-            });
+            Self::note_refused(command, refusal, out);
         }
         result
+    }
+
+    /// Nothing that was asked goes without a trace.
+    fn note_refused(command: &Command, refusal: &Refusal, out: &mut Effects) {
+        out.note(Event::Refused {
+            id: command.id,
+            who: Arc::clone(&command.who),
+            why: Arc::clone(&command.why),
+            target: command.target.clone(),
+            verb: command.verb.word(),
+            refusal: Box::new(refusal.clone()),
+        });
     }
 
     /// Checks everything about a command that does not depend on its verb.
