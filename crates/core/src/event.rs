@@ -411,4 +411,46 @@ impl Event {
             | Self::Backwards { .. } => None,
         }
     }
+
+    /// Returns the run it is about, where it is about one.
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Starting { run, .. }
+            | Self::Started { run, .. }
+            | Self::Rehydrating(_, run)
+            | Self::Ready { run, .. }
+            | Self::Unready(_, run)
+            | Self::Stable { run, .. }
+            | Self::Probed { run, .. }
+            | Self::Guarded(_, run)
+            | Self::Reloaded { run, .. }
+            | Self::Frozen { run, .. }
+            | Self::Stopping { run, .. }
+            | Self::Forced(_, run)
+            | Self::Abandoned(_, run)
+            | Self::Exited { run, .. }
+            | Self::Decided { run, .. }
+            | Self::Blocked { run, .. }
+            | Self::Stale { run, .. } => Some(*run),
+            Self::Added { .. }
+            | Self::Removed(_)
+            | Self::Replaced { .. }
+            | Self::Counted { .. }
+            | Self::Rests { .. }
+            | Self::Breaker { .. }
+            | Self::Regrouping { .. }
+            | Self::Regrouped(_)
+            | Self::GaveUp { .. }
+            | Self::AutoShutdown { .. }
+            | Self::Alert { .. }
+            | Self::Acknowledged { .. }
+            | Self::Commanded { .. }
+            | Self::Refused { .. }
+            | Self::Draining { .. }
+            | Self::DrainForced { .. }
+            | Self::Drained(_)
+            | Self::Stalled { .. }
+            | Self::Backwards { .. } => None,
+        }
+    }
 }

@@ -110,6 +110,6 @@ impl From<&str> for Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "/" } else { &self.0 })
+        f.pad(if self.0.is_empty() { "/" } else { &self.0 })
     }
 }

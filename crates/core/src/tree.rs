@@ -108,6 +108,9 @@ impl From<&TreeSpec> for Settings {
     }
 }
 
+/// How many entries of each list of things to do keep their memory from one input to the next.
+const MOST_KEPT: usize = 4_096;
+
 /// Something to look at again before the present input is settled.
 #[derive(Clone, Copy, Debug)]
 enum Todo {
@@ -314,6 +317,9 @@ impl Tree {
         while let Some(slot) = self.touched.pop() {
             self.refresh(slot);
         }
+        // What one large moment needed is not kept for the small ones.
+        self.touched.shrink_to(MOST_KEPT);
+        self.agenda.shrink_to(MOST_KEPT);
     }
 
     fn at(&self, slot: u32) -> &Child {

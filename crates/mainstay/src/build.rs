@@ -9,13 +9,14 @@ use crate::inbox::{self, Inbox};
 use crate::owner::Owner;
 use crate::shared::Shared;
 use crate::{caught, observe, watchdog};
-use mainstay_core::spec::ChildSpec;
+use mainstay_core::spec::Declared;
 use mainstay_core::spec::check::Problem;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{Path, Tree as CoreTree};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -63,7 +64,9 @@ pub enum StartError {
     #[error(transparent)]
     Spec(#[from] SpecError),
     /// There is no runtime to run in.
-    #[error("a tree starts within a tokio runtime: call it in an async function, or enter one first")]
+    #[error(
+        "a tree starts within a tokio runtime: call it in an async function, or enter one first"
+    )]
     NoRuntime,
     /// The runtime has no timers.
     #[error("the tokio runtime has no timers: build it with `enable_time` or `enable_all`")]
@@ -71,7 +74,7 @@ pub enum StartError {
 }
 
 /// Makes the spec of a child that is added to a running tree below `above`.
-pub(crate) fn node(node: Node, above: &Path) -> Result<(Arc<str>, Arc<ChildSpec>), SpecError> {
+pub(crate) fn node(node: Node, above: &Path) -> Result<(Arc<str>, Declared), SpecError> {
     node.draft(above).build(Profile::Library, above).map_err(SpecError::new)
 }
 
@@ -84,6 +87,8 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
     let (spec, warnings) = tree.spec(Profile::Library)?;
     let core = CoreTree::new(&spec);
     caught::install_hook();
+    // The one way to find out: a timer of a runtime without them cannot be made.
+    drop(caught::attempt(|| tokio::time::sleep(Duration::ZERO)).ok_or(StartError::NoTimer)?);
     let (requests, incoming) = mpsc::channel(inbox::REQUESTS);
     let (tell, report) = watch::channel(None);
     let shared = Arc::new(Shared {
@@ -97,8 +102,9 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
         report,
     });
     let watch = whole.watchdog.and_then(|watchdog| watchdog::start(watchdog, &shared));
-    observe::start(&shared, whole.hooks, &warnings);
-    let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch);
+    let has_hooks = !whole.hooks.is_empty();
+    let observer = observe::start(&shared, whole.hooks, &warnings);
+    let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch, has_hooks);
     drop(runtime.spawn(drive.run()));
-    Ok(Owner::new(Handle::new(&shared)))
+    Ok(Owner::new(Handle::new(&shared), observer))
 }

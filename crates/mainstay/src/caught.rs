@@ -40,6 +40,7 @@ struct Noted {
 }
 
 thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
@@ -50,6 +51,9 @@ pub(crate) fn install_hook() {
     ONCE.call_once(|| {
         let previous = take_hook();
         set_hook(Box::new(move |info| {
+            if QUIET.try_with(Cell::get).unwrap_or(false) {
+                return;
+            }
             note(info);
             previous(info);
         }));
@@ -64,8 +68,7 @@ fn note(info: &PanicHookInfo<'_>) {
     }
     let place = info.location().map(|place| Arc::from(place.to_string()));
     let backtrace = Backtrace::capture();
-    let backtrace =
-        (backtrace.status() == BacktraceStatus::Captured).then(|| Arc::new(backtrace));
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| Arc::new(backtrace));
     let _ = NOTED.try_with(|noted| {
         if let Ok(mut noted) = noted.try_borrow_mut() {
             *noted = Some(Noted { place, backtrace });
@@ -80,12 +83,19 @@ pub(crate) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     drop(inner);
     result.map_err(|payload| {
         let noted = NOTED.with(|noted| noted.borrow_mut().take());
-        let (place, backtrace) =
-            noted.map_or((None, None), |noted| (noted.place, noted.backtrace));
+        let (place, backtrace) = noted.map_or((None, None), |noted| (noted.place, noted.backtrace));
         let message = message(&*payload);
         discard(payload);
         Panic { message, place, backtrace }
     })
+}
+
+/// Calls what panics where it could return an error. Nobody hears of the panic.
+pub(crate) fn attempt<T>(call: impl FnOnce() -> T) -> Option<T> {
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    QUIET.set(false);
+    result.ok()
 }
 
 /// Drops a value of the user's. Returns the panic of its destructor.
@@ -123,7 +133,25 @@ fn message(payload: &(dyn Any + Send)) -> Arc<str> {
             })*
         };
     }
-    common!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, bool, char, ());
+    common!(
+        u8,
+        u16,
+        u32,
+        u64,
+        u128,
+        usize,
+        i8,
+        i16,
+        i32,
+        i64,
+        i128,
+        isize,
+        f32,
+        f64,
+        bool,
+        char,
+        ()
+    );
     Arc::from("non-string payload")
 }
 

@@ -6,8 +6,8 @@ use crate::declare::{Child, Pool};
 use crate::handle::{AskError, Target};
 use crate::inbox::{self, Ask};
 use crate::shared::Shared;
-use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::TreeSpec;
+use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{Brief, Command, CommandId, Done, Path, Refusal, RunId, Verb};
 use std::any::Any;
 use std::fmt;
@@ -186,8 +186,7 @@ impl Operator {
         with: A,
         why: impl Into<Arc<str>>,
     ) -> Request {
-        let mut request =
-            self.request(pool, why, Verb::Add { name: name.into(), spec: None });
+        let mut request = self.request(pool, why, Verb::Add { name: name.into(), spec: None });
         let code: Arc<dyn Begin> = pool.bind(with);
         request.made_of = Some(Box::new(code));
         request
@@ -218,7 +217,9 @@ impl Operator {
     /// the same [`Child`] values (they are cheap to clone) where a run is to go on.
     pub fn apply(&self, tree: crate::declare::Tree, why: impl Into<Arc<str>>) -> Request {
         match tree.spec(Profile::Library) {
-            Ok((spec, _)) => self.request(Path::root(), why, Verb::Apply(Arc::<TreeSpec>::new(spec))),
+            Ok((spec, _)) => {
+                self.request(Path::root(), why, Verb::Apply(Arc::<TreeSpec>::new(spec)))
+            }
             Err(error) => self.unfit(Target::from(Path::root()), "apply", why, error),
         }
     }
@@ -244,7 +245,13 @@ impl Operator {
             if_revision: None,
             verb,
         };
-        Request { shared: Arc::clone(&self.shared), command, made_of: None, within: PATIENCE, problem }
+        Request {
+            shared: Arc::clone(&self.shared),
+            command,
+            made_of: None,
+            within: PATIENCE,
+            problem,
+        }
     }
 
     fn unfit(

@@ -46,7 +46,7 @@ impl Context {
     /// # async fn accept() {}
     /// ```
     pub fn stopped(&self) -> Stopped<'_> {
-        Stopped { cx: self }
+        Stopped { cx: self, key: None }
     }
 
     /// Returns whether this run is asked to end.
@@ -134,7 +134,7 @@ impl Context {
     /// Resolves at the next reload that somebody asks of this run; one that came before the call counts.
     /// Answer with [`reloaded`](Self::reloaded).
     pub fn reload(&self) -> Reload<'_> {
-        Reload { cx: self }
+        Reload { cx: self, key: None }
     }
 
     /// Says that the settings were read again.
@@ -185,6 +185,11 @@ impl Context {
         self.slot.shared.log.path(self.slot.child)
     }
 
+    /// Returns the child's own name, the last of its path.
+    pub fn name(&self) -> String {
+        self.path().names().last().unwrap_or_default().to_owned()
+    }
+
     /// Returns which run this is.
     pub const fn run(&self) -> RunId {
         self.run
@@ -201,7 +206,7 @@ impl Context {
         if life.run != self.run {
             return None;
         }
-        life.extra.as_ref()?.last.as_deref().cloned()
+        life.extra.as_ref()?.last.clone()
     }
 
     /// Returns a handle to the tree. It does not keep the tree alive.
@@ -225,17 +230,24 @@ impl Context {
     }
 
     /// Registers whoever waits, unless the run's own task does, which is woken anyway.
-    fn register(&self, waker: &Waker) {
-        let mut life = self.slot.lock();
-        if life.run != self.run || life.stage != Stage::Running {
+    fn register(&self, key: &mut Option<u64>, waker: &Waker) {
+        let life = self.slot.lock();
+        let is_over = life.run != self.run || life.stage != Stage::Running;
+        let is_own = life.waker.as_ref().is_some_and(|own| own.will_wake(waker));
+        let is_known = life.extra.as_ref().is_some_and(|extra| extra.wakers.knows(*key, waker));
+        drop(life);
+        if is_over || is_own || is_known {
             return;
         }
-        if life.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
-            return;
-        }
-        let wakers = &mut life.extra().wakers;
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
+        // Copied and dropped outside of the lock: a waker may be the user's code.
+        let waker = waker.clone();
+        drop(self.with_extra(|extra| extra.wakers.put(key, waker)));
+    }
+
+    /// Whoever waited does so no longer.
+    fn unregister(&self, key: Option<u64>) {
+        if let Some(key) = key {
+            drop(self.with_extra(|extra| extra.wakers.remove(key)));
         }
     }
 }
@@ -292,16 +304,18 @@ impl fmt::Debug for Pending {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Stopped<'a> {
     cx: &'a Context,
+    key: Option<u64>,
 }
 
 impl Future for Stopped<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
         if self.cx.is_stopping() {
             return Poll::Ready(());
         }
-        self.cx.register(task.waker());
+        let cx = self.cx;
+        cx.register(&mut self.key, task.waker());
         // It may have been asked between the look and the registration.
         if self.cx.is_stopping() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -312,16 +326,30 @@ impl Future for Stopped<'_> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Reload<'a> {
     cx: &'a Context,
+    key: Option<u64>,
 }
 
 impl Future for Reload<'_> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
         // Registered first: a reload that comes in between is seen below.
-        self.cx.register(task.waker());
+        let cx = self.cx;
+        cx.register(&mut self.key, task.waker());
         let is_asked = self.cx.with_extra(|extra| std::mem::take(&mut extra.reloads) > 0);
         if is_asked == Some(true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.cx.unregister(self.key);
+    }
+}
+
+impl Drop for Reload<'_> {
+    fn drop(&mut self) {
+        self.cx.unregister(self.key);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::code::Begin;
 use crate::inbox::{Ask, Batch, Notice, Request, Requests};
+use crate::observe;
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::slot::{Slot, told};
@@ -21,6 +22,12 @@ use tokio::time::Sleep;
 /// How many requests one turn takes: children are heard in between.
 const REQUESTS_A_TURN: usize = 64;
 
+/// How many turns it takes before others get the thread for certain.
+const TURNS_A_POLL: usize = 16;
+
+/// How many entries of each buffer keep their memory from one turn to the next.
+const MOST_KEPT: usize = 1_024;
+
 /// A tree that runs.
 pub(crate) struct Drive {
     tree: Tree,
@@ -35,6 +42,8 @@ pub(crate) struct Drive {
     sleep: Option<Pin<Box<Sleep>>>,
     /// The moment the sleep is set to.
     alarm: Option<Moment>,
+    is_due: bool,
+    has_hooks: bool,
     _watch: Option<Watch>,
 }
 
@@ -45,8 +54,9 @@ impl Drive {
         requests: Requests,
         report: watch::Sender<Option<Arc<Report>>>,
         watch: Option<Watch>,
+        has_hooks: bool,
     ) -> Self {
-        let world = World::new(&shared);
+        let world = World::new(&shared, tree.children().count());
         Self {
             tree,
             world,
@@ -59,6 +69,8 @@ impl Drive {
             views: Views::default(),
             sleep: None,
             alarm: None,
+            is_due: false,
+            has_hooks,
             _watch: watch,
         }
     }
@@ -67,28 +79,44 @@ impl Drive {
     pub(crate) async fn run(mut self) {
         self.shared.log.learn(&self.tree);
         self.feed(self.shared.clock.now(), Input::Boot);
-        while !self.tree.has_ended() {
-            poll_fn(|cx| self.poll_turn(cx)).await;
+        poll_fn(|cx| self.poll_turns(cx)).await;
+    }
+
+    /// Turns as long as there is something to do, but lets others have the thread in between.
+    ///
+    /// It does not yield after each turn: whoever was just woken runs next on this very thread, and
+    /// finds the loop waiting when it has something to tell.
+    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS_A_POLL {
+            if self.tree.has_ended() {
+                return Poll::Ready(());
+            }
+            let Poll::Ready(()) = self.poll_turn(cx) else { return Poll::Pending };
             self.turn();
-            // Whoever was woken gets its turn, on a runtime with one thread too.
-            tokio::task::yield_now().await;
         }
+        // The next deadline must be known before the runtime looks for something to do.
+        self.set_alarm();
+        if let Some(sleep) = self.sleep.as_mut().filter(|_| self.alarm.is_some()) {
+            self.is_due = sleep.as_mut().poll(cx).is_ready();
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Waits until there is something to do.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.set_alarm();
-        let is_due = match &mut self.sleep {
+        self.is_due |= match &mut self.sleep {
             Some(sleep) if self.alarm.is_some() => sleep.as_mut().poll(cx).is_ready(),
             Some(_) | None => false,
         };
         let has_facts = self.shared.inbox.poll_take(cx, &mut self.batch).is_ready();
-        let has_requests =
-            match self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN) {
-                Poll::Ready(taken) => taken > 0,
-                Poll::Pending => false,
-            };
-        if is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
+        let has_requests = match self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN)
+        {
+            Poll::Ready(taken) => taken > 0,
+            Poll::Pending => false,
+        };
+        if self.is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn set_alarm(&mut self) {
@@ -96,6 +124,7 @@ impl Drive {
         if deadline == self.alarm {
             return;
         }
+        // After a turn whose deadline came up, the sleep is over and has to be set anew in any case.
         self.alarm = deadline;
         let Some(at) = deadline.and_then(|at| self.shared.clock.instant(at)) else {
             self.alarm = None;
@@ -112,6 +141,10 @@ impl Drive {
         let mut batch = std::mem::take(&mut self.batch);
         self.shared.answered.store(batch.ping, Ordering::Release);
         for ask in batch.drains.drain(..) {
+            // Who does not wait for the answer wants the end, and not to hurry one that has begun.
+            if self.tree.drain().is_some() && ask.answer.is_closed() {
+                continue;
+            }
             self.command(ask, None);
         }
         for fact in batch.facts.drain(..) {
@@ -125,12 +158,17 @@ impl Drive {
             };
             self.feed(self.shared.clock.now(), input);
         }
+        batch.facts.shrink_to(MOST_KEPT);
         self.batch = batch;
         let mut asked = std::mem::take(&mut self.asked);
         for request in asked.drain(..) {
             match request {
                 Request::Command(ask, made_of) => self.command(ask, made_of),
-                Request::Read(read) => read(&self.tree, &self.views),
+                Request::Read(read) => {
+                    // An idle tree still stands at its last input: who reads it wants it as of now.
+                    self.feed(self.shared.clock.now(), Input::Clock);
+                    read(&self.tree, &self.views);
+                }
                 Request::Watch(path, answer) => self.watch(&path, answer),
                 Request::Demand(path) => {
                     if let Some(child) = self.tree.find(&path) {
@@ -140,9 +178,8 @@ impl Drive {
             }
         }
         self.asked = asked;
-        let now = self.shared.clock.now();
-        if self.tree.deadline().is_some_and(|(at, _)| at <= now) {
-            self.feed(now, Input::Clock);
+        if std::mem::take(&mut self.is_due) {
+            self.feed(self.shared.clock.now(), Input::Clock);
         }
     }
 
@@ -205,7 +242,7 @@ impl Drive {
     /// A child that is down for good needs nobody to wait for its next start.
     fn let_rest(&mut self, child: ChildId) {
         if self.tree.child(child).is_some_and(|child| child.standing() == Standing::Down) {
-            self.world.rest(&self.tree, child);
+            self.world.rest(child);
         }
     }
 
@@ -245,11 +282,15 @@ impl Drive {
     fn perform(&mut self, at: Moment) {
         let mut out = std::mem::take(&mut self.out);
         self.views.note(&self.tree, &out.events);
-        self.shared.log.write(&self.tree, at, &mut out.events);
+        let is_heard = observe::is_heard(self.has_hooks);
+        self.shared.log.write(&self.tree, at, &mut out.events, is_heard);
         for effect in out.effects.drain(..) {
             self.world.perform(&self.tree, effect);
         }
         out.clear();
+        // What one large moment needed (the first, a storm, the end) is not kept for the small ones.
+        out.events.shrink_to(MOST_KEPT);
+        out.effects.shrink_to(MOST_KEPT);
         self.out = out;
     }
 }

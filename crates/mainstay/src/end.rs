@@ -74,20 +74,29 @@ impl Ended {
         self
     }
 
-    fn failed(error: BoxError) -> Self {
-        let (class, retry_after) = Fault::within(&*error)
+    /// Reports an error.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let (class, retry_after) = Fault::within(error)
             .map_or((Class::Plain, None), |fault| (fault.class, fault.retry_after));
-        let text = caught::guard(|| chain(&*error))
+        let text = caught::guard(|| chain(error))
             .unwrap_or_else(|panic| format!("an error whose text cannot be made: {panic}"));
-        let ended = Self {
-            exit: Exit::Failed { code: None, class, retry_after },
-            detail: Some(Arc::from(text)),
-            panic: None,
-        };
+        let exit = Exit::Failed { code: None, class, retry_after };
+        Self { exit, detail: Some(Arc::from(text)), panic: None }
+    }
+
+    fn failed(error: BoxError) -> Self {
+        let ended = Self::of(&*error);
         match caught::drop_guarded(error) {
             Some(panic) => ended.with_drop_panic(panic),
             None => ended,
         }
+    }
+}
+
+/// What has been judged already.
+impl End for Ended {
+    fn end(self) -> Ended {
+        self
     }
 }
 
@@ -124,11 +133,15 @@ impl<T: End, E: Into<BoxError>> End for Result<T, E> {
     }
 }
 
+/// No honest error has more causes; one that is its own cause would have no end.
+const MOST_CAUSES: usize = 64;
+
 /// Returns the error and its causes in one line, without saying anything twice.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
-    while let Some(cause) = next {
+    for _ in 0..MOST_CAUSES {
+        let Some(cause) = next else { break };
         let cause_text = cause.to_string();
         // Many errors repeat their cause in their own text.
         if !text.ends_with(&cause_text) {
@@ -186,7 +199,8 @@ impl Fault {
     /// Finds the first fault in the chain of an error.
     fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
-        while let Some(error) = next {
+        for _ in 0..=MOST_CAUSES {
+            let error = next?;
             if let Some(fault) = error.downcast_ref() {
                 return Some(fault);
             }

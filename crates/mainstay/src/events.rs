@@ -2,13 +2,20 @@
 //!
 //! The loop writes and never waits. Who reads too slowly is told how much was missed.
 
+use crate::caught;
+mod words;
+
 use crate::counts::Counts;
 use crate::shared::Shared;
 use mainstay_core::{ChildId, Event, Health, Moment, Path, Tree};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tokio::sync::Notify;
+use std::task::{Poll, Waker};
+
+#[cfg(feature = "testing")]
+pub(crate) use words::Fact;
 
 /// One fact, with its place in the order of all facts of its tree.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +42,6 @@ pub enum Item {
 /// The memory itself.
 pub(crate) struct Log {
     ring: Mutex<Ring>,
-    news: Notify,
 }
 
 struct Ring {
@@ -45,12 +51,22 @@ struct Ring {
     next: u64,
     counts: Counts,
     names: Vec<Option<Name>>,
+    /// The names of those whose slots have others now, as long as a fact about them may be kept.
+    gone: BTreeMap<ChildId, Name>,
+    /// The same in order of time, with the number of the first fact that cannot be about them.
+    left: VecDeque<(u64, ChildId)>,
     health: Health,
     recorders: Vec<Weak<Mutex<Kept>>>,
+    /// Readers that have read all there is.
+    waiting: Vec<Waker>,
+    /// The one that logs, while there is nothing for it.
+    observer: Option<Waker>,
+    /// Facts before this one came while nobody listened to the log.
+    unheard: u64,
     is_closed: bool,
 }
 
-/// Enough of a child to make its path, also after it left the tree, until its slot is used again.
+/// Enough of a child to make its path, also after it left the tree, while facts about it are kept.
 struct Name {
     child: ChildId,
     above: Option<ChildId>,
@@ -65,11 +81,16 @@ impl Log {
             next: 1,
             counts: Counts::default(),
             names: Vec::new(),
+            gone: BTreeMap::new(),
+            left: VecDeque::new(),
             health,
             recorders: Vec::new(),
+            waiting: Vec::new(),
+            observer: None,
+            unheard: 1,
             is_closed: false,
         };
-        Self { ring: Mutex::new(ring), news: Notify::new() }
+        Self { ring: Mutex::new(ring) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {
@@ -79,32 +100,47 @@ impl Log {
     /// Learns the names of all children.
     pub(crate) fn learn(&self, tree: &Tree) {
         let mut ring = self.lock();
+        ring.names.reserve_exact(tree.children().count());
         for child in tree.children() {
             ring.learn(tree, child.id);
         }
     }
 
-    /// Takes what the tree has stated.
-    pub(crate) fn write(&self, tree: &Tree, at: Moment, events: &mut Vec<Event>) {
+    /// Takes what the tree has stated. `is_heard` tells whether anybody listens to the log.
+    pub(crate) fn write(&self, tree: &Tree, at: Moment, events: &mut Vec<Event>, is_heard: bool) {
         if events.is_empty() {
             return;
         }
         let mut ring = self.lock();
         ring.health = tree.health();
+        // Of a burst, what would be forgotten at once is counted and nothing more.
+        let forgotten = events.len().saturating_sub(ring.capacity);
+        let forgotten = if ring.recorders.is_empty() { forgotten } else { 0 };
+        for event in events.drain(..forgotten) {
+            ring.learn_of(tree, &event);
+            ring.forget(&event);
+        }
         for event in events.drain(..) {
-            if let Event::Added { child, .. } = event {
-                ring.learn(tree, child);
-            }
+            ring.learn_of(tree, &event);
             ring.write(at, event);
         }
+        let waiting = std::mem::take(&mut ring.waiting);
+        let observer = if is_heard { ring.observer.take() } else { None };
+        if !is_heard {
+            ring.unheard = ring.next;
+        }
         drop(ring);
-        self.news.notify_waiters();
+        wake(waiting.into_iter().chain(observer));
     }
 
     /// The tree is gone: readers come to an end once they have read all.
     pub(crate) fn close(&self) {
-        self.lock().is_closed = true;
-        self.news.notify_waiters();
+        let mut ring = self.lock();
+        ring.is_closed = true;
+        let waiting = std::mem::take(&mut ring.waiting);
+        let observer = ring.observer.take();
+        drop(ring);
+        wake(waiting.into_iter().chain(observer));
     }
 
     pub(crate) fn path(&self, child: ChildId) -> Path {
@@ -124,8 +160,13 @@ impl Log {
         self.lock().next
     }
 
-    fn read(&self, from: u64) -> Read {
-        let ring = self.lock();
+    /// Reads the fact with this number; where it has not come yet, `waker` is woken when it does.
+    fn read(&self, from: u64, waker: Option<Reader<'_>>) -> Read {
+        let mut ring = self.lock();
+        let from = match waker {
+            Some(Reader::Observer(_)) => from.max(ring.unheard),
+            Some(Reader::Other(_)) | None => from,
+        };
         let oldest = ring.next - ring.records.len() as u64;
         if from < oldest {
             return Read::Lagged { missed: oldest - from, next: oldest };
@@ -134,9 +175,34 @@ impl Log {
         match found {
             Some((at, event)) => Read::Record(ring.record(from, *at, event)),
             None if ring.is_closed => Read::End,
-            None => Read::Later,
+            None => {
+                match waker {
+                    Some(Reader::Observer(waker)) => ring.observer = Some(waker.clone()),
+                    Some(Reader::Other(waker)) => {
+                        if !ring.waiting.iter().any(|known| known.will_wake(waker)) {
+                            ring.waiting.push(waker.clone());
+                        }
+                    }
+                    None => {}
+                }
+                Read::Later
+            }
         }
     }
+}
+
+/// A waker is the user's code wherever a combinator brings its own.
+fn wake(wakers: impl Iterator<Item = Waker>) {
+    for waker in wakers {
+        drop(caught::guard(|| waker.wake()));
+    }
+}
+
+/// Who waits for a fact that has not come yet.
+enum Reader<'a> {
+    /// The one that logs: it need not be woken while nobody listens.
+    Observer(&'a Waker),
+    Other(&'a Waker),
 }
 
 enum Read {
@@ -147,13 +213,40 @@ enum Read {
 }
 
 impl Ring {
+    /// Learns the name of a child, unless it is known. Of what was added with all below it the tree
+    /// names the top alone, so this is asked for each child with the first fact about it.
+    /// A child comes with all that is declared below it.
+    fn learn_of(&mut self, tree: &Tree, event: &Event) {
+        if let Event::Added { child, .. } = event {
+            let mut open = vec![*child];
+            while let Some(child) = open.pop() {
+                self.learn(tree, child);
+                open.extend(tree.children_of(child).map(|below| below.id));
+            }
+        }
+    }
+
+    /// Counts a fact that nobody can read any more when the next one is written.
+    fn forget(&mut self, event: &Event) {
+        self.counts.count(event);
+        self.next += 1;
+        self.records.clear();
+    }
+
     fn learn(&mut self, tree: &Tree, id: ChildId) {
+        if self.names.get(id.slot()).and_then(Option::as_ref).is_some_and(|name| name.child == id) {
+            return;
+        }
         let Some(child) = tree.child(id) else { return };
         if self.names.len() <= id.slot() {
             self.names.resize_with(id.slot() + 1, || None);
         }
         let name = Name { child: id, above: child.above, name: Arc::clone(&child.name) };
-        self.names[id.slot()] = Some(name);
+        let before = self.names[id.slot()].replace(name);
+        if let Some(before) = before.filter(|before| before.child != id) {
+            self.left.push_back((self.next, before.child));
+            self.gone.insert(before.child, before);
+        }
     }
 
     fn write(&mut self, at: Moment, event: Event) {
@@ -176,6 +269,13 @@ impl Ring {
         if self.capacity > 0 {
             self.records.push_back((at, event));
         }
+        let oldest = self.next - self.records.len() as u64;
+        while let Some((_, child)) =
+            self.left.front().copied().filter(|(first, _)| *first <= oldest)
+        {
+            self.left.pop_front();
+            self.gone.remove(&child);
+        }
     }
 
     fn record(&self, seq: u64, at: Moment, event: &Event) -> Record {
@@ -191,7 +291,8 @@ impl Ring {
         let mut next = Some(child);
         while let Some(id) = next {
             let known = self.names.get(id.slot()).and_then(Option::as_ref);
-            let Some(known) = known.filter(|name| name.child == id) else { break };
+            let known = known.filter(|name| name.child == id).or_else(|| self.gone.get(&id));
+            let Some(known) = known else { break };
             if known.above.is_some() {
                 names.push(&*known.name);
             }
@@ -215,32 +316,30 @@ impl Events {
 
     /// Returns the next fact, or how many were missed; `None` once the tree has ended and all is read.
     pub async fn next(&mut self) -> Option<Item> {
-        loop {
-            let shared = Arc::clone(&self.shared);
-            // Registered before the look, so that what is written in between wakes it.
-            let mut news = std::pin::pin!(shared.log.news.notified());
-            news.as_mut().enable();
-            match self.read() {
-                Read::Record(record) => return Some(Item::Record(record)),
-                Read::Lagged { missed, .. } => return Some(Item::Lagged(missed)),
-                Read::End => return None,
-                Read::Later => news.await,
-            }
+        poll_fn(|cx| self.poll(Reader::Other(cx.waker()))).await
+    }
+
+    /// The same for the one that logs: what came while nobody listened is not told.
+    pub(crate) async fn next_heard(&mut self) -> Option<Item> {
+        poll_fn(|cx| self.poll(Reader::Observer(cx.waker()))).await
+    }
+
+    fn poll(&mut self, reader: Reader<'_>) -> Poll<Option<Item>> {
+        match self.read(Some(reader)) {
+            Read::Record(record) => Poll::Ready(Some(Item::Record(record))),
+            Read::Lagged { missed, .. } => Poll::Ready(Some(Item::Lagged(missed))),
+            Read::End => Poll::Ready(None),
+            Read::Later => Poll::Pending,
         }
     }
 
     /// Returns what [`next`](Self::next) would return at once.
     pub fn try_next(&mut self) -> Option<Item> {
-        match self.read() {
+        match self.read(None) {
             Read::Record(record) => Some(Item::Record(record)),
             Read::Lagged { missed, .. } => Some(Item::Lagged(missed)),
             Read::Later | Read::End => None,
         }
-    }
-
-    /// Goes on with what comes from now on.
-    pub(crate) fn skip(&mut self) {
-        self.next = self.shared.log.next();
     }
 
     /// Returns the number of the fact that comes next: where to go on from later.
@@ -248,8 +347,8 @@ impl Events {
         self.next
     }
 
-    fn read(&mut self) -> Read {
-        let read = self.shared.log.read(self.next);
+    fn read(&mut self, reader: Option<Reader<'_>>) -> Read {
+        let read = self.shared.log.read(self.next, reader);
         match &read {
             Read::Record(record) => self.next = record.seq + 1,
             Read::Lagged { next, .. } => self.next = *next,

@@ -7,7 +7,7 @@ use crate::inbox::Request;
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::view::{View, Views, Watching};
-use mainstay_core::{ChildId, Explanation, Health, Path, Standing, Tree};
+use mainstay_core::{ChildId, Explanation, Health, Overall, Path, Standing, Tree};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -159,6 +159,23 @@ impl Handle {
     /// Returns how the tree is, counted as it changes: asking costs nothing, however large the tree.
     pub fn health(&self) -> Health {
         self.shared.log.health()
+    }
+
+    /// Waits until nothing in the tree starts, waits or has failed, and returns its health.
+    ///
+    /// # Errors
+    ///
+    /// When the tree ends first.
+    pub async fn wait_healthy(&self) -> Result<Health, AskError> {
+        // The reader comes first: what happens after the look wakes it.
+        let mut events = self.events();
+        loop {
+            let health = self.health();
+            if health.overall == Overall::Serving {
+                return Ok(health);
+            }
+            events.next().await.ok_or(AskError::Ended)?;
+        }
     }
 
     /// Returns what has happened so far, in exact numbers.

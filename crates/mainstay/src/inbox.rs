@@ -79,8 +79,10 @@ pub(crate) struct Batch {
 }
 
 impl Inbox {
+    /// Takes what a run tells. Once the loop is gone nobody would, and the fact would keep its tree.
     pub(crate) fn tell(&self, fact: Fact) {
-        self.put(|lanes| lanes.facts.push(fact));
+        let mut late = None;
+        self.put(|lanes| if lanes.is_closed { late = Some(fact) } else { lanes.facts.push(fact) });
     }
 
     /// Asks for the end. Returns the question when the lane is full or the loop is gone.

@@ -12,6 +12,7 @@ use crate::events::{Events, Item, Record};
 use crate::shared::Shared;
 use mainstay_core::spec::check::Warning;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 #[cfg(feature = "tracing")]
 pub(crate) use lines::{blocked, span};
@@ -20,7 +21,11 @@ pub(crate) use lines::{blocked, span};
 const MOST_PANICS: u32 = 10;
 
 /// Begins to observe.
-pub(crate) fn start(shared: &Arc<Shared>, hooks: Vec<Hook>, warnings: &[Warning]) {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    hooks: Vec<Hook>,
+    warnings: &[Warning],
+) -> Option<JoinHandle<()>> {
     #[cfg(feature = "tracing")]
     {
         drop(caught::guard(|| warnings.iter().for_each(lines::warning)));
@@ -31,11 +36,20 @@ pub(crate) fn start(shared: &Arc<Shared>, hooks: Vec<Hook>, warnings: &[Warning]
     #[cfg(not(feature = "tracing"))]
     let _ = warnings;
     let logs = cfg!(feature = "tracing");
-    if logs || !hooks.is_empty() {
-        let observer = Observer { hooks: hooks.into_iter().map(|hook| (hook, 0)).collect() };
-        let events = Events::new(Arc::clone(shared), 1);
-        drop(shared.runtime.spawn(observer.watch(events)));
+    if !logs && hooks.is_empty() {
+        return None;
     }
+    let observer = Observer { hooks: hooks.into_iter().map(|hook| (hook, 0)).collect() };
+    let events = Events::new(Arc::clone(shared), 1);
+    Some(shared.runtime.spawn(observer.watch(events)))
+}
+
+/// Returns whether the observer has anybody to tell.
+pub(crate) fn is_heard(has_hooks: bool) -> bool {
+    #[cfg(feature = "tracing")]
+    return has_hooks || !lines::is_off();
+    #[cfg(not(feature = "tracing"))]
+    has_hooks
 }
 
 struct Observer {
@@ -45,13 +59,7 @@ struct Observer {
 
 impl Observer {
     async fn watch(mut self, mut events: Events) {
-        loop {
-            #[cfg(feature = "tracing")]
-            if self.hooks.is_empty() && lines::is_off() {
-                // Nobody listens: nothing needs to be made for them.
-                events.skip();
-            }
-            let Some(item) = events.next().await else { return };
+        while let Some(item) = events.next_heard().await {
             match item {
                 Item::Record(record) => self.see(&record),
                 Item::Lagged(missed) => {

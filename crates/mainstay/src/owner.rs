@@ -4,6 +4,11 @@ use crate::handle::Handle;
 use crate::report::Report;
 use mainstay_core::Standing;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long the end waits for a log or a hook that is slow.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Owns a running tree: when it is dropped, the tree drains.
 ///
@@ -12,11 +17,13 @@ use std::sync::Arc;
 #[must_use = "dropping the owner drains the tree"]
 pub struct Owner {
     handle: Handle,
+    /// The task that logs and calls hooks.
+    observer: Option<JoinHandle<()>>,
 }
 
 impl Owner {
-    pub(crate) const fn new(handle: Handle) -> Self {
-        Self { handle }
+    pub(crate) const fn new(handle: Handle, observer: Option<JoinHandle<()>>) -> Self {
+        Self { handle, observer }
     }
 
     /// Returns a handle, to look at the tree and to command it.
@@ -42,15 +49,15 @@ impl Owner {
     /// The report can be returned from `main`. Nothing here ends the process.
     ///
     /// Without the feature `signal` no signal is heard.
-    pub async fn run(self) -> Report {
-        let ended = self.handle.ended();
-        let mut ended = std::pin::pin!(ended);
+    pub async fn run(mut self) -> Report {
+        let handle = self.handle();
+        let mut ended = std::pin::pin!(handle.ended());
         #[cfg(feature = "signal")]
         {
             let mut signals = crate::signals::Signals::new();
             loop {
                 tokio::select! {
-                    report = &mut ended => return Report::clone(&report),
+                    report = &mut ended => return self.close(&report).await,
                     name = signals.next() => {
                         // The lane holds as many as can make a difference.
                         drop(self.handle.by(name).drain("signal").await);
@@ -59,14 +66,26 @@ impl Owner {
             }
         }
         #[cfg(not(feature = "signal"))]
-        Report::clone(&ended.as_mut().await)
+        {
+            let report = ended.as_mut().await;
+            self.close(&report).await
+        }
     }
 
     /// Drains the tree, and returns what became of every child.
-    pub async fn drain(self, why: impl Into<Arc<str>>) -> Report {
+    pub async fn drain(mut self, why: impl Into<Arc<str>>) -> Report {
         // An answer that does not come changes nothing about the end.
         drop(self.handle.by("owner").drain(why).await);
-        Report::clone(&*self.handle.ended().await)
+        let report = self.handle.ended().await;
+        self.close(&report).await
+    }
+
+    /// Lets the log and the hooks have the last events, for as long as they may reasonably take.
+    async fn close(&mut self, report: &Report) -> Report {
+        if let Some(observer) = self.observer.take() {
+            drop(tokio::time::timeout(LAST_WORDS, observer).await);
+        }
+        report.clone()
     }
 }
 

@@ -118,8 +118,16 @@ fn line_of(f: &mut fmt::Formatter<'_>, line: &ReportLine) -> fmt::Result {
     }
 }
 
+/// So that `?` takes it where a tree that ended is an error.
+impl std::error::Error for Report {}
+
 impl Termination for Report {
+    /// Says on standard error what went wrong, as `main` does with an error.
+    #[expect(clippy::print_stderr, reason = "the program ends, and its last word has no other way")]
     fn report(self) -> ExitCode {
+        if self.code() != 0 {
+            eprint!("Error: {self}");
+        }
         ExitCode::from(self.code())
     }
 }

@@ -1,5 +1,8 @@
 //! The signals that ask a service to end.
 
+#[cfg(unix)]
+use crate::caught;
+
 /// SIGTERM and SIGINT, or what a system has in their place.
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -14,7 +17,9 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            Self { term: signal(SignalKind::terminate()).ok(), int: signal(SignalKind::interrupt()).ok() }
+            // A runtime without I/O has no signal driver, which tokio tells by a panic.
+            let hear = |kind| caught::attempt(|| signal(kind)).and_then(Result::ok);
+            Self { term: hear(SignalKind::terminate()), int: hear(SignalKind::interrupt()) }
         }
         #[cfg(not(unix))]
         Self {}

@@ -3,12 +3,14 @@
 //! A slot outlives its runs and serves one at a time. A run that was abandoned keeps its slot, and its
 //! child gets a fresh one, so whatever the old run still says carries its own number.
 
+use crate::caught;
 use crate::code::Begin;
 use crate::end::Ended;
 use crate::inbox::Fact;
 use crate::scope::Scope;
 use crate::shared::Shared;
 use mainstay_core::{ChildId, Moment, RunId};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -86,7 +88,7 @@ pub(crate) struct Extra {
     /// Whether somebody may hear of a stop without holding a context.
     pub(crate) listens: bool,
     /// Who waits for a stop or a reload from another task than the run's own.
-    pub(crate) wakers: Vec<Waker>,
+    pub(crate) wakers: Wakers,
     pub(crate) token: Option<CancellationToken>,
     /// By when the run must be gone once it was asked to end.
     pub(crate) deadline: Option<Moment>,
@@ -98,7 +100,49 @@ pub(crate) struct Extra {
     pub(crate) reloads: u32,
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the run before this one left: how it ended.
-    pub(crate) last: Option<Box<mainstay_core::child::Last>>,
+    pub(crate) last: Option<mainstay_core::child::Last>,
+}
+
+/// Those who wait, each until it is woken or gives up.
+#[derive(Default)]
+pub(crate) struct Wakers {
+    waiting: BTreeMap<u64, Waker>,
+    next: u64,
+}
+
+impl Wakers {
+    /// Returns whether this waker is known under this key.
+    pub(crate) fn knows(&self, key: Option<u64>, waker: &Waker) -> bool {
+        let known = key.and_then(|key| self.waiting.get(&key));
+        known.is_some_and(|known| known.will_wake(waker))
+    }
+
+    /// Keeps a waker under its key, which the first call makes. Returns the one that was there.
+    pub(crate) fn put(&mut self, key: &mut Option<u64>, waker: Waker) -> Option<Waker> {
+        let key = *key.get_or_insert_with(|| {
+            self.next += 1;
+            self.next
+        });
+        self.waiting.insert(key, waker)
+    }
+
+    pub(crate) fn remove(&mut self, key: u64) -> Option<Waker> {
+        self.waiting.remove(&key)
+    }
+
+    pub(crate) fn take(&mut self) -> BTreeMap<u64, Waker> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// Wakes those who waited: a waker is the user's code wherever a combinator brings its own.
+pub(crate) fn wake_all(wakers: BTreeMap<u64, Waker>, token: Option<CancellationToken>) {
+    for waker in wakers.into_values() {
+        drop(caught::guard(|| waker.wake()));
+    }
+    if let Some(token) = token {
+        drop(caught::guard(|| token.cancel()));
+    }
 }
 
 impl Slot {
@@ -160,15 +204,10 @@ impl Slot {
         life.stage = Stage::Idle;
         life.ended = Some(Box::new(ended));
         // Whoever kept a context of the run learns that it is over.
-        let left = life.extra.as_mut().map(|extra| {
-            (std::mem::take(&mut extra.wakers), extra.token.take())
-        });
+        let left = life.extra.as_mut().map(|extra| (extra.wakers.take(), extra.token.take()));
         self.tell_locked(life, told::EXITED);
         if let Some((wakers, token)) = left {
-            wakers.into_iter().for_each(Waker::wake);
-            if let Some(token) = token {
-                token.cancel();
-            }
+            wake_all(wakers, token);
         }
     }
 
@@ -188,6 +227,11 @@ impl Life {
         self.extra.get_or_insert_default()
     }
 
+    /// Returns whether anybody in the present run can hear that it is to stop.
+    pub(crate) fn hears(&self) -> bool {
+        self.holders > 0 || self.extra.as_ref().is_some_and(|extra| extra.listens)
+    }
+
     /// Makes the slot ready for this run.
     pub(crate) fn order(&mut self, run: RunId, is_first: bool) {
         self.run = run;
@@ -195,6 +239,9 @@ impl Life {
         self.stage = Stage::Ordered;
         self.holders = 0;
         self.told = 0;
-        self.extra = None;
+        // What was needed once is likely to be needed again, so its memory is kept.
+        if let Some(extra) = &mut self.extra {
+            **extra = Extra::default();
+        }
     }
 }

@@ -11,9 +11,10 @@ use crate::driver::{Driver, Order};
 use crate::end::Ended;
 use crate::scope::Scope;
 use crate::shared::Shared;
-use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told};
+use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told, wake_all};
 use crate::watchdog;
 use mainstay_core::{ChildId, Exit, Moment, RunId};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -27,12 +28,17 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), slots: Vec::new() }
+    /// Makes room for so many children.
+    pub(crate) fn new(shared: &Arc<Shared>, children: usize) -> Self {
+        Self { shared: Arc::clone(shared), slots: Vec::with_capacity(children) }
     }
 
-    /// Gives a child code of its own, in place of what its spec says.
+    /// Gives a new child code of its own, in place of what its spec says. A child that has its code
+    /// keeps it: the same command has come twice.
     pub(crate) fn bind(&mut self, child: ChildId, code: Arc<dyn crate::code::Begin>) {
+        if self.at(child).is_some() {
+            return;
+        }
         let slot = Slot::new(child, &self.shared);
         slot.lock().code = Some(code);
         slot.lock().is_bound = true;
@@ -58,6 +64,15 @@ impl Tasks {
     }
 }
 
+/// The tree has ended: nobody will order anything any more.
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for slot in self.slots.iter().flatten() {
+            retire(slot);
+        }
+    }
+}
+
 impl Driver for Tasks {
     fn start(&mut self, order: Order<'_>) {
         let child = order.child.id;
@@ -78,6 +93,8 @@ impl Driver for Tasks {
             }
         };
         let mut life = slot.lock();
+        // Another spec than it was made with brings its own code.
+        life.is_bound &= order.child.revision == 0;
         if !life.is_bound
             && let Some(Code::Task(code)) = order.code()
             && !life.code.as_ref().is_some_and(|old| Arc::ptr_eq(old, code))
@@ -87,7 +104,7 @@ impl Driver for Tasks {
         slot.asked.store(0, Ordering::Release);
         life.order(order.run, order.is_first);
         if let Some(last) = order.last() {
-            life.extra().last = Some(Box::new(last.clone()));
+            life.extra().last = Some(last.clone());
         }
         if std::mem::replace(&mut life.is_served, true) {
             wake(life);
@@ -101,9 +118,7 @@ impl Driver for Tasks {
         let Some(slot) = self.live(child, run) else { return };
         let mut life = slot.lock();
         // Nobody in there could hear it: waiting for an answer would only waste the grace.
-        let hears = life.stage == Stage::Ordered
-            || life.holders > 0
-            || life.extra.as_ref().is_some_and(|extra| extra.listens);
+        let hears = life.stage == Stage::Ordered || life.hears();
         slot.asked.fetch_or(if hears { STOP } else { STOP | KILL }, Ordering::AcqRel);
         if until.is_some() {
             life.extra().deadline = until;
@@ -160,13 +175,13 @@ fn retire_locked(mut life: MutexGuard<'_, Life>) {
 /// Wakes whoever serves the slot, and whoever waits for a stop or a reload elsewhere.
 fn wake(mut life: MutexGuard<'_, Life>) {
     let waker = life.waker.clone();
-    let others = life.extra.as_mut().map_or_else(Vec::new, |extra| std::mem::take(&mut extra.wakers));
+    let others = life.extra.as_mut().map(|extra| extra.wakers.take());
     drop(life);
     if let Some(waker) = waker {
         waker.wake();
     }
-    for other in others {
-        other.wake();
+    if let Some(others) = others {
+        wake_all(others, None);
     }
 }
 
@@ -174,9 +189,7 @@ fn wake(mut life: MutexGuard<'_, Life>) {
 fn wake_stopped(life: MutexGuard<'_, Life>) {
     let token = life.extra.as_ref().and_then(|extra| extra.token.clone());
     wake(life);
-    if let Some(token) = token {
-        token.cancel();
-    }
+    wake_all(BTreeMap::new(), token);
 }
 
 /// The tokio task that serves one child.
@@ -192,6 +205,8 @@ enum Serving {
     Running { run: RunId, future: Run },
     /// For the sub-tasks of a run that is over.
     Clearing { run: RunId, ended: Option<Ended>, scope: Option<Arc<Scope>> },
+    /// For nothing: it has left, and the slot may have another server already.
+    Gone,
 }
 
 impl Future for Server {
@@ -204,12 +219,13 @@ impl Future for Server {
                 Serving::Waiting => match this.slot.next_order(cx) {
                     NextOrder::Begin(run, is_first) => this.begin(run, is_first),
                     NextOrder::Wait => return Poll::Pending,
-                    NextOrder::Leave => return Poll::Ready(()),
+                    NextOrder::Leave => this.stage = Serving::Gone,
                 },
                 Serving::Running { run, future } => {
                     let run = *run;
                     let ended = {
-                        let _busy = watchdog::Busy::with(this.slot.shared.number, this.slot.child, run);
+                        let _busy =
+                            watchdog::Busy::with(this.slot.shared.number, this.slot.child, run);
                         poll_run(&this.slot, future, cx)
                     };
                     let Some(ended) = ended else { return Poll::Pending };
@@ -226,11 +242,10 @@ impl Future for Server {
                     }
                     let run = *run;
                     let ended = ended.take();
-                    this.stage = Serving::Waiting;
-                    if this.finish(run, ended) {
-                        return Poll::Ready(());
-                    }
+                    let leaves = this.finish(run, ended);
+                    this.stage = if leaves { Serving::Gone } else { Serving::Waiting };
                 }
+                Serving::Gone => return Poll::Ready(()),
             }
         }
     }
@@ -267,6 +282,16 @@ impl Slot {
     }
 }
 
+impl Slot {
+    /// Ends a run that was asked to end before it began, when nobody in there can hear of it.
+    fn end_deaf(&self) {
+        let life = self.lock();
+        if self.is_asked(STOP) && !life.hears() {
+            self.asked.fetch_or(KILL, Ordering::AcqRel);
+        }
+    }
+}
+
 impl Server {
     /// Makes the run's future. The factory is the user's.
     fn begin(&mut self, run: RunId, is_first: bool) {
@@ -279,6 +304,7 @@ impl Server {
         match made {
             Ok(Some(future)) => {
                 self.slot.tell(run, told::STARTED);
+                self.slot.end_deaf();
                 self.stage = Serving::Running { run, future };
             }
             Ok(None) => self.clear(run, Ended::plain(Exit::Skipped)),
@@ -351,6 +377,7 @@ impl Drop for Server {
                 Some(run)
             }
             Serving::Clearing { run, .. } => Some(run),
+            Serving::Gone => return,
         };
         let mut life = self.slot.lock();
         life.is_served = false;

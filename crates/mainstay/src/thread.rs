@@ -10,14 +10,14 @@ use crate::driver::{Driver, Order};
 use crate::end::Ended;
 use crate::scope::Scope;
 use crate::shared::Shared;
-use crate::slot::{KILL, STOP, Slot, Stage, told};
+use crate::slot::{KILL, STOP, Slot, Stage, told, wake_all};
 use mainstay_core::{ChildId, Exit, Moment, RunId, StartStep};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 /// Starts and stops runs that are threads.
 pub(crate) struct Threads {
@@ -39,11 +39,18 @@ impl Threads {
         slot.asked.fetch_or(what, Ordering::AcqRel);
         let extra = life.extra();
         extra.deadline = until.or(extra.deadline);
-        let (wakers, token) = (std::mem::take(&mut extra.wakers), extra.token.clone());
+        let (wakers, token) = (extra.wakers.take(), extra.token.clone());
         drop(life);
-        wakers.into_iter().for_each(Waker::wake);
-        if let Some(token) = token {
-            token.cancel();
+        wake_all(wakers, token);
+    }
+}
+
+/// Nobody watches over the threads any more: those that live on hear that they are to end.
+impl Drop for Threads {
+    fn drop(&mut self) {
+        for (child, slot) in &self.slots {
+            let run = slot.lock().run;
+            self.ask(*child, run, STOP, None);
         }
     }
 }
@@ -57,7 +64,7 @@ impl Driver for Threads {
         life.stage = Stage::Running;
         life.is_served = true;
         if let Some(last) = order.last() {
-            life.extra().last = Some(Box::new(last.clone()));
+            life.extra().last = Some(last.clone());
         }
         drop(life);
         self.slots.insert(order.child.id, Arc::clone(&slot));

@@ -59,7 +59,7 @@ impl View {
             quarantined: child.quarantined,
             last: memory.and_then(|memory| memory.last.clone()),
             panic: panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),
-            alerts: memory.map(|memory| memory.alert.iter().cloned().collect()).unwrap_or_default(),
+            alerts: memory.map(|memory| memory.alerts.clone()).unwrap_or_default(),
             next: tree.explain(child.id).and_then(|explained| explained.next),
             at: tree.now(),
         }

@@ -180,11 +180,14 @@ impl Guard {
         let pause = (self.config.limit / 4).max(Duration::from_millis(1));
         let mut is_over = over.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !*is_over {
-            drop(is_over);
-            self.look();
-            let guard = over.0.lock().unwrap_or_else(PoisonError::into_inner);
-            is_over =
-                over.1.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner).0;
+            // It waits before it looks: a wake from this thread makes virtual time skip, now and then, what
+            // the loop has not set its timer for yet, and no test with virtual time lasts for a pause.
+            is_over = over.1.wait_timeout(is_over, pause).unwrap_or_else(PoisonError::into_inner).0;
+            if !*is_over {
+                drop(is_over);
+                self.look();
+                is_over = over.0.lock().unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 
@@ -242,7 +245,8 @@ impl Guard {
             if turn % 2 == 0 || mark.tree.load(Ordering::Relaxed) != self.shared.number {
                 continue;
             }
-            let known = before.iter().find(|seen| Arc::ptr_eq(&seen.mark, &mark) && seen.turn == turn);
+            let known =
+                before.iter().find(|seen| Arc::ptr_eq(&seen.mark, &mark) && seen.turn == turn);
             let (since, was_reported) = known.map_or((now, false), |s| (s.since, s.is_reported));
             let lasted = now.duration_since(since);
             let is_over = lasted >= self.config.limit;

@@ -17,8 +17,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { tasks: Tasks::new(shared), threads: Threads::new(shared) }
+    pub(crate) fn new(shared: &Arc<Shared>, children: usize) -> Self {
+        Self { tasks: Tasks::new(shared, children), threads: Threads::new(shared) }
     }
 
     /// Gives a child of a dynamic supervisor the code that its arguments were bound to.
@@ -38,15 +38,14 @@ impl World {
             }
             Effect::Stop { child, run, .. } => {
                 let until = gone_by(tree, child);
-                self.of(tree, child, |driver| driver.stop(child, run, until));
+                self.each(|driver| driver.stop(child, run, until));
             }
-            Effect::Kill(child, run) => self.of(tree, child, |driver| driver.kill(child, run)),
-            Effect::Reload(child, run) => self.of(tree, child, |driver| driver.reload(child, run)),
+            Effect::Kill(child, run) => self.each(|driver| driver.kill(child, run)),
+            Effect::Reload(child, run) => self.each(|driver| driver.reload(child, run)),
             // It goes on by itself, and keeps what it has until it is gone.
             Effect::Abandon(..) => {}
             Effect::Forget(child) => {
-                self.tasks.forget(child);
-                self.threads.forget(child);
+                self.each(|driver| driver.forget(child));
             }
             Effect::End(_) => {}
             // No builder of this crate lets an in-process child ask for these.
@@ -59,14 +58,15 @@ impl World {
     }
 
     /// The child is down and nothing will start it by itself.
-    pub(crate) fn rest(&mut self, tree: &Tree, child: ChildId) {
-        self.of(tree, child, |driver| driver.rest(child));
+    pub(crate) fn rest(&mut self, child: ChildId) {
+        self.each(|driver| driver.rest(child));
     }
 
-    fn of(&mut self, tree: &Tree, child: ChildId, act: impl FnOnce(&mut dyn Driver)) {
-        if let Some(driver) = tree.child(child).and_then(|found| self.driver(&found.spec.kind)) {
-            act(driver);
-        }
+    /// Asks every driver: each knows its own runs, and a child whose spec has become of another kind
+    /// may still have a run of the kind it was.
+    fn each(&mut self, act: impl Fn(&mut dyn Driver)) {
+        act(&mut self.tasks);
+        act(&mut self.threads);
     }
 
     fn driver(&mut self, kind: &Kind) -> Option<&mut dyn Driver> {
@@ -84,7 +84,8 @@ fn gone_by(tree: &Tree, child: ChildId) -> Option<Moment> {
     let mut until: Option<Moment> = tree.drain().map(|drain| drain.force_at);
     let mut next = tree.child(child);
     while let Some(child) = next {
-        if let Some(Phase::Stopping { until: Some(own), .. }) = child.life().map(|life| life.phase) {
+        if let Some(Phase::Stopping { until: Some(own), .. }) = child.life().map(|life| life.phase)
+        {
             until = Some(until.map_or(own, |known| known.min(own)));
         }
         next = child.above.and_then(|above| tree.child(above));

@@ -57,7 +57,10 @@ impl Tree {
         self.enter_index(slot);
         if let Some(supervisor) = spec.supervisor() {
             // Growing by doubling would leave room for as many again.
-            self.children.reserve(supervisor.children.len());
+            let more = supervisor.children.len();
+            self.children.reserve(more);
+            let children = &self.children;
+            self.names.reserve(more, |slot| rehash(children, slot));
             for ((name, child), rank) in supervisor.children.iter().zip(ranks(supervisor)) {
                 let order = self.next_order(slot);
                 self.insert(Some(id), Arc::clone(name), child, Place { rank, order });

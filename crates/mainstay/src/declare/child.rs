@@ -5,14 +5,14 @@ use super::reference::Reference;
 use crate::code::{Code, Theirs};
 use crate::context::Context;
 use crate::end::End;
+use mainstay_core::Path;
 use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::breaker::Cooldown;
 use mainstay_core::policy::budget::{Limit, Scope};
 use mainstay_core::policy::restart::Restart;
-use mainstay_core::spec::draft::KindDraft;
 use mainstay_core::spec::{
-    Activation, Criticality, Grace, Heartbeat, Kind, Liveness, Need as CoreNeed, OnExhausted, OnRestart,
-    Overlap, Preset, Ready, Strategy, Until,
+    Activation, Criticality, Grace, Heartbeat, Kind, Liveness, Need as CoreNeed, OnExhausted,
+    OnRestart, Overlap, Preset, Ready, Strategy, Until,
 };
 use std::future::Future;
 use std::sync::Arc;
@@ -164,15 +164,23 @@ pub struct Child {
 
 impl Child {
     fn new(name: &str, kind: Kind, code: Code) -> Self {
-        let mut words = Words::named(name, Some(KindDraft::Leaf(kind)));
-        words.draft.payload = Some(Arc::new(code));
+        let mut words = Words::named(name);
+        words.kind = Some(kind);
+        words.code = Some(Arc::new(code));
         Self { words, reference: None }
+    }
+
+    /// Tells its reference where it stands.
+    pub(super) fn put_below(&self, above: &Path) {
+        if let Some(reference) = &self.reference {
+            reference.put(&above.join(&self.words.name));
+        }
     }
 
     /// Gives it another name.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        self.words.draft.name = name.into();
+        self.words.name = name.into();
         self.reference = None;
         self
     }
@@ -186,43 +194,43 @@ impl Child {
 
     /// Returns a reference, to reach it in the running tree without spelling its path.
     pub fn reference(&mut self) -> Reference {
-        let name = &self.words.draft.name;
+        let name = &self.words.name;
         self.reference.get_or_insert_with(|| Reference::new(name)).clone()
     }
 
     /// Makes it start after a sibling: `needs("db")` when that is ready, or more closely by [`need`].
     #[must_use]
     pub fn needs(mut self, need: impl Into<Need>) -> Self {
-        self.words.draft.needs.get_or_insert_default().push(need.into().0);
+        self.words.say().needs.get_or_insert_default().push(need.into().0);
         self
     }
 
     /// Makes its end count for its supervisor's [`auto_shutdown`](crate::Supervisor::auto_shutdown).
     #[must_use]
-    pub const fn significant(mut self) -> Self {
-        self.words.draft.significant = Some(true);
+    pub fn significant(mut self) -> Self {
+        self.words.say().significant = Some(true);
         self
     }
 
     /// Starts it at the first [`demand`](crate::Handle::demand), and stops it when nobody wanted it for `idle`.
     #[must_use]
-    pub const fn on_demand(mut self, idle: Option<Duration>) -> Self {
-        self.words.draft.activation = Some(Activation::OnDemand { idle });
+    pub fn on_demand(mut self, idle: Option<Duration>) -> Self {
+        self.words.say().activation = Some(Activation::OnDemand { idle });
         self
     }
 
     /// Sets how long a start may take, the call of its factory; otherwise 60 s.
     #[must_use]
-    pub const fn start_within(mut self, limit: Duration) -> Self {
-        self.words.draft.start_timeout = Some(limit);
+    pub fn start_within(mut self, limit: Duration) -> Self {
+        self.words.say().start_timeout = Some(limit);
         self
     }
 
     /// Makes it ready only when it says so by [`Context::ready`], at the latest after this long.
     #[must_use]
-    pub const fn ready_within(mut self, limit: Duration) -> Self {
-        self.words.draft.ready = Some(Ready::Explicit);
-        self.words.draft.ready_timeout = Some(limit);
+    pub fn ready_within(mut self, limit: Duration) -> Self {
+        self.words.say().ready = Some(Ready::Explicit);
+        self.words.say().ready_timeout = Some(limit);
         self
     }
 
@@ -242,27 +250,27 @@ impl Child {
     }
 
     fn liveness(&mut self) -> &mut Liveness {
-        self.words.draft.liveness.get_or_insert_default()
+        self.words.say().liveness.get_or_insert_default()
     }
 
     /// Replaces a run that has been ready for so long by a fresh one.
     #[must_use]
-    pub const fn recycle_after(mut self, age: Duration) -> Self {
-        self.words.draft.recycle = Some(age);
+    pub fn recycle_after(mut self, age: Duration) -> Self {
+        self.words.say().recycle = Some(age);
         self
     }
 
     /// Lets the next run start though an abandoned one may still exist.
     #[must_use]
-    pub const fn overlap(mut self) -> Self {
-        self.words.draft.overlap = Some(Overlap::Allow);
+    pub fn overlap(mut self) -> Self {
+        self.words.say().overlap = Some(Overlap::Allow);
         self
     }
 
     /// Says which siblings its end touches, where this differs from its supervisor's strategy.
     #[must_use]
-    pub const fn strategy(mut self, strategy: Strategy) -> Self {
-        self.words.draft.strategy = Some(strategy);
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.words.say().strategy = Some(strategy);
         self
     }
 }
@@ -282,21 +290,21 @@ pub fn need(sibling: &str) -> Need {
 impl Need {
     /// Is met as soon as the sibling has started.
     #[must_use]
-    pub const fn started(mut self) -> Self {
+    pub fn started(mut self) -> Self {
         self.0.until = Until::Started;
         self
     }
 
     /// Is met when the sibling has come to a clean end.
     #[must_use]
-    pub const fn completed(mut self) -> Self {
+    pub fn completed(mut self) -> Self {
         self.0.until = Until::Completed;
         self
     }
 
     /// Says what happens to the dependent when the sibling's run ends; otherwise nothing.
     #[must_use]
-    pub const fn on_restart(mut self, then: OnRestart) -> Self {
+    pub fn on_restart(mut self, then: OnRestart) -> Self {
         self.0.on_restart = then;
         self
     }

@@ -6,7 +6,10 @@ use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::defaults;
 use mainstay_core::spec::draft::KindDraft;
-use mainstay_core::spec::{ChildDraft, Criticality, Grace, OnExhausted, Preset, Stop};
+use mainstay_core::spec::{
+    ChildDraft, Criticality, Grace, Kind, OnExhausted, Payload, Preset, Stop,
+};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Allows so many restarts in any span of this length; the next one is refused. Zero: no restart.
@@ -48,55 +51,96 @@ pub struct Policy {
     words: Words,
 }
 
-/// What is said about one child.
-#[derive(Clone, Debug, Default)]
+/// What is said about one child, beside its code.
+///
+/// Children that are declared by the same policy, or by none, share what is said until one says more.
+#[derive(Clone, Debug)]
 pub(crate) struct Words {
-    pub(crate) draft: ChildDraft,
+    pub(crate) name: Arc<str>,
+    /// What kind of leaf it is; none for a supervisor.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) code: Option<Arc<dyn Payload>>,
+    said: Arc<Said>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    draft: ChildDraft,
     pub(super) steps: Option<Vec<Grace>>,
     pub(super) kill_wait: Option<Duration>,
 }
 
+static NOTHING: LazyLock<Arc<Said>> = LazyLock::new(Arc::default);
+
 impl Words {
-    pub(crate) fn named(name: &str, kind: Option<KindDraft>) -> Self {
-        let draft = ChildDraft { name: name.into(), kind, ..ChildDraft::default() };
-        Self { draft, ..Self::default() }
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.into(), kind: None, code: None, said: Arc::clone(&NOTHING) }
+    }
+
+    /// Returns the draft, to say more.
+    pub(super) fn say(&mut self) -> &mut ChildDraft {
+        &mut self.say_all().draft
+    }
+
+    pub(super) fn say_all(&mut self) -> &mut Said {
+        Arc::make_mut(&mut self.said)
     }
 
     /// Takes from `policy` what is not said here.
     pub(crate) fn fill(&mut self, policy: &Policy) {
-        let from = policy.words.clone();
+        if Arc::ptr_eq(&self.said, &NOTHING) {
+            self.said = Arc::clone(&policy.words.said);
+            return;
+        }
+        let from = Said::clone(&policy.words.said);
+        let said = self.say_all();
         macro_rules! fill {
             ($($field:ident),*) => {
-                $(self.draft.$field = self.draft.$field.take().or(from.draft.$field);)*
+                $(said.draft.$field = said.draft.$field.take().or(from.draft.$field);)*
             };
         }
         fill!(preset, restart, criticality, backoff, jitter, holdoff, budget);
         fill!(on_exhausted, cooldown, level_decay, stable_after);
-        self.steps = self.steps.take().or(from.steps);
-        self.kill_wait = self.kill_wait.or(from.kill_wait);
+        said.steps = said.steps.take().or(from.steps);
+        said.kill_wait = said.kill_wait.or(from.kill_wait);
+    }
+
+    /// Returns whether both are declared alike, but for their names and code.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.said, &other.said) && self.kind == other.kind
     }
 
     /// Returns how it would be ended if nothing were said about that.
     fn base(&self) -> Stop {
-        let preset = self.draft.preset.and_then(|preset| preset.expand().0.stop);
-        preset.unwrap_or_else(|| match &self.draft.kind {
-            Some(KindDraft::Leaf(kind)) => defaults::stop(kind),
-            Some(KindDraft::Supervisor(_)) | None => {
-                Stop { steps: vec![Grace::Unbounded], kill_wait: defaults::KILL_WAIT }
-            }
+        let preset = self.said.draft.preset.and_then(|preset| preset.expand().0.stop);
+        preset.unwrap_or_else(|| match &self.kind {
+            Some(kind) => defaults::stop(kind),
+            None => Stop { steps: vec![Grace::Unbounded], kill_wait: defaults::KILL_WAIT },
         })
     }
 
+    /// Returns the declaration that the core takes, of a leaf.
+    pub(crate) fn finish(self) -> ChildDraft {
+        let kind = self.kind.clone().map(KindDraft::Leaf);
+        self.finish_as(kind)
+    }
+
     /// Returns the declaration that the core takes.
-    pub(crate) fn finish(mut self) -> ChildDraft {
-        if self.steps.is_some() || self.kill_wait.is_some() {
+    pub(crate) fn finish_as(self, kind: Option<KindDraft>) -> ChildDraft {
+        let Said { mut draft, steps, kill_wait } = Said::clone(&self.said);
+        if steps.is_some() || kill_wait.is_some() {
             let base = self.base();
-            self.draft.stop = Some(Stop {
-                steps: self.steps.unwrap_or(base.steps),
-                kill_wait: self.kill_wait.unwrap_or(base.kill_wait),
-            });
+            let (steps, kill_wait) =
+                (steps.unwrap_or(base.steps), kill_wait.unwrap_or(base.kill_wait));
+            draft.stop = Some(Stop { steps, kill_wait });
         }
-        self.draft
+        ChildDraft { name: String::from(&*self.name), kind, payload: self.code, ..draft }
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::named("")
     }
 }
 
@@ -120,68 +164,68 @@ macro_rules! policy_setters {
         impl $owner {
             /// Takes a named policy for all that is not said otherwise, in whatever order.
             #[must_use]
-            pub const fn preset(mut self, preset: Preset) -> Self {
-                self.words.draft.preset = Some(preset);
+            pub fn preset(mut self, preset: Preset) -> Self {
+                self.words.say().preset = Some(preset);
                 self
             }
 
             /// Says when an end is followed by another run; otherwise on failure, or never where critical.
             #[must_use]
-            pub const fn restart(mut self, restart: Restart) -> Self {
-                self.words.draft.restart = Some(restart);
+            pub fn restart(mut self, restart: Restart) -> Self {
+                self.words.say().restart = Some(restart);
                 self
             }
 
             /// Runs it again after every end, a clean one too.
             #[must_use]
-            pub const fn always(self) -> Self {
+            pub fn always(self) -> Self {
                 self.restart(Restart::Always)
             }
 
             /// Never runs it again by itself.
             #[must_use]
-            pub const fn once(self) -> Self {
+            pub fn once(self) -> Self {
                 self.restart(Restart::Never)
             }
 
             /// The whole tree ends when it ends and gets no further run, a clean end included.
             /// Unless said otherwise it is never run again.
             #[must_use]
-            pub const fn critical(self) -> Self {
+            pub fn critical(self) -> Self {
                 self.criticality(Criticality::Critical)
             }
 
             /// Its spent budget opens its breaker: it cools down and is tried again, and nobody else is touched.
             #[must_use]
-            pub const fn optional(self) -> Self {
+            pub fn optional(self) -> Self {
                 self.criticality(Criticality::Optional)
             }
 
             /// Says what its final end means for others; otherwise required: its supervisor gives up.
             #[must_use]
-            pub const fn criticality(mut self, criticality: Criticality) -> Self {
-                self.words.draft.criticality = Some(criticality);
+            pub fn criticality(mut self, criticality: Criticality) -> Self {
+                self.words.say().criticality = Some(criticality);
                 self
             }
 
             /// Says how long to wait before the next run; otherwise 0.5 s, doubling up to 30 s.
             #[must_use]
             pub fn backoff(mut self, shape: Shape) -> Self {
-                self.words.draft.backoff = Some(shape);
+                self.words.say().backoff = Some(shape);
                 self
             }
 
             /// Says how delays are spread; otherwise each is between a half and the whole of itself.
             #[must_use]
-            pub const fn jitter(mut self, jitter: Jitter) -> Self {
-                self.words.draft.jitter = Some(jitter);
+            pub fn jitter(mut self, jitter: Jitter) -> Self {
+                self.words.say().jitter = Some(jitter);
                 self
             }
 
             /// Sets the least time from one start to the next; otherwise 1 ms. Zero touches no timer.
             #[must_use]
-            pub const fn holdoff(mut self, holdoff: Duration) -> Self {
-                self.words.draft.holdoff = Some(holdoff);
+            pub fn holdoff(mut self, holdoff: Duration) -> Self {
+                self.words.say().holdoff = Some(holdoff);
                 self
             }
 
@@ -189,71 +233,71 @@ macro_rules! policy_setters {
             #[must_use]
             pub fn limit(mut self, limit: Limit) -> Self {
                 let limit = Limit { scope: Scope::Child, ..limit };
-                self.words.draft.budget.get_or_insert_default().push(limit);
+                self.words.say().budget.get_or_insert_default().push(limit);
                 self
             }
 
             /// Takes away every limit on it, the default too.
             #[must_use]
             pub fn unlimited(mut self) -> Self {
-                let budget = self.words.draft.budget.get_or_insert_default();
+                let budget = self.words.say().budget.get_or_insert_default();
                 budget.retain(|limit| limit.scope != Scope::Child);
                 self
             }
 
             /// Says what its spent budget leads to; otherwise by criticality.
             #[must_use]
-            pub const fn on_exhausted(mut self, end: OnExhausted) -> Self {
-                self.words.draft.on_exhausted = Some(end);
+            pub fn on_exhausted(mut self, end: OnExhausted) -> Self {
+                self.words.say().on_exhausted = Some(end);
                 self
             }
 
             /// Sets how long its breaker stays open, opening by opening; otherwise 1 min, 10 min, 1 h. The last repeats.
             #[must_use]
             pub fn cooldown(mut self, ladder: impl IntoIterator<Item = Cooldown>) -> Self {
-                self.words.draft.cooldown = Some(ladder.into_iter().collect());
+                self.words.say().cooldown = Some(ladder.into_iter().collect());
                 self
             }
 
             /// Sets after how long without an opening the breaker's level falls by one; otherwise a day.
             #[must_use]
-            pub const fn level_decay(mut self, decay: Duration) -> Self {
-                self.words.draft.level_decay = Some(decay);
+            pub fn level_decay(mut self, decay: Duration) -> Self {
+                self.words.say().level_decay = Some(decay);
                 self
             }
 
             /// Sets how long it must be ready without a break for earlier failures to be forgotten; otherwise 60 s.
             #[must_use]
-            pub const fn stable_after(mut self, ready_for: Duration) -> Self {
-                self.words.draft.stable_after = Some(ready_for);
+            pub fn stable_after(mut self, ready_for: Duration) -> Self {
+                self.words.say().stable_after = Some(ready_for);
                 self
             }
 
             /// Sets how long it gets to end when it is asked to, before force; otherwise 10 s.
             #[must_use]
             pub fn stop_within(mut self, grace: Duration) -> Self {
-                self.words.steps = Some(vec![Grace::For(grace)]);
+                self.words.say_all().steps = Some(vec![Grace::For(grace)]);
                 self
             }
 
             /// Lets it take as long as it wants to end. The bound on a drain still holds.
             #[must_use]
             pub fn stop_unbounded(mut self) -> Self {
-                self.words.steps = Some(vec![Grace::Unbounded]);
+                self.words.say_all().steps = Some(vec![Grace::Unbounded]);
                 self
             }
 
             /// Ends it by force at once: it is not asked first.
             #[must_use]
             pub fn abort_at_once(mut self) -> Self {
-                self.words.steps = Some(Vec::new());
+                self.words.say_all().steps = Some(Vec::new());
                 self
             }
 
             /// Sets how long force may take before the run is abandoned; otherwise 5 s, for blocking children none.
             #[must_use]
             pub fn kill_wait(mut self, wait: Duration) -> Self {
-                self.words.kill_wait = Some(wait);
+                self.words.say_all().kill_wait = Some(wait);
                 self
             }
         }

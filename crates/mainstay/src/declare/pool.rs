@@ -41,7 +41,7 @@ where
     // Nobody is added without an argument.
     let template = super::child("template").task(|_| async { Skipped });
     PoolOf {
-        words: Words::named(name, None),
+        words: Words::named(name),
         template,
         max: None,
         pool: Pool { bind, reference: Reference::new(name) },
@@ -75,7 +75,7 @@ impl<A> PoolOf<A> {
     #[must_use]
     pub fn limit_children(mut self, limit: Limit) -> Self {
         let limit = Limit { scope: Scope::Supervisor, ..limit };
-        self.words.draft.budget.get_or_insert_default().push(limit);
+        self.words.say().budget.get_or_insert_default().push(limit);
         self
     }
 
@@ -93,7 +93,7 @@ impl<A> PoolOf<A> {
 
 impl<A> fmt::Debug for PoolOf<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PoolOf({})", self.words.draft.name)
+        write!(f, "PoolOf({})", self.words.name)
     }
 }
 
@@ -144,7 +144,7 @@ impl<A> PoolOf<A> {
     /// Makes it start after a sibling.
     #[must_use]
     pub fn needs(mut self, need: impl Into<super::Need>) -> Self {
-        self.words.draft.needs.get_or_insert_default().push(need.into().0);
+        self.words.say().needs.get_or_insert_default().push(need.into().0);
         self
     }
 }

@@ -9,10 +9,11 @@ use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::breaker::Cooldown;
 use mainstay_core::policy::budget::{Limit, Scope};
 use mainstay_core::policy::restart::Restart;
-use mainstay_core::spec::draft::{DynamicDraft, KindDraft};
+use mainstay_core::spec::draft::{DynamicDraft, KindDraft, Twin};
 use mainstay_core::spec::{
     AutoShutdown, ChildDraft, Criticality, Grace, OnExhausted, Preset, Strategy, SupervisorDraft,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Declares a supervisor of its own for some children: what happens among them stays among them.
@@ -30,7 +31,7 @@ use std::time::Duration;
 /// ```
 pub fn supervisor(name: &str) -> Supervisor {
     Supervisor {
-        words: Words::named(name, None),
+        words: Words::named(name),
         draft: SupervisorDraft::default(),
         children: Vec::new(),
         reference: None,
@@ -53,8 +54,8 @@ pub struct Node(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Child(Child),
-    Supervisor(Supervisor),
-    Pool { words: Words, dynamic: DynamicDraft, reference: Reference },
+    Supervisor(Box<Supervisor>),
+    Pool(Words, Box<DynamicDraft>, Reference),
 }
 
 impl From<Child> for Node {
@@ -65,14 +66,14 @@ impl From<Child> for Node {
 
 impl From<Supervisor> for Node {
     fn from(supervisor: Supervisor) -> Self {
-        Self(Kind::Supervisor(supervisor))
+        Self(Kind::Supervisor(Box::new(supervisor)))
     }
 }
 
 impl<A> From<PoolOf<A>> for Node {
     fn from(pool: PoolOf<A>) -> Self {
         let (words, dynamic, reference) = pool.into_parts();
-        Self(Kind::Pool { words, dynamic, reference })
+        Self(Kind::Pool(words, Box::new(dynamic), reference))
     }
 }
 
@@ -81,44 +82,61 @@ impl Node {
     pub(crate) fn draft(self, above: &Path) -> ChildDraft {
         match self.0 {
             Kind::Child(child) => {
-                if let Some(reference) = &child.reference {
-                    reference.put(&above.join(&child.words.draft.name));
-                }
+                child.put_below(above);
                 child.words.finish()
             }
-            Kind::Supervisor(mut supervisor) => {
-                let path = above.join(&supervisor.words.draft.name);
+            Kind::Supervisor(supervisor) => {
+                let mut supervisor = *supervisor;
+                let path = above.join(&supervisor.words.name);
                 if let Some(reference) = &supervisor.reference {
                     reference.put(&path);
                 }
                 supervisor.draft.children = drafts(supervisor.children, &path);
-                supervisor.words.draft.kind = Some(KindDraft::Supervisor(supervisor.draft));
-                supervisor.words.finish()
+                supervisor.words.finish_as(Some(KindDraft::Supervisor(supervisor.draft)))
             }
-            Kind::Pool { mut words, dynamic, reference } => {
-                reference.put(&above.join(&words.draft.name));
-                let draft = SupervisorDraft { dynamic: Some(dynamic), ..SupervisorDraft::default() };
-                words.draft.kind = Some(KindDraft::Supervisor(draft));
-                words.finish()
+            Kind::Pool(words, dynamic, reference) => {
+                reference.put(&above.join(&words.name));
+                let draft =
+                    SupervisorDraft { dynamic: Some(*dynamic), ..SupervisorDraft::default() };
+                words.finish_as(Some(KindDraft::Supervisor(draft)))
             }
         }
     }
 }
 
+/// Returns the declarations that the core takes. Children declared alike, one after the other, are one.
 pub(crate) fn drafts(children: Vec<Node>, above: &Path) -> Vec<ChildDraft> {
-    children.into_iter().map(|node| node.draft(above)).collect()
+    let mut drafts: Vec<ChildDraft> = Vec::new();
+    let mut before: Option<Words> = None;
+    for node in children {
+        match (node.0, &before, drafts.last_mut()) {
+            (Kind::Child(child), Some(before), Some(first)) if child.words.is_alike(before) => {
+                child.put_below(above);
+                first.twins.push(Twin { name: child.words.name, payload: child.words.code });
+            }
+            (Kind::Child(child), _, _) => {
+                before = Some(child.words.clone());
+                drafts.push(Node::from(child).draft(above));
+            }
+            (other, _, _) => {
+                before = None;
+                drafts.push(Node(other).draft(above));
+            }
+        }
+    }
+    drafts
 }
 
 /// Returns `count` children like `child`, named `name-1` and so on. They share one spec.
 pub(crate) fn replicas(count: usize, child: &Child) -> impl Iterator<Item = Node> {
-    let name = child.words.draft.name.clone();
+    let name = Arc::clone(&child.words.name);
     (1..=count).map(move |number| Node::from(child.clone().named(&format!("{name}-{number}"))))
 }
 
 impl Supervisor {
     /// Returns a reference, to reach it in the running tree without spelling its path.
     pub fn reference(&mut self) -> Reference {
-        let name = &self.words.draft.name;
+        let name = &self.words.name;
         self.reference.get_or_insert_with(|| Reference::new(name)).clone()
     }
 
@@ -132,14 +150,14 @@ impl Supervisor {
     /// Makes it start after a sibling.
     #[must_use]
     pub fn needs(mut self, need: impl Into<Need>) -> Self {
-        self.words.draft.needs.get_or_insert_default().push(need.into().0);
+        self.words.say().needs.get_or_insert_default().push(need.into().0);
         self
     }
 
     /// Makes its end count for its supervisor's `auto_shutdown`.
     #[must_use]
-    pub const fn significant(mut self) -> Self {
-        self.words.draft.significant = Some(true);
+    pub fn significant(mut self) -> Self {
+        self.words.say().significant = Some(true);
         self
     }
 }
@@ -197,7 +215,15 @@ macro_rules! supervisor_setters {
             #[must_use]
             pub fn limit_children(mut self, limit: Limit) -> Self {
                 let limit = Limit { scope: Scope::Supervisor, ..limit };
-                self.words.draft.budget.get_or_insert_default().push(limit);
+                self.words.say().budget.get_or_insert_default().push(limit);
+                self
+            }
+
+            /// Takes away every limit over its children together, the default too.
+            #[must_use]
+            pub fn unlimited_children(mut self) -> Self {
+                let budget = self.words.say().budget.get_or_insert_default();
+                budget.retain(|limit| limit.scope != Scope::Supervisor);
                 self
             }
 

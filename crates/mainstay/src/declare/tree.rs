@@ -93,8 +93,8 @@ impl fmt::Debug for Whole {
 impl Tree {
     /// Takes a named policy for the root: what it says about supervisors.
     #[must_use]
-    pub const fn preset(mut self, preset: Preset) -> Self {
-        self.words.draft.preset = Some(preset);
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.words.say().preset = Some(preset);
         self
     }
 
@@ -102,25 +102,25 @@ impl Tree {
     #[must_use]
     pub fn limit_tree(mut self, limit: Limit) -> Self {
         let limit = Limit { scope: Scope::Tree, ..limit };
-        self.words.draft.budget.get_or_insert_default().push(limit);
+        self.words.say().budget.get_or_insert_default().push(limit);
         self
     }
 
     /// Says what a spent limit over the root's children or the whole tree leads to; otherwise the tree ends.
     #[must_use]
-    pub const fn on_exhausted(mut self, end: OnExhausted) -> Self {
-        self.words.draft.on_exhausted = Some(end);
+    pub fn on_exhausted(mut self, end: OnExhausted) -> Self {
+        self.words.say().on_exhausted = Some(end);
         self
     }
 
-    /// Bounds a drain that was asked for; otherwise 60 s.
+    /// Bounds a drain that was asked for; otherwise 60 s. A tenth of it, at most a second, is kept for force.
     #[must_use]
     pub const fn drain_within(mut self, limit: Duration) -> Self {
         self.whole.drain_timeout = Some(limit);
         self
     }
 
-    /// Bounds a drain that a failure caused; otherwise 10 s.
+    /// Bounds a drain that a failure caused; otherwise 10 s. A tenth of it, at most a second, is kept for force.
     #[must_use]
     pub const fn fatal_drain_within(mut self, limit: Duration) -> Self {
         self.whole.fatal_drain_timeout = Some(limit);
