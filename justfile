@@ -7,7 +7,7 @@ default:
 # Format, lints, spelling, dependencies, tidy.
 check:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
     typos
     taplo fmt --check
     cargo deny check --allow unused-wrapper bans licenses sources
@@ -16,11 +16,11 @@ check:
 
 # All tests; names narrow them down.
 test *args:
-    cargo test --workspace {{ args }}
+    cargo test --workspace --all-features {{ args }}
 
 # The documentation, private items too.
 doc *args:
-    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --document-private-items {{ args }}
+    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --all-features --no-deps --document-private-items {{ args }}
 
 # The simulator; without arguments it tells what it takes.
 sim *args="--help":
@@ -29,6 +29,10 @@ sim *args="--help":
 # The core's benchmarks.
 bench *args:
     cargo bench -p mainstay-core {{ args }}
+
+# The library beside its peers, in a workspace of its own.
+peers *args:
+    cd benches/peers && cargo run --release --features mainstay -- {{ args }}
 
 # Everything that CI runs.
 all:

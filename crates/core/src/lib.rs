@@ -73,8 +73,3 @@ pub use tree::{
     Blocker, Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered,
     Report, ReportLine, RestoreError, Snapshot, Tree, Why,
 };
-
-/// The example in the project's README, run like any other.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

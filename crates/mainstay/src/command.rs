@@ -161,6 +161,8 @@ impl Operator {
     }
 
     /// Adds a child, or a supervisor with all its children, below a supervisor, as its last.
+    ///
+    /// It stays until it is removed, also when its supervisor is restarted. The empty path is the root.
     pub fn add(
         &self,
         above: impl Into<Target>,
@@ -312,7 +314,8 @@ impl Request {
     /// Sends a drain without waiting for its answer.
     pub(crate) fn post(self) {
         let (answer, _) = oneshot::channel();
-        drop(self.shared.inbox.drain(Ask { command: self.command, answer }));
+        // A full lane ends the tree already.
+        let _ = self.shared.inbox.drain(Ask { command: self.command, answer });
     }
 
     async fn send(self) -> Result<Done, CommandError> {
@@ -326,8 +329,10 @@ impl Request {
         let ask = Ask { command, answer };
         let exchange = async {
             if is_drain {
-                // Full means that the end is being hurried already: there is nothing to add.
-                drop(shared.inbox.drain(ask));
+                if !shared.inbox.drain(ask) && shared.report.borrow().is_none() {
+                    // The end is being hurried as much as it can be.
+                    return Ok(Err(Refusal::Draining));
+                }
             } else {
                 let request = inbox::Request::Command(ask, made_of);
                 drop(shared.requests.send(request).await);

@@ -216,7 +216,7 @@ impl Context {
 
     /// Returns the span of this run, with the child's path and the run's number.
     ///
-    /// The run is polled within it already; sub-tasks that should be are to be instrumented with it.
+    /// Nothing is polled within it by itself: instrument with it what should be, the run's own future too.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> tracing::Span {
         crate::observe::span(&self.slot, self.run)

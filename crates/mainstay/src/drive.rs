@@ -41,7 +41,7 @@ pub(crate) struct Drive {
     views: Views,
     sleep: Option<Pin<Box<Sleep>>>,
     /// The moment the sleep is set to.
-    alarm: Option<Moment>,
+    wakes_at: Option<Moment>,
     is_due: bool,
     has_hooks: bool,
     _watch: Option<Watch>,
@@ -68,7 +68,7 @@ impl Drive {
             out: Effects::new(),
             views: Views::default(),
             sleep: None,
-            alarm: None,
+            wakes_at: None,
             is_due: false,
             has_hooks,
             _watch: watch,
@@ -95,8 +95,8 @@ impl Drive {
             self.turn();
         }
         // The next deadline must be known before the runtime looks for something to do.
-        self.set_alarm();
-        if let Some(sleep) = self.sleep.as_mut().filter(|_| self.alarm.is_some()) {
+        self.set_sleep();
+        if let Some(sleep) = self.sleep.as_mut().filter(|_| self.wakes_at.is_some()) {
             self.is_due = sleep.as_mut().poll(cx).is_ready();
         }
         cx.waker().wake_by_ref();
@@ -105,9 +105,9 @@ impl Drive {
 
     /// Waits until there is something to do.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.set_alarm();
+        self.set_sleep();
         self.is_due |= match &mut self.sleep {
-            Some(sleep) if self.alarm.is_some() => sleep.as_mut().poll(cx).is_ready(),
+            Some(sleep) if self.wakes_at.is_some() => sleep.as_mut().poll(cx).is_ready(),
             Some(_) | None => false,
         };
         let has_facts = self.shared.inbox.poll_take(cx, &mut self.batch).is_ready();
@@ -119,15 +119,15 @@ impl Drive {
         if self.is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn set_alarm(&mut self) {
+    fn set_sleep(&mut self) {
         let deadline = self.tree.deadline().map(|(at, _)| at);
-        if deadline == self.alarm {
+        if deadline == self.wakes_at {
             return;
         }
         // After a turn whose deadline came up, the sleep is over and has to be set anew in any case.
-        self.alarm = deadline;
+        self.wakes_at = deadline;
         let Some(at) = deadline.and_then(|at| self.shared.clock.instant(at)) else {
-            self.alarm = None;
+            self.wakes_at = None;
             return;
         };
         match &mut self.sleep {

@@ -178,11 +178,7 @@ impl Log {
             None => {
                 match waker {
                     Some(Reader::Observer(waker)) => ring.observer = Some(waker.clone()),
-                    Some(Reader::Other(waker)) => {
-                        if !ring.waiting.iter().any(|known| known.will_wake(waker)) {
-                            ring.waiting.push(waker.clone());
-                        }
-                    }
+                    Some(Reader::Other(waker)) => ring.wait(waker),
                     None => {}
                 }
                 Read::Later
@@ -223,6 +219,12 @@ impl Ring {
                 self.learn(tree, child);
                 open.extend(tree.children_of(child).map(|below| below.id));
             }
+        }
+    }
+
+    fn wait(&mut self, waker: &Waker) {
+        if !self.waiting.iter().any(|known| known.will_wake(waker)) {
+            self.waiting.push(waker.clone());
         }
     }
 
@@ -279,9 +281,10 @@ impl Ring {
     }
 
     fn record(&self, seq: u64, at: Moment, event: &Event) -> Record {
-        let path = match event {
-            Event::Refused { target, .. } => target.clone(),
-            event => self.path(event.child().unwrap_or(ChildId::ROOT)),
+        let path = if let Event::Refused { target, .. } = event {
+            target.clone()
+        } else {
+            self.path(event.child().unwrap_or(ChildId::ROOT))
         };
         Record { seq, at, path, event: event.clone() }
     }

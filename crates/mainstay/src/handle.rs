@@ -124,6 +124,9 @@ impl Handle {
 
     /// Waits until something holds of a child. The condition runs here, not in the tree.
     ///
+    /// It sees the latest state, not each: what holds only for a moment may be missed. Ask for what stays, as
+    /// `view.runs > 1`.
+    ///
     /// # Errors
     ///
     /// When there is no such child, it leaves the tree, or the tree ends first.

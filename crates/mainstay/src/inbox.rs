@@ -25,12 +25,15 @@ pub(crate) enum Request {
     /// A command, with what the child it adds is made of where its kind alone does not tell.
     Command(Ask, Option<Box<dyn Any + Send>>),
     /// Reads the tree. The closure is ours: user code never runs on the loop.
-    Read(Box<dyn FnOnce(&Tree, &Views) + Send>),
+    Read(Read),
     /// Follows a child; `None` when there is none.
     Watch(Path, oneshot::Sender<Option<Watching>>),
     /// Somebody wants to use a child.
     Demand(Path),
 }
+
+/// What one question looks up.
+pub(crate) type Read = Box<dyn FnOnce(&Tree, &Views) + Send>;
 
 /// A command and where its answer goes.
 pub(crate) struct Ask {
@@ -85,17 +88,15 @@ impl Inbox {
         self.put(|lanes| if lanes.is_closed { late = Some(fact) } else { lanes.facts.push(fact) });
     }
 
-    /// Asks for the end. Returns the question when the lane is full or the loop is gone.
-    pub(crate) fn drain(&self, ask: Ask) -> Result<(), Ask> {
-        let mut refused = None;
+    /// Asks for the end. Returns whether it was taken: the lane may be full, or the loop gone.
+    pub(crate) fn drain(&self, ask: Ask) -> bool {
+        let mut ask = Some(ask);
         self.put(|lanes| {
-            if lanes.is_closed || lanes.drains.len() >= DRAINS {
-                refused = Some(ask);
-            } else {
-                lanes.drains.push(ask);
+            if !lanes.is_closed && lanes.drains.len() < DRAINS {
+                lanes.drains.extend(ask.take());
             }
         });
-        refused.map_or(Ok(()), Err)
+        ask.is_none()
     }
 
     /// The watchdog finds something; a few suffice, the worst first.
@@ -123,7 +124,7 @@ impl Inbox {
     }
 
     /// Swaps what has come for the empty `batch`.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<()> {
+    pub(crate) fn poll_take(&self, cx: &Context<'_>, batch: &mut Batch) -> Poll<()> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let is_pinged = lanes.ping > batch.ping;
         if lanes.facts.is_empty()

@@ -274,7 +274,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `signal` | yes | [`Owner::run`] ends the tree at SIGTERM and SIGINT |
-//! | `tracing` | yes | every event is a log line, each run has a span |
+//! | `tracing` | yes | every event is a log line; `Context::span` is there |
 //! | `testing` | no | the module `testing` |
 //!
 //! # Runtimes
@@ -364,9 +364,12 @@ pub use mainstay_core::{
     Moment, Outcome, Overall, Path, Refusal, ReportLine, Rule, RunId, Standing, StartStep, Why,
 };
 
-/// The examples of the guide and of the page for newcomers from elsewhere, run like any other.
-#[cfg(doctest)]
+/// The examples of the README, of the guide and of the page for newcomers from elsewhere, run like any other. One of
+/// them needs the feature.
+#[cfg(all(doctest, feature = "testing"))]
 mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
     #[doc = include_str!("../../../docs/guide/library.md")]
     struct Guide;
     #[doc = include_str!("../../../docs/migrate/rust-and-otp.md")]

@@ -274,7 +274,7 @@ mod tests {
         Registry::new()
             .task("tick", "Ticks", &["every"], |params| {
                 let every: u64 = params.required("every")?;
-                Ok(move |_cx| async move { drop(every) })
+                Ok(move |_cx| async move { assert!(every > 0) })
             })
             .blocking("index", "Builds the index", &[], |_| Ok(|_cx| ()))
     }

@@ -34,7 +34,7 @@ impl Signals {
             {
                 return;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         tokio::select! {
             () = one(&mut self.term) => "SIGTERM",

@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Watchdog {
     limit: Duration,
-    hook: Option<Arc<dyn Fn(&Blocked) + Send + Sync>>,
+    hook: Option<Hook>,
 }
+
+type Hook = Arc<dyn Fn(&Blocked) + Send + Sync>;
 
 /// What the watchdog found.
 #[derive(Clone, Debug)]

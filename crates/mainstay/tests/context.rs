@@ -527,10 +527,10 @@ async fn a_context_of_an_earlier_run_says_nothing_and_is_told_to_stop() {
     assert_eq!((view.standing, view.run), (Standing::Up, Some(RunId(2))));
     new.ready();
     ready_again(&handle, "two", 2).await;
-    assert_eq!(starts(&handle_records(&handle), "two"), 2);
+    assert_eq!(starts(&records_so_far(&handle), "two"), 2);
 }
 
-fn handle_records(handle: &mainstay::Handle) -> Vec<mainstay::Record> {
+fn records_so_far(handle: &mainstay::Handle) -> Vec<mainstay::Record> {
     let mut events = handle.events_from(1);
     let mut records = Vec::new();
     while let Some(mainstay::Item::Record(record)) = events.try_next() {

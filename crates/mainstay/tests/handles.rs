@@ -5,6 +5,7 @@ mod common;
 use common::{SEC, calm, ready, ready_again, soon};
 use mainstay::{AskError, CommandError, Ending, Handle, Report, RunId, Standing, task, tree};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 
 // C156, tokio 25
@@ -54,8 +55,9 @@ async fn a_hundred_who_wait_before_and_after_the_end_get_the_same_report() {
 }
 
 /// Everything that can be waited for, from another runtime than the tree's.
-async fn wait_in_every_way(handle: &Handle) -> (Arc<Report>, [bool; 4]) {
+async fn wait_in_every_way(handle: Handle, waits: Sender<()>) -> (Arc<Report>, [bool; 4]) {
     let mut watch = handle.watch("calm").await.expect("it is there");
+    assert!(waits.send(()).is_ok());
     let mut events = handle.events();
     let report = handle.ended();
     let gone = handle.wait_for("calm", Standing::Down);
@@ -87,19 +89,8 @@ fn a_runtime_that_ends_under_a_tree_leaves_nobody_waiting() {
             .enable_all()
             .build()
             .expect("a runtime");
-        let (waits, is_waiting) = std::sync::mpsc::channel();
-        let waiting = others.spawn({
-            let handle = handle.clone();
-            async move {
-                let mut waiting = std::pin::pin!(wait_in_every_way(&handle));
-                let once = std::future::poll_fn(|cx| {
-                    std::task::Poll::Ready(waiting.as_mut().poll(cx).is_pending())
-                });
-                assert!(once.await);
-                assert!(waits.send(()).is_ok());
-                waiting.await
-            }
-        });
+        let (waits, is_waiting) = channel();
+        let waiting = others.spawn(wait_in_every_way(handle.clone(), waits));
         // A runtime with one thread has to be driven for the watch to be answered.
         while is_waiting.try_recv().is_err() {
             runtime.block_on(tokio::task::yield_now());

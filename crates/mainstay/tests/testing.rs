@@ -382,46 +382,61 @@ fn a_transcript_tells_the_whole_story() {
 }
 
 #[test]
-#[should_panic(expected = "there is no child `app/wbe`; did you mean `app/web`?")]
 fn a_wrong_path_names_the_near_ones() {
-    let mut world = world(tree().child(supervisor("app").child(child("web")).child(child("db"))));
-    world.script("app/wbe", Script::runs());
+    complains("there is no child `app/wbe`; did you mean `app/web`?", || {
+        let mut world =
+            world(tree().child(supervisor("app").child(child("web")).child(child("db"))));
+        world.script("app/wbe", Script::runs());
+    });
 }
 
 #[test]
-#[should_panic(expected = "there is no child `frontend`; there are `app`, `app/web`")]
 fn where_none_is_near_all_are_named() {
-    world(tree().child(supervisor("app").child(child("web")))).starts("frontend");
+    complains("there is no child `frontend`; there are `app`, `app/web`", || {
+        world(tree().child(supervisor("app").child(child("web")))).starts("frontend");
+    });
 }
 
 #[test]
-#[should_panic(
-    expected = "the script of `a` speaks of its heartbeat, and it is declared without `heartbeat`"
-)]
 fn a_script_that_cannot_take_place_is_a_mistake() {
-    let mut world = lone(child("a"));
-    world.script("a", Run::silent_after(secs(1))).run_for(secs(1));
+    complains(
+        "the script of `a` speaks of its heartbeat, and it is declared without `heartbeat`",
+        || {
+            let mut world = lone(child("a"));
+            world.script("a", Run::silent_after(secs(1))).run_for(secs(1));
+        },
+    );
 }
 
 #[test]
-#[should_panic(expected = "time stands still at 2.000s: `a` is started again and again")]
 fn a_tree_that_never_gets_on_is_found_out() {
-    let circle = child("a").always().backoff(Shape::None).holdoff(Duration::ZERO).unlimited();
-    let mut world = world(tree().child(circle).limit_children(restarts(60_000, secs(1))));
-    world.script("a", Script::each([Run::fails_after(secs(2)), Run::fails_after(secs(0))]));
-    world.run_for(minutes(1));
+    complains("time stands still at 2.000s: `a` is started again and again", || {
+        let circle = child("a").always().backoff(Shape::None).holdoff(Duration::ZERO).unlimited();
+        let mut world = world(tree().child(circle).limit_children(restarts(60_000, secs(1))));
+        world.script("a", Script::each([Run::fails_after(secs(2)), Run::fails_after(secs(0))]));
+        world.run_for(minutes(1));
+    });
 }
 
 #[test]
-#[should_panic(expected = "`a` has no run that could end: it is down")]
 fn only_a_live_run_can_end() {
-    let mut world = lone(child("a"));
-    world.by("alice").stop("a", "test").unwrap();
-    world.exit_now("a", Exit::FAILED);
+    complains("`a` has no run that could end: it is down", || {
+        let mut world = lone(child("a"));
+        world.by("alice").stop("a", "test").unwrap();
+        world.exit_now("a", Exit::FAILED);
+    });
 }
 
 #[test]
 fn a_wrong_declaration_says_so() {
     let error = World::new(tree().child(child("a").needs("b"))).unwrap_err();
     assert!(error.to_string().contains('b'), "{error}");
+}
+
+/// Expects that the world refuses what it is asked, with this text.
+#[track_caller]
+fn complains(expected: &str, act: impl FnOnce() + std::panic::UnwindSafe) {
+    let payload = std::panic::catch_unwind(act).expect_err("it is a mistake");
+    let text = payload.downcast_ref::<String>().map_or("", String::as_str);
+    assert!(text.contains(expected), "{text}");
 }

@@ -60,7 +60,10 @@ pub(super) fn check(path: &str, code: &str, note: &mut impl FnMut(usize, Weight,
         }
         match before {
             "struct" | "enum" | "trait" | "type" | "union" => {
-                if let Some(end) = parts.last().filter(|end| VAGUE_ENDS.contains(&end.as_str())) {
+                // Alone it is what Rust calls the thing that is handed to a future.
+                let is_plain = parts == ["context"];
+                let end = parts.last().filter(|end| VAGUE_ENDS.contains(&end.as_str()));
+                if let Some(end) = end.filter(|_| !is_plain) {
                     say(format!("`{name}`: {end} says nothing, name the thing itself"));
                 }
             }

@@ -1,47 +1,71 @@
 //! mainstay, through its public API alone. Compiled with `--features mainstay`.
-//!
-//! To fill it in: name the crate in `Cargo.toml` as the comment there shows, make the feature
-//! `mainstay = ["dep:mainstay"]`, and write these four parts. What each has to do stands at the
-//! trait in `systems.rs`; the cases time them and check all counts, so nothing is counted here.
-//!
-//! ```text
-//! pub(super) struct Mainstay    Send + 'static, held while the children run
-//!
-//! async fn start<W: Work>(children: u32, order: Order) -> Result<Self, Cannot>
-//! async fn stop(self) -> Result<(), Cannot>
-//! async fn run_all<W: Work>(tasks: u32) -> Result<(), Cannot>
-//! async fn run_one_by_one<W: Work>(tasks: u32) -> Result<(), Cannot>
-//! ```
-//!
-//! A run of child `n` is the future `W::run(n)`, of type `Result<(), Failed>`: `Err` has to be followed
-//! by another run, without delay and without limit, `Ok` by none. `W::FAILS` tells whether it ever
-//! fails. An idle child's `W::run` never returns: a stop drops it or races it against its signal.
-//! With `Order::YoungestFirst` a child's future is dropped before the stop of the next older one begins.
-//! `start` may return before the children run; `stop` and `run_all` return when no child is left, and
-//! `run_one_by_one` waits for the end of each task as the library reports it. A part that the library
-//! cannot do returns `Err("why")`, which the table then shows.
 
 use super::{Cannot, Order, System};
 use crate::work::Work;
+use mainstay::{Event, Item, Owner, Policy, Shape, Tree, pool, task, tree};
+use std::time::Duration;
 
-const NOT_YET: Cannot = "not written yet";
+pub(super) struct Mainstay {
+    owner: Owner,
+}
 
-pub(super) struct Mainstay;
+const REFUSED: Cannot = "the tree was refused";
+const ENDED: Cannot = "the tree has ended";
+
+/// Children that restart without delay and without limit, declared alike.
+fn declared<W: Work>(children: u32) -> Tree {
+    let policy = Policy::new().backoff(Shape::None).holdoff(Duration::ZERO).unlimited();
+    let child =
+        move |number: u32| task(&number.to_string(), move |_| W::run(number)).policy(&policy);
+    tree().unlimited_children().start_concurrency(u32::MAX).children((0..children).map(child))
+}
 
 impl System for Mainstay {
-    async fn start<W: Work>(_children: u32, _order: Order) -> Result<Self, Cannot> {
-        Err(NOT_YET)
+    async fn start<W: Work>(children: u32, order: Order) -> Result<Self, Cannot> {
+        let declared = declared::<W>(children);
+        let declared = match order {
+            Order::Any => declared,
+            Order::YoungestFirst => declared.start_concurrency(1),
+        };
+        Ok(Self { owner: declared.start().map_err(|_| REFUSED)? })
     }
 
     async fn stop(self) -> Result<(), Cannot> {
-        Err(NOT_YET)
+        self.owner.drain("measured").await;
+        Ok(())
     }
 
-    async fn run_all<W: Work>(_tasks: u32) -> Result<(), Cannot> {
-        Err(NOT_YET)
+    async fn run_all<W: Work>(tasks: u32) -> Result<(), Cannot> {
+        let owner = declared::<W>(tasks).start().map_err(|_| REFUSED)?;
+        let handle = owner.handle();
+        // Its own counts say when all have ended: a million events are more than anybody reads.
+        while handle.counts().exits.values().sum::<u64>() < u64::from(tasks) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        owner.drain("measured").await;
+        Ok(())
     }
 
-    async fn run_one_by_one<W: Work>(_tasks: u32) -> Result<(), Cannot> {
-        Err(NOT_YET)
+    async fn run_one_by_one<W: Work>(tasks: u32) -> Result<(), Cannot> {
+        let mut jobs = pool("jobs", |number: u32, _cx| W::run(number)).each(|job| job.once());
+        let reference = jobs.reference();
+        let owner = tree().child(jobs).start().map_err(|_| REFUSED)?;
+        let (handle, mut events) = (owner.handle(), owner.handle().events());
+        let operator = handle.by("the measurement");
+        for number in 0..tasks {
+            let name = number.to_string();
+            let add = operator.add_to(&reference, name, number, "it is its turn");
+            let job = add.await.map_err(|_| "a job was refused")?.child;
+            // A job that has ended leaves the pool.
+            loop {
+                match events.next().await {
+                    Some(Item::Record(record)) if record.event == Event::Removed(job) => break,
+                    Some(_) => {}
+                    None => return Err(ENDED),
+                }
+            }
+        }
+        owner.drain("measured").await;
+        Ok(())
     }
 }

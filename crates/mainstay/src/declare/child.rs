@@ -20,6 +20,9 @@ use std::time::Duration;
 
 /// Declares an async task: `make` is called in the child's own task for every run.
 ///
+/// An async function or closure keeps its context to its end, even one without a name: a stop then waits
+/// until it listens or its grace is over. `|_| async { .. }` holds none and is ended at once.
+///
 /// ```
 /// use mainstay::{BoxError, Context, task};
 ///
@@ -186,6 +189,8 @@ impl Child {
     }
 
     /// Takes from a policy what is not said otherwise.
+    ///
+    /// Limits that are said later come on top of the policy's; where limits were said before, its own are left out.
     #[must_use]
     pub fn policy(mut self, policy: &super::Policy) -> Self {
         self.words.fill(policy);
@@ -199,6 +204,8 @@ impl Child {
     }
 
     /// Makes it start after a sibling: `needs("db")` when that is ready, or more closely by [`need`].
+    ///
+    /// A sibling without [`ready_within`](Self::ready_within) is ready as soon as it has started; `check` warns of that.
     #[must_use]
     pub fn needs(mut self, need: impl Into<Need>) -> Self {
         self.words.say().needs.get_or_insert_default().push(need.into().0);

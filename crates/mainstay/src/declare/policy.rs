@@ -230,6 +230,9 @@ macro_rules! policy_setters {
             }
 
             /// Adds a limit on it; the first call replaces the default, 10 restarts in 10 minutes.
+            ///
+            /// A budget is one list: on a supervisor the first word about it, this or `limit_children`,
+            /// replaces the default limit over its children too. There, say both.
             #[must_use]
             pub fn limit(mut self, limit: Limit) -> Self {
                 let limit = Limit { scope: Scope::Child, ..limit };
@@ -237,7 +240,7 @@ macro_rules! policy_setters {
                 self
             }
 
-            /// Takes away every limit on it, the default too.
+            /// Takes away every limit on it, the default too; of a supervisor also the default over its children.
             #[must_use]
             pub fn unlimited(mut self) -> Self {
                 let budget = self.words.say().budget.get_or_insert_default();

@@ -17,6 +17,9 @@ type Bind<A> = dyn Fn(A) -> Arc<dyn Begin> + Send + Sync;
 
 /// Declares a pool: children are added to it while it runs, each with an argument.
 ///
+/// A child that has ended for good leaves the tree. One that spends its budget makes the pool give up, and a
+/// pool that is run again is empty: say `each(|child| child.once())`, or `optional`, where that is too much.
+///
 /// ```
 /// use mainstay::{Context, pool};
 ///

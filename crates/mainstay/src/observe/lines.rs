@@ -108,7 +108,7 @@ pub(crate) fn line(record: &Record) {
         Event::Reloaded { run, done, .. } => say!(info, run = run.0, done, "reload"),
         Event::Rests { why, .. } => say!(debug, ?why, "rests"),
         Event::Started { run, took, .. } => {
-            say!(debug, run = run.0, took = %Brief(*took), "started")
+            say!(debug, run = run.0, took = %Brief(*took), "started");
         }
         Event::Rehydrating(_, run) => say!(debug, run = run.0, "rehydrating"),
         Event::Probed { run, probe, ok, streak, .. } => {
