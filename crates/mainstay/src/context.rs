@@ -214,12 +214,14 @@ impl Context {
         Handle::new(&self.slot.shared)
     }
 
-    /// Returns the span of this run, with the child's path and the run's number.
+    /// Returns the span of this run, with the child's path and the run's number; a disabled one while
+    /// nobody listens.
     ///
-    /// Nothing is polled within it by itself: instrument with it what should be, the run's own future too.
+    /// The run is polled within it already; sub-tasks are not, and can be instrumented with it.
     #[cfg(feature = "tracing")]
     pub fn span(&self) -> tracing::Span {
-        crate::observe::span(&self.slot, self.run)
+        let span = self.with_extra(|extra| extra.span.clone()).flatten();
+        span.map_or_else(tracing::Span::none, |span| tracing::Span::clone(&span))
     }
 
     /// Reaches what few runs need; `None` once the run is over.

@@ -1,5 +1,6 @@
 //! The loop: it feeds what happens to the tree and begins what the tree asks. It decides nothing.
 
+use crate::caught;
 use crate::code::Begin;
 use crate::inbox::{Ask, Batch, Notice, Request, Requests};
 use crate::observe;
@@ -167,7 +168,7 @@ impl Drive {
                 Request::Read(read) => {
                     // An idle tree still stands at its last input: who reads it wants it as of now.
                     self.feed(self.shared.clock.now(), Input::Clock);
-                    read(&self.tree, &self.views);
+                    drop(caught::guard(|| read(&self.tree, &self.views)));
                 }
                 Request::Watch(path, answer) => self.watch(&path, answer),
                 Request::Demand(path) => {
@@ -230,7 +231,9 @@ impl Drive {
         if has(told::EXITED)
             && let Some(ended) = ended
         {
-            if let Some(panic) = ended.panic {
+            let life = self.tree.child(child).and_then(|child| child.life());
+            let is_present = life.is_some_and(|life| life.run == run);
+            if let Some(panic) = ended.panic.filter(|_| is_present) {
                 self.views.panicked(child, run, panic);
             }
             let exit = Input::Exited { child, run, exit: ended.exit, detail: ended.detail };
@@ -262,14 +265,14 @@ impl Drive {
         }
         self.perform(now);
         if let Some(result) = result {
-            // Who does not wait for the answer does not want it.
-            drop(ask.answer.send(result));
+            // Who does not wait for the answer does not want it; who does may have a waker of its own.
+            drop(caught::guard(|| ask.answer.send(result)));
         }
     }
 
     fn watch(&mut self, path: &Path, answer: oneshot::Sender<Option<Watching>>) {
         let watching = self.tree.find(path).and_then(|child| self.views.watch(&self.tree, child));
-        drop(answer.send(watching));
+        drop(caught::guard(|| answer.send(watching)));
     }
 
     fn feed(&mut self, at: Moment, input: Input) {
@@ -281,7 +284,7 @@ impl Drive {
 
     fn perform(&mut self, at: Moment) {
         let mut out = std::mem::take(&mut self.out);
-        self.views.note(&self.tree, &out.events);
+        drop(caught::guard(|| self.views.note(&self.tree, &out.events)));
         let is_heard = observe::is_heard(self.has_hooks);
         self.shared.log.write(&self.tree, at, &mut out.events, is_heard);
         for effect in out.effects.drain(..) {

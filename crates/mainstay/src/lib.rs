@@ -274,7 +274,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `signal` | yes | [`Owner::run`] ends the tree at SIGTERM and SIGINT |
-//! | `tracing` | yes | every event is a log line; `Context::span` is there |
+//! | `tracing` | yes | every event is a log line, each run is polled within a span |
 //! | `testing` | no | the module `testing` |
 //!
 //! # Runtimes

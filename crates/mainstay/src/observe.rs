@@ -5,6 +5,8 @@
 
 #[cfg(feature = "tracing")]
 mod lines;
+#[cfg(feature = "tracing")]
+mod span;
 
 use crate::caught;
 use crate::declare::Hook;
@@ -15,7 +17,28 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 #[cfg(feature = "tracing")]
-pub(crate) use lines::{blocked, span};
+pub(crate) use lines::blocked;
+#[cfg(feature = "tracing")]
+pub(crate) use span::RunSpan;
+
+/// Nothing: no span is made without the feature.
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct RunSpan;
+
+#[cfg(not(feature = "tracing"))]
+impl RunSpan {
+    pub(crate) fn begin(_slot: &Arc<crate::slot::Slot>, _run: mainstay_core::RunId) -> Self {
+        Self
+    }
+
+    pub(crate) fn within<T>(&self, act: impl FnOnce() -> T) -> T {
+        act()
+    }
+
+    pub(crate) fn around(self, run: crate::code::Run) -> crate::code::Run {
+        run
+    }
+}
 
 /// A hook that panics as often as this is not called again.
 const MOST_PANICS: u32 = 10;

@@ -9,6 +9,9 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
+/// Fewer handles than this are not worth a walk.
+const PRUNE_FROM: usize = 64;
+
 /// All sub-tasks of one run.
 #[derive(Default)]
 pub(crate) struct Scope {
@@ -20,6 +23,8 @@ struct Inside {
     tasks: JoinSet<()>,
     /// Those that end with the run; the others are shielded and come to their own end.
     cut: Vec<AbortHandle>,
+    /// At how many of them those that have ended are let go.
+    prune_at: usize,
     panic: Option<Panic>,
     /// The run's own task.
     waker: Option<Waker>,
@@ -97,7 +102,11 @@ impl Scope {
         }
         let abort = inside.tasks.spawn_on(task, runtime);
         if !is_shielded {
-            inside.cut.retain(|abort| !abort.is_finished());
+            // Now and then those that have ended are let go: often enough, and not at each of thousands.
+            if inside.cut.len() >= inside.prune_at {
+                inside.cut.retain(|abort| !abort.is_finished());
+                inside.prune_at = (inside.cut.len() * 2).max(PRUNE_FROM);
+            }
             inside.cut.push(abort.clone());
         }
         let waker = inside.waker.take();

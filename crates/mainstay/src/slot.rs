@@ -99,6 +99,9 @@ pub(crate) struct Extra {
     /// How often a reload was asked for.
     pub(crate) reloads: u32,
     pub(crate) scope: Option<Arc<Scope>>,
+    /// The span of the run, while anybody listens.
+    #[cfg(feature = "tracing")]
+    pub(crate) span: Option<Arc<tracing::Span>>,
     /// What the run before this one left: how it ended.
     pub(crate) last: Option<mainstay_core::child::Last>,
 }
@@ -197,6 +200,15 @@ impl Slot {
         with(&mut life);
         self.tell_locked(life, what);
         true
+    }
+
+    /// Lets go of the run's span: whoever listens hears of it in the child's own task.
+    pub(crate) fn drop_span(&self) {
+        #[cfg(feature = "tracing")]
+        {
+            let span = self.lock().extra.as_mut().and_then(|extra| extra.span.take());
+            caught::drop_guarded(span);
+        }
     }
 
     /// Ends the present run: what it said is final, and the slot is free for the next one.

@@ -9,6 +9,7 @@ use crate::code::{Code, Run};
 use crate::context::Context as RunContext;
 use crate::driver::{Driver, Order};
 use crate::end::Ended;
+use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told, wake_all};
@@ -299,7 +300,11 @@ impl Server {
         let context = RunContext::new(&self.slot, run, is_first);
         let made = {
             let _busy = watchdog::Busy::with(self.slot.shared.number, self.slot.child, run);
-            caught::guard(|| code.as_ref().map(|code| code.begin(context)))
+            caught::guard(|| {
+                let span = RunSpan::begin(&self.slot, run);
+                let future = span.within(|| code.as_ref().map(|code| code.begin(context)));
+                future.map(|future| span.around(future))
+            })
         };
         match made {
             Ok(Some(future)) => {
@@ -321,6 +326,7 @@ impl Server {
                 ended = ended.with_drop_panic(panic);
             }
         }
+        self.slot.drop_span();
         let scope = self.slot.lock().extra.as_mut().and_then(|extra| extra.scope.take());
         if let Some(scope) = &scope {
             scope.close();

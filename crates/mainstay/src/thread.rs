@@ -8,6 +8,7 @@ use crate::code::{Code, Work};
 use crate::context::Context;
 use crate::driver::{Driver, Order};
 use crate::end::Ended;
+use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slot::{KILL, STOP, Slot, Stage, told, wake_all};
@@ -116,7 +117,7 @@ fn start(slot: &Arc<Slot>, work: Arc<dyn Work>, cx: Context) -> io::Result<()> {
         let _entered = runtime.enter();
         let run = cx.run();
         slot.tell(run, told::STARTED);
-        let ended = match caught::guard(|| work.work(cx)) {
+        let ended = match caught::guard(|| RunSpan::begin(&slot, run).within(|| work.work(cx))) {
             Ok(ended) => ended,
             Err(panic) => Ended::panicked(panic),
         };
@@ -124,6 +125,7 @@ fn start(slot: &Arc<Slot>, work: Arc<dyn Work>, cx: Context) -> io::Result<()> {
             Some(panic) => ended.with_drop_panic(panic),
             None => ended,
         };
+        slot.drop_span();
         let scope = slot.lock().extra.as_mut().and_then(|extra| extra.scope.take());
         let panic = scope.and_then(|scope| clear(&runtime, &scope));
         let ended = match panic {

@@ -1,7 +1,7 @@
 //! The one table of defaults. `docs/defaults.md` gives the reason of each.
 
 use super::draft::Owner;
-use super::{Criticality, Grace, Kind, OnExhausted, Stop};
+use super::{Criticality, Grace, Kind, OnExhausted, Preset, Stop};
 use crate::policy::backoff::Shape;
 use crate::policy::breaker::Cooldown;
 use crate::policy::budget::{Admit, Count, Limit, Scope, Within};
@@ -92,6 +92,20 @@ pub(crate) const fn kill_wait(kind: &Kind, general: Duration) -> Duration {
         Kind::Blocking => Duration::ZERO,
         Kind::Task | Kind::Process | Kind::Host | Kind::Stage | Kind::Supervisor(_) => general,
     }
+}
+
+/// Returns the limits that hold where nothing is said about them: the preset's, else the default's, as
+/// far as they can count in this place.
+pub fn stock_budget(
+    profile: Profile,
+    preset: Option<Preset>,
+    is_supervisor: bool,
+    is_root: bool,
+) -> Vec<Limit> {
+    let owner = if is_root { Owner::Nobody } else { Owner::Supervisor };
+    let stock = preset.and_then(|preset| preset.expand().0.budget);
+    let stock = stock.unwrap_or_else(|| budget(profile, owner));
+    stock.into_iter().filter(|limit| limit.scope.fits(is_supervisor, is_root)).collect()
 }
 
 pub(crate) fn budget(profile: Profile, owner: Owner) -> Vec<Limit> {

@@ -129,6 +129,7 @@ impl Tree {
             return Err(Refusal::Spec { problems });
         }
         self.apply_child(slot, next, out);
+        self.redeclare(slot);
         Ok(plan.iter().any(|step| step.act != Act::Keep))
     }
 

@@ -472,8 +472,12 @@ impl Tree {
         if let Kind::Supervisor(spec) = &mut Arc::make_mut(&mut self.at_mut(above).spec.spec).kind {
             spec.children.retain(|(known, _)| *known != name);
         }
-        // What is declared further up holds a copy of the supervisor, which may come back from there.
-        let mut at = above;
+        self.redeclare(above);
+    }
+
+    /// Lets all that is declared above a child say what it is now: it may come back from there.
+    pub(super) fn redeclare(&mut self, slot: u32) {
+        let mut at = slot;
         while let Some(higher) = self.above(at) {
             let (name, spec) = (Arc::clone(&self.at(at).name), self.at(at).spec.clone());
             if let Kind::Supervisor(declared) =

@@ -4,7 +4,7 @@ use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::breaker::Cooldown;
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::policy::restart::Restart;
-use mainstay_core::spec::defaults;
+use mainstay_core::spec::defaults::{self, Profile};
 use mainstay_core::spec::draft::KindDraft;
 use mainstay_core::spec::{
     ChildDraft, Criticality, Grace, Kind, OnExhausted, Payload, Preset, Stop,
@@ -68,6 +68,8 @@ pub(super) struct Said {
     draft: ChildDraft,
     pub(super) steps: Option<Vec<Grace>>,
     pub(super) kill_wait: Option<Duration>,
+    /// Its limits by scope: on itself, over its children, over the tree. What is not said of a scope stays.
+    limits: [Option<Vec<Limit>>; 3],
 }
 
 static NOTHING: LazyLock<Arc<Said>> = LazyLock::new(Arc::default);
@@ -86,6 +88,17 @@ impl Words {
         Arc::make_mut(&mut self.said)
     }
 
+    /// Adds a limit in place of the stock ones of its scope.
+    pub(super) fn limit(&mut self, limit: Limit, scope: Scope) {
+        let limits = &mut self.say_all().limits[scope as usize];
+        limits.get_or_insert_default().push(Limit { scope, ..limit });
+    }
+
+    /// Takes away every limit of a scope, the stock ones too.
+    pub(super) fn unlimited(&mut self, scope: Scope) {
+        self.say_all().limits[scope as usize] = Some(Vec::new());
+    }
+
     /// Takes from `policy` what is not said here.
     pub(crate) fn fill(&mut self, policy: &Policy) {
         if Arc::ptr_eq(&self.said, &NOTHING) {
@@ -99,10 +112,13 @@ impl Words {
                 $(said.draft.$field = said.draft.$field.take().or(from.draft.$field);)*
             };
         }
-        fill!(preset, restart, criticality, backoff, jitter, holdoff, budget);
+        fill!(preset, restart, criticality, backoff, jitter, holdoff);
         fill!(on_exhausted, cooldown, level_decay, stable_after);
         said.steps = said.steps.take().or(from.steps);
         said.kill_wait = said.kill_wait.or(from.kill_wait);
+        for (mine, theirs) in said.limits.iter_mut().zip(from.limits) {
+            *mine = mine.take().or(theirs);
+        }
     }
 
     /// Returns whether both are declared alike, but for their names and code.
@@ -127,7 +143,14 @@ impl Words {
 
     /// Returns the declaration that the core takes.
     pub(crate) fn finish_as(self, kind: Option<KindDraft>) -> ChildDraft {
-        let Said { mut draft, steps, kill_wait } = Said::clone(&self.said);
+        let Said { mut draft, steps, kill_wait, limits } = Said::clone(&self.said);
+        if limits.iter().any(Option::is_some) {
+            let (is_supervisor, is_root) = (self.kind.is_none(), self.name.is_empty());
+            let stock =
+                defaults::stock_budget(Profile::Library, draft.preset, is_supervisor, is_root);
+            let kept = stock.into_iter().filter(|limit| limits[limit.scope as usize].is_none());
+            draft.budget = Some(kept.chain(limits.iter().flatten().flatten().copied()).collect());
+        }
         if steps.is_some() || kill_wait.is_some() {
             let base = self.base();
             let (steps, kill_wait) =
@@ -230,21 +253,16 @@ macro_rules! policy_setters {
             }
 
             /// Adds a limit on it; the first call replaces the default, 10 restarts in 10 minutes.
-            ///
-            /// A budget is one list: on a supervisor the first word about it, this or `limit_children`,
-            /// replaces the default limit over its children too. There, say both.
             #[must_use]
             pub fn limit(mut self, limit: Limit) -> Self {
-                let limit = Limit { scope: Scope::Child, ..limit };
-                self.words.say().budget.get_or_insert_default().push(limit);
+                self.words.limit(limit, Scope::Child);
                 self
             }
 
-            /// Takes away every limit on it, the default too; of a supervisor also the default over its children.
+            /// Takes away every limit on it, the default too.
             #[must_use]
             pub fn unlimited(mut self) -> Self {
-                let budget = self.words.say().budget.get_or_insert_default();
-                budget.retain(|limit| limit.scope != Scope::Child);
+                self.words.unlimited(Scope::Child);
                 self
             }
 

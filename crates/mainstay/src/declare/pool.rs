@@ -77,8 +77,14 @@ impl<A> PoolOf<A> {
     /// Adds a limit over all its children together; the first call replaces the default, 30 restarts in a minute.
     #[must_use]
     pub fn limit_children(mut self, limit: Limit) -> Self {
-        let limit = Limit { scope: Scope::Supervisor, ..limit };
-        self.words.say().budget.get_or_insert_default().push(limit);
+        self.words.limit(limit, Scope::Supervisor);
+        self
+    }
+
+    /// Takes away every limit over all its children together, the default too.
+    #[must_use]
+    pub fn unlimited_children(mut self) -> Self {
+        self.words.unlimited(Scope::Supervisor);
         self
     }
 

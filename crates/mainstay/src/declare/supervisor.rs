@@ -212,21 +212,16 @@ macro_rules! supervisor_setters {
 
             /// Adds a limit over its direct children together; the first call replaces the default, 30
             /// restarts in a minute. A spent one means that it gives up; at the root, that the tree ends.
-            ///
-            /// A budget is one list: this also replaces the default limit on the supervisor itself, 10
-            /// restarts in 10 minutes. Say that again by `limit`, or nothing bounds how often it gives up.
             #[must_use]
             pub fn limit_children(mut self, limit: Limit) -> Self {
-                let limit = Limit { scope: Scope::Supervisor, ..limit };
-                self.words.say().budget.get_or_insert_default().push(limit);
+                self.words.limit(limit, Scope::Supervisor);
                 self
             }
 
-            /// Takes away every limit over its children together, the default too; also the default on itself.
+            /// Takes away every limit over its children together, the default too.
             #[must_use]
             pub fn unlimited_children(mut self) -> Self {
-                let budget = self.words.say().budget.get_or_insert_default();
-                budget.retain(|limit| limit.scope != Scope::Supervisor);
+                self.words.unlimited(Scope::Supervisor);
                 self
             }
 

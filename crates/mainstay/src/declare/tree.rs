@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::watchdog::Watchdog;
 use mainstay_core::Path;
 use mainstay_core::policy::budget::{Limit, Scope};
-use mainstay_core::spec::check::Warning;
+use mainstay_core::spec::check::{Rule, Warning};
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::{
     AutoShutdown, OnExhausted, Preset, StormRate, Strategy, SupervisorDraft, TreeDraft, TreeSpec,
@@ -101,8 +101,7 @@ impl Tree {
     /// Adds a limit over every child of the tree together; a spent one ends the tree.
     #[must_use]
     pub fn limit_tree(mut self, limit: Limit) -> Self {
-        let limit = Limit { scope: Scope::Tree, ..limit };
-        self.words.say().budget.get_or_insert_default().push(limit);
+        self.words.limit(limit, Scope::Tree);
         self
     }
 
@@ -205,7 +204,10 @@ impl Tree {
             seed: self.whole.seed.unwrap_or_else(|| RandomState::new().hash_one(())),
             cores: cores.and_then(|cores| u32::try_from(cores.get()).ok()),
         };
-        draft.build(profile).map_err(SpecError::new)
+        let (spec, mut warnings) = draft.build(profile).map_err(SpecError::new)?;
+        // That a task is ready once it has started is what its author means by needing it.
+        warnings.retain(|warning| warning.rule != Rule::NeedReady);
+        Ok((spec, warnings))
     }
 }
 
