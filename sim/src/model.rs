@@ -8,6 +8,7 @@ pub(crate) mod due;
 mod ending;
 pub(crate) mod event;
 pub(crate) mod exit;
+mod fuse;
 pub(crate) mod gate;
 mod group;
 mod leaving;

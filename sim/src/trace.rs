@@ -6,7 +6,7 @@
 
 use crate::scenario::{Act, Line, Scenario};
 use mainstay_core::spec::ChildSpec;
-use mainstay_core::spec::draft::Source;
+use mainstay_core::spec::Source;
 use mainstay_core::{
     Action, ChildId, Command, Effect, Effects, Event, Input, Moment, Standing, Tree,
 };

@@ -4,11 +4,13 @@
 //! [`ChildSpec::sources`] remembers where each value came from.
 
 pub mod check;
+mod circle;
 pub mod defaults;
 pub mod draft;
 pub mod meaning;
 pub mod preset;
 pub mod show;
+mod source;
 mod wiring;
 
 use crate::exit::Success;
@@ -23,8 +25,9 @@ use core::any::Any;
 use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
-pub use draft::{ChildDraft, Source, Sources, SupervisorDraft, TreeDraft};
+pub use draft::{ChildDraft, SupervisorDraft, TreeDraft};
 pub use preset::Preset;
+pub use source::{Field, Source, Sources};
 
 /// A whole tree: its root supervisor and what holds for the tree at large.
 #[derive(Clone, Debug, PartialEq)]

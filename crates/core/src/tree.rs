@@ -26,6 +26,7 @@ mod health;
 mod limits;
 mod members;
 mod names;
+mod removal;
 mod run;
 mod settle;
 mod snapshot;

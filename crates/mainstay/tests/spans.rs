@@ -35,7 +35,7 @@ impl Subscriber for Listener {
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
         let mut text = Text(String::new());
         attributes.record(&mut text);
-        let mut names = self.0.names.lock().unwrap();
+        let mut names = self.0.names.lock().expect("nobody panics under it");
         names.push(text.0);
         Id::from_u64(names.len() as u64)
     }
@@ -47,17 +47,19 @@ impl Subscriber for Listener {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);
-        let within = self.0.entered.lock().unwrap().last().copied();
-        let within = within.map(|id| self.0.names.lock().unwrap()[id as usize - 1].clone());
-        self.0.said.lock().unwrap().push((text.0, within));
+        let within = self.0.entered.lock().expect("nobody panics under it").last().copied();
+        let within = within.map(|id| {
+            self.0.names.lock().expect("nobody panics under it")[id as usize - 1].clone()
+        });
+        self.0.said.lock().expect("nobody panics under it").push((text.0, within));
     }
 
     fn enter(&self, id: &Id) {
-        self.0.entered.lock().unwrap().push(id.into_u64());
+        self.0.entered.lock().expect("nobody panics under it").push(id.into_u64());
     }
 
     fn exit(&self, _: &Id) {
-        self.0.entered.lock().unwrap().pop();
+        self.0.entered.lock().expect("nobody panics under it").pop();
     }
 
     fn try_close(&self, _: Id) -> bool {
@@ -89,7 +91,7 @@ fn a_line_of_a_run_stands_within_the_span_of_its_child_and_run() {
         handle.wait_until("web", |web| web.runs == 2 && web.run.is_none()).await.expect("it runs");
         owner.drain("enough").await;
     });
-    let said = notes.said.lock().unwrap();
+    let said = notes.said.lock().expect("nobody panics under it");
     let within: Vec<_> = said.iter().map(|(_, within)| within.as_deref()).collect();
     let first = Some("child=web run=1 ");
     let second = Some("child=web run=2 ");

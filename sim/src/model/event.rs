@@ -1,10 +1,9 @@
 //! One event after the other: whether it may be stated now, and what holds afterwards.
 
 use super::watch::Watch;
-use super::{Book, Fuse, Gate, Model, Owed, Run, Stage, policy};
+use super::{Book, Gate, Model, Owed, Run, Stage, policy};
 use crate::check::{Broken, Invariant};
 use mainstay_core::child::Rest;
-use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Admit, Count, Within};
 use mainstay_core::spec::{Finished, Ready};
 use mainstay_core::{Asked, Cause, ChildId, Event, Input, Rule, RunId, Tree};
@@ -449,53 +448,6 @@ impl Model {
         }
         Ok(())
     }
-
-    fn breaker(
-        &mut self,
-        id: ChildId,
-        over_children: bool,
-        state: BreakerState,
-        level: u32,
-    ) -> Result<(), Broken> {
-        let now = self.now;
-        let path = self.path(id);
-        let book = self.book_mut(id)?;
-        let (decay, stable) = (book.spec.level_decay, book.spec.stable_after);
-        let mut trial_until = None;
-        let fuse = match &mut book.pack {
-            Some(pack) if over_children => {
-                trial_until = pack.trial_until;
-                &mut pack.breaker
-            }
-            Some(_) | None => &mut book.breaker,
-        };
-        let state = match state {
-            BreakerState::Closed => Gate::Closed,
-            BreakerState::Open(until) => Gate::Open(until),
-            BreakerState::Trial => Gate::Trial,
-        };
-        match (fuse.state, state) {
-            (before, after) if before == after => {}
-            (Gate::Open(Some(until)), Gate::Trial) if until <= now => fuse.state = Gate::Trial,
-            (Gate::Trial, Gate::Closed) if trial_until.is_some_and(|until| until <= now) => {
-                fuse.state = Gate::Closed;
-            }
-            (before, after) => {
-                let text = format!("{path}: its breaker goes to {after:?}, but it is {before:?}");
-                return wrong(Invariant::Breakers, text);
-            }
-        }
-        if fuse.level(now, decay) != level {
-            let text = format!("{path}: level {level}, but {}", fuse.level(now, decay));
-            return wrong(Invariant::Breakers, text);
-        }
-        if over_children && let Some(pack) = &mut book.pack {
-            pack.trial_until = (state == Gate::Trial).then(|| now + stable);
-        }
-        let opens = Owed::Opens { owner: id, over_children };
-        self.owed.retain(|owed| *owed != opens && *owed != Owed::Closes(id));
-        Ok(())
-    }
 }
 
 /// A reason without its place in a queue.
@@ -504,11 +456,5 @@ pub(crate) const fn plain(why: Rest) -> Rest {
         Rest::Slot { .. } => Rest::Slot { ticket: 0 },
         Rest::Storm { .. } => Rest::Storm { ticket: 0 },
         why => why,
-    }
-}
-
-impl Fuse {
-    pub(crate) fn reset(&mut self) {
-        *self = Self::CLOSED;
     }
 }

@@ -3,7 +3,7 @@
 use super::draft::TreeDraft;
 use super::{
     Activation, AutoShutdown, ChildSpec, Declared, Grace, Kind, OnExhausted, ProbeKind, Ready,
-    SupervisorSpec, TreeSpec, wiring,
+    SupervisorSpec, TreeSpec, circle, wiring,
 };
 use crate::id::Path;
 use crate::moment::Brief;
@@ -113,17 +113,17 @@ impl Problem {
 }
 
 /// Collects problems of one place.
-struct Finder<'a> {
+pub(super) struct Finder<'a> {
     path: &'a Path,
-    found: Vec<Problem>,
+    pub(super) found: Vec<Problem>,
 }
 
 impl<'a> Finder<'a> {
-    const fn new(path: &'a Path) -> Self {
+    pub(super) const fn new(path: &'a Path) -> Self {
         Self { path, found: Vec::new() }
     }
 
-    fn require(&mut self, holds: bool, rule: Rule, text: impl Into<String>) {
+    pub(super) fn require(&mut self, holds: bool, rule: Rule, text: impl Into<String>) {
         if !holds {
             self.found.push(Problem::new(self.path, rule, text));
         }
@@ -407,10 +407,10 @@ fn supervisor(path: &Path, supervisor: &SupervisorSpec, depth: usize) -> Vec<Pro
         }
         let below = path.join(name);
         problems.extend(membership(&below, child, supervisor));
-        problems.extend(needs(&below, name, child, &places));
+        problems.extend(circle::needs(&below, name, child, &places));
         problems.extend(node(&below, child, false, depth + 1));
     }
-    problems.extend(cycles(path, supervisor, &places));
+    problems.extend(circle::cycles(path, supervisor, &places));
     if let Some(dynamic) = &supervisor.dynamic {
         let below = path.join("*");
         problems.extend(membership(&below, &dynamic.template, supervisor));
@@ -451,68 +451,4 @@ fn duplicates(path: &Path, supervisor: &SupervisorSpec) -> Vec<Problem> {
         Problem::new(&below, Rule::Duplicate, text)
     };
     again.map(problem).collect()
-}
-
-fn needs(
-    path: &Path,
-    name: &str,
-    child: &ChildSpec,
-    siblings: &BTreeMap<&str, usize>,
-) -> Vec<Problem> {
-    let mut finder = Finder::new(path);
-    for need in &child.needs {
-        finder.require(&*need.child != name, Rule::Need, "a child cannot need itself");
-        let known = siblings.contains_key(&*need.child);
-        let text = format!(
-            "needs {:?}, but it has no such sibling; to need something deeper, need the supervisor that holds it",
-            need.child
-        );
-        finder.require(known, Rule::Need, text);
-    }
-    finder.found
-}
-
-/// Finds every circle of needs, each named once, from its first member in order of declaration.
-fn cycles(
-    path: &Path,
-    supervisor: &SupervisorSpec,
-    places: &BTreeMap<&str, usize>,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if supervisor.children.iter().all(|(_, child)| child.needs.is_empty()) {
-        return problems;
-    }
-    let mut done = BTreeSet::new();
-    for start in 0..supervisor.children.len() {
-        let mut trail: Vec<(usize, usize)> = alloc::vec![(start, 0)];
-        while let Some((at, next)) = trail.pop() {
-            let Some((_, child)) = supervisor.children.get(at) else { continue };
-            let Some(need) = child.needs.get(next) else {
-                done.insert(at);
-                continue;
-            };
-            trail.push((at, next + 1));
-            let needed = places.get(&*need.child).copied();
-            let Some(needed) = needed.filter(|needed| !done.contains(needed)) else {
-                continue;
-            };
-            if needed == at {
-                continue; // Needing oneself is reported where it is written.
-            }
-            if let Some(from) = trail.iter().position(|(seen, _)| *seen == needed) {
-                let names: Vec<&str> = trail
-                    .iter()
-                    .skip(from)
-                    .map(|(seen, _)| *seen)
-                    .chain([needed])
-                    .filter_map(|seen| supervisor.children.get(seen).map(|(name, _)| &**name))
-                    .collect();
-                let text = format!("children need each other in a circle: {}", names.join(" -> "));
-                problems.push(Problem::new(path, Rule::Cycle, text));
-            } else {
-                trail.push((needed, 0));
-            }
-        }
-    }
-    problems
 }

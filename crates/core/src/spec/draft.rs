@@ -2,6 +2,7 @@
 
 use super::check::{self, Problem, Warning};
 use super::defaults::{self, Profile};
+use super::source::{Field, Picker, Sources};
 use super::{
     Activation, AutoShutdown, ChildSpec, Criticality, Declared, Dynamic, Finished, Kind, Liveness,
     Need, OnExhausted, Overlap, Payload, Preset, Ready, Stop, StormRate, Strategy, SupervisorSpec,
@@ -145,110 +146,6 @@ pub struct DynamicDraft {
     pub max: Option<u32>,
 }
 
-/// A field of a child's policy, for [`Sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Field {
-    /// `restart`
-    Restart,
-    /// `success`
-    Success,
-    /// `criticality`
-    Criticality,
-    /// `start_timeout`
-    StartTimeout,
-    /// `ready`
-    Ready,
-    /// `ready_timeout`
-    ReadyTimeout,
-    /// `stop`
-    Stop,
-    /// `backoff`
-    Backoff,
-    /// `jitter`
-    Jitter,
-    /// `holdoff`
-    Holdoff,
-    /// `budget`
-    Budget,
-    /// `on_exhausted`
-    OnExhausted,
-    /// `cooldown`
-    Cooldown,
-    /// `level_decay`
-    LevelDecay,
-    /// `stable_after`
-    StableAfter,
-    /// `liveness`
-    Liveness,
-}
-
-impl Field {
-    /// Every field, in the order in which people are shown them.
-    pub const ALL: [Self; 16] = [
-        Self::Restart,
-        Self::Success,
-        Self::Criticality,
-        Self::StartTimeout,
-        Self::Ready,
-        Self::ReadyTimeout,
-        Self::Stop,
-        Self::Backoff,
-        Self::Jitter,
-        Self::Holdoff,
-        Self::Budget,
-        Self::OnExhausted,
-        Self::Cooldown,
-        Self::LevelDecay,
-        Self::StableAfter,
-        Self::Liveness,
-    ];
-
-    /// Returns the name the field has in a spec file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Restart => "restart",
-            Self::Success => "success",
-            Self::Criticality => "criticality",
-            Self::StartTimeout => "start_timeout",
-            Self::Ready => "ready",
-            Self::ReadyTimeout => "ready_timeout",
-            Self::Stop => "stop",
-            Self::Backoff => "backoff",
-            Self::Jitter => "jitter",
-            Self::Holdoff => "holdoff",
-            Self::Budget => "budget",
-            Self::OnExhausted => "on_exhausted",
-            Self::Cooldown => "cooldown",
-            Self::LevelDecay => "level_decay",
-            Self::StableAfter => "stable_after",
-            Self::Liveness => "liveness",
-        }
-    }
-}
-
-/// Where an effective value came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Source {
-    /// Nobody said anything.
-    #[default]
-    Default,
-    /// The preset.
-    Preset(Preset),
-    /// The spec.
-    Explicit,
-}
-
-/// Where each effective value of a spec came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sources([Source; Field::ALL.len()]);
-
-impl Sources {
-    /// Returns where the value of `field` came from.
-    pub const fn of(&self, field: Field) -> Source {
-        self.0[field as usize]
-    }
-}
-
 impl TreeDraft {
     /// Makes a spec, with the defaults of `profile`.
     ///
@@ -288,30 +185,6 @@ pub(crate) enum Owner {
     Nobody,
     /// It has a supervisor.
     Supervisor,
-}
-
-/// Picks each value and remembers from where.
-struct Picker {
-    preset: Option<Preset>,
-    sources: Sources,
-}
-
-impl Picker {
-    fn pick<T>(
-        &mut self,
-        field: Field,
-        explicit: Option<T>,
-        preset: Option<T>,
-        default: impl FnOnce() -> T,
-    ) -> T {
-        let (value, source) = match (explicit, preset, self.preset) {
-            (Some(value), _, _) => (value, Source::Explicit),
-            (None, Some(value), Some(preset)) => (value, Source::Preset(preset)),
-            (None, _, _) => (default(), Source::Default),
-        };
-        self.sources.0[field as usize] = source;
-        value
-    }
 }
 
 impl ChildDraft {

@@ -1,7 +1,7 @@
 //! The effective policy of a child in words, each value with where it came from.
 
-use super::draft::{Field, Source};
 use super::{ChildSpec, Criticality, Grace, Liveness, OnExhausted, Ready, Stop};
+use super::{Field, Source};
 use crate::moment::Brief;
 use crate::policy::backoff::{Jitter, Shape};
 use crate::policy::breaker::Cooldown;

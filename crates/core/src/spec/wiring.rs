@@ -3,8 +3,8 @@
 //! Only what somebody wrote down is refused: what a preset or a default fills in speaks for every place.
 
 use super::check::{Problem, Rule};
-use super::draft::{Field, Source};
 use super::{ChildSpec, OnExhausted, Ready};
+use super::{Field, Source};
 use crate::id::Path;
 use crate::policy::restart::Restart;
 use alloc::format;

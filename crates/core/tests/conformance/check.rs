@@ -4,8 +4,8 @@ use crate::declare::{self, Declared, Parsed};
 use crate::words;
 use crate::world::World;
 use mainstay_core::child::State;
+use mainstay_core::spec::Field;
 use mainstay_core::spec::Source;
-use mainstay_core::spec::draft::Field;
 use mainstay_core::{Moment, Path, Standing, Tree};
 
 pub(crate) struct Checked {
