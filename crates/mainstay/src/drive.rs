@@ -194,7 +194,7 @@ impl Drive {
         let (extend, last_beat, is_pending) = extra.map_or_else(Default::default, |extra| {
             (extra.extend, extra.last_beat, extra.pending > 0)
         });
-        let ended = life.ended.take();
+        let (ended, is_served) = (life.ended.take(), life.is_served);
         drop(life);
         let has = |fact: u16| what & fact != 0;
         if has(told::STARTED) {
@@ -238,7 +238,9 @@ impl Drive {
             }
             let exit = Input::Exited { child, run, exit: ended.exit, detail: ended.detail };
             self.feed(at, exit);
-            self.let_rest(child);
+            if is_served {
+                self.let_rest(child);
+            }
         }
     }
 

@@ -60,8 +60,11 @@ impl Tasks {
         self.slots.get(child.slot())?.as_ref().filter(|slot| slot.child == child)
     }
 
-    fn live(&self, child: ChildId, run: RunId) -> Option<&Arc<Slot>> {
-        self.at(child).filter(|slot| slot.lock().run == run)
+    /// Returns the slot of a live run, and what is behind its lock.
+    fn live(&self, child: ChildId, run: RunId) -> Option<(&Slot, MutexGuard<'_, Life>)> {
+        let slot = self.at(child)?;
+        let life = slot.lock();
+        (life.run == run).then_some((&**slot, life))
     }
 }
 
@@ -116,27 +119,24 @@ impl Driver for Tasks {
     }
 
     fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>) {
-        let Some(slot) = self.live(child, run) else { return };
-        let mut life = slot.lock();
+        let Some((slot, mut life)) = self.live(child, run) else { return };
         // Nobody in there could hear it: waiting for an answer would only waste the grace.
         let hears = life.stage == Stage::Ordered || life.hears();
         slot.asked.fetch_or(if hears { STOP } else { STOP | KILL }, Ordering::AcqRel);
-        if until.is_some() {
+        if hears && until.is_some() {
             life.extra().deadline = until;
         }
         wake_stopped(life);
     }
 
     fn kill(&mut self, child: ChildId, run: RunId) {
-        let Some(slot) = self.live(child, run) else { return };
-        let life = slot.lock();
+        let Some((slot, life)) = self.live(child, run) else { return };
         slot.asked.fetch_or(STOP | KILL, Ordering::AcqRel);
         wake_stopped(life);
     }
 
     fn reload(&mut self, child: ChildId, run: RunId) {
-        if let Some(slot) = self.live(child, run) {
-            let mut life = slot.lock();
+        if let Some((_, mut life)) = self.live(child, run) {
             life.extra().reloads += 1;
             wake(life);
         }
