@@ -93,6 +93,7 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
     let (tell, report) = watch::channel(None);
     let shared = Arc::new(Shared {
         number: TREES.fetch_add(1, Ordering::Relaxed),
+        seed: spec.seed,
         clock: Clock::new(),
         runtime: runtime.clone(),
         inbox: Inbox::default(),

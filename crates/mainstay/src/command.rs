@@ -195,17 +195,18 @@ impl Operator {
     }
 
     /// Gives a child another spec. A live run that has to be replaced for it is.
+    ///
+    /// The child keeps its name, whatever the new declaration is called.
     pub fn replace(
         &self,
         target: impl Into<Target>,
-        child: Child,
+        mut child: Child,
         why: impl Into<Arc<str>>,
     ) -> Request {
         let target = target.into();
-        let above = match &target.0 {
-            Ok(path) => path.split_last().map_or_else(Path::root, |(above, _)| above),
-            Err(_) => Path::root(),
-        };
+        let place = target.0.as_ref().ok().and_then(Path::split_last);
+        let (above, name) = place.unwrap_or_else(|| (Path::root(), "child"));
+        child.words.name = name.into();
         match crate::build::node(child.into(), &above) {
             Ok((_, spec)) => self.request(target, why, Verb::Replace(spec)),
             Err(error) => self.unfit(target, "replace", why, error),
@@ -217,7 +218,11 @@ impl Operator {
     ///
     /// A child's code is the same only if it is the very same closure object, so declare both trees from
     /// the same [`Child`] values (they are cheap to clone) where a run is to go on.
-    pub fn apply(&self, tree: crate::declare::Tree, why: impl Into<Arc<str>>) -> Request {
+    ///
+    /// What concerns the program around the tree stays as it was started: `history`, `watchdog`, `on_event`.
+    pub fn apply(&self, mut tree: crate::declare::Tree, why: impl Into<Arc<str>>) -> Request {
+        // A seed that nobody stated is no change.
+        tree.whole.seed.get_or_insert(self.shared.seed);
         match tree.spec(Profile::Library) {
             Ok((spec, _)) => {
                 self.request(Path::root(), why, Verb::Apply(Arc::<TreeSpec>::new(spec)))

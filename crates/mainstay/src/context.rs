@@ -99,7 +99,8 @@ impl Context {
 
     /// Says that the run can serve. Only a child with [`ready_within`](crate::Child::ready_within) waits for it.
     pub fn ready(&self) {
-        self.slot.tell(self.run, told::READY);
+        let now = self.slot.shared.clock.now();
+        self.slot.tell_with(self.run, told::READY, |life| life.extra().ready_at = now);
     }
 
     /// A sign of life, for a child with a [`heartbeat`](crate::Child::heartbeat).
@@ -145,12 +146,13 @@ impl Context {
     /// Starts a sub-task that cannot outlive this run.
     ///
     /// When the run ends, by whatever cause, its sub-tasks are cut at their next await point, and the
-    /// run is over only when all are gone. A sub-task that panics ends its run as panicked.
+    /// run is over only when all are gone. A sub-task that panics ends its run as panicked; a blocking
+    /// run, which nothing can end, is told to stop, and has panicked when it returns.
     pub fn spawn<F>(&self, future: F) -> SubTask<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.scope().spawn(&self.slot.shared.runtime, future, false)
+        self.scope().spawn((&self.slot, self.run), future, false)
     }
 
     /// Runs a section that must not be cut: it comes to its own end though the run is ended by force
@@ -161,7 +163,7 @@ impl Context {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.scope().spawn(&self.slot.shared.runtime, future, true)
+        self.scope().spawn((&self.slot, self.run), future, true)
     }
 
     fn scope(&self) -> Arc<Scope> {

@@ -112,11 +112,13 @@ impl Drive {
             Some(_) | None => false,
         };
         let has_facts = self.shared.inbox.poll_take(cx, &mut self.batch).is_ready();
-        let has_requests = match self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN)
-        {
-            Poll::Ready(taken) => taken > 0,
-            Poll::Pending => false,
-        };
+        // It wakes those who wait for a place in the queue, and a waker may be anything.
+        let requests =
+            caught::guard(|| self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN));
+        if requests.is_err() {
+            cx.waker().wake_by_ref();
+        }
+        let has_requests = !self.asked.is_empty();
         if self.is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -171,10 +173,12 @@ impl Drive {
                     drop(caught::guard(|| read(&self.tree, &self.views)));
                 }
                 Request::Watch(path, answer) => self.watch(&path, answer),
-                Request::Demand(path) => {
-                    if let Some(child) = self.tree.find(&path) {
+                Request::Demand(path, answer) => {
+                    let child = self.tree.find(&path);
+                    if let Some(child) = child {
                         self.feed(self.shared.clock.now(), Input::Demand(child));
                     }
+                    drop(caught::guard(|| answer.send(child.is_some())));
                 }
             }
         }
@@ -191,9 +195,10 @@ impl Drive {
         let what = std::mem::take(&mut life.told);
         life.is_queued = false;
         let extra = life.extra.as_ref();
-        let (extend, last_beat, is_pending) = extra.map_or_else(Default::default, |extra| {
-            (extra.extend, extra.last_beat, extra.pending > 0)
-        });
+        let (extend, last_beat, ready_at, is_pending) = extra
+            .map_or_else(Default::default, |extra| {
+                (extra.extend, extra.last_beat, extra.ready_at, extra.pending > 0)
+            });
         let (ended, is_served) = (life.ended.take(), life.is_served);
         drop(life);
         let has = |fact: u16| what & fact != 0;
@@ -208,7 +213,7 @@ impl Drive {
             }
         }
         if has(told::READY) {
-            self.feed(at, Input::Ready(child, run));
+            self.feed(at.max(ready_at), Input::Ready(child, run));
         }
         if has(told::BUSY) {
             self.feed(at, Input::Pending { child, run, pending: true });
@@ -229,7 +234,7 @@ impl Drive {
             self.feed(at, Input::WantsRecycle(child, run));
         }
         if has(told::EXITED)
-            && let Some(ended) = ended
+            && let Some((ended_at, ended)) = ended.map(|ended| *ended)
         {
             let life = self.tree.child(child).and_then(|child| child.life());
             let is_present = life.is_some_and(|life| life.run == run);
@@ -237,7 +242,7 @@ impl Drive {
                 self.views.panicked(child, run, panic);
             }
             let exit = Input::Exited { child, run, exit: ended.exit, detail: ended.detail };
-            self.feed(at, exit);
+            self.feed(at.max(ended_at), exit);
             if is_served {
                 self.let_rest(child);
             }
@@ -304,9 +309,10 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         self.shared.inbox.close();
-        self.requests.close();
         let report = Arc::new(Report::of(&self.tree));
-        self.report.send_replace(Some(report));
+        // Whoever waits may have a waker that panics; the others are told all the same.
+        drop(caught::guard(|| self.report.send_replace(Some(report))));
+        drop(caught::guard(|| self.requests.close()));
         self.shared.log.close();
     }
 }

@@ -76,8 +76,8 @@ impl Ended {
 
     /// Reports an error.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
-        let (class, retry_after) = Fault::within(error)
-            .map_or((Class::Plain, None), |fault| (fault.class, fault.retry_after));
+        let (class, retry_after) = Judged::within(error)
+            .map_or((Class::Plain, None), |judged| (judged.class, judged.retry_after));
         let text = caught::guard(|| chain(error))
             .unwrap_or_else(|panic| format!("an error whose text cannot be made: {panic}"));
         let exit = Exit::Failed { code: None, class, retry_after };
@@ -168,6 +168,13 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 /// ```
 #[derive(Debug)]
 pub struct Fault {
+    judged: Judged,
+}
+
+/// The error of a fault, with what it means. It stands one step down the chain: error types that take
+/// others in (such as anyhow's) may hide the first step from those who look for its type.
+#[derive(Debug)]
+struct Judged {
     class: Class,
     retry_after: Option<Duration>,
     error: BoxError,
@@ -176,33 +183,42 @@ pub struct Fault {
 impl Fault {
     /// It will pass: the policy decides, and people see that it is expected to.
     pub fn transient(error: impl Into<BoxError>) -> Self {
-        Self { class: Class::Transient, retry_after: None, error: error.into() }
+        Self::judge(Class::Transient, error.into())
     }
 
     /// Another try is useless: the child goes straight to what its spent budget would lead to.
     pub fn permanent(error: impl Into<BoxError>) -> Self {
-        Self { class: Class::Permanent, retry_after: None, error: error.into() }
+        Self::judge(Class::Permanent, error.into())
     }
 
     /// The supervisor itself is in doubt: it gives up, and its own supervisor decides.
     pub fn fatal(error: impl Into<BoxError>) -> Self {
-        Self { class: Class::Fatal, retry_after: None, error: error.into() }
+        Self::judge(Class::Fatal, error.into())
+    }
+
+    const fn judge(class: Class, error: BoxError) -> Self {
+        Self { judged: Judged { class, retry_after: None, error } }
     }
 
     /// Asks that the next try comes no sooner. The backoff's `most` caps it.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.judged.retry_after = Some(wait);
         self
     }
+}
 
-    /// Finds the first fault in the chain of an error.
+impl Judged {
+    /// Finds the first judgement in the chain of an error.
     fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         for _ in 0..=MOST_CAUSES {
             let error = next?;
-            if let Some(fault) = error.downcast_ref() {
-                return Some(fault);
+            if let Some(fault) = error.downcast_ref::<Fault>() {
+                return Some(&fault.judged);
+            }
+            if let Some(judged) = error.downcast_ref() {
+                return Some(judged);
             }
             // A hostile `source` is code of the user's like any other.
             next = caught::guard(|| error.source()).ok().flatten();
@@ -213,11 +229,23 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.judged.fmt(f)
+    }
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
 impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.judged)
+    }
+}
+
+impl Error for Judged {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
     }
@@ -281,6 +309,27 @@ mod tests {
             Exit::Failed { code: None, class: Class::Transient, retry_after: Some(wait) };
         assert_eq!(ended.exit, expected);
         assert_eq!(ended.detail.as_deref(), Some("cannot open the session: busy"));
+    }
+
+    #[test]
+    fn an_error_that_hides_its_type_keeps_its_class() {
+        /// Takes any error in, and shows nothing but its text and its causes, as anyhow's does.
+        #[derive(Debug)]
+        struct Opaque(BoxError);
+        impl fmt::Display for Opaque {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl Error for Opaque {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                self.0.source()
+            }
+        }
+        let ended = Err::<(), _>(Opaque(Fault::permanent("no such host").into())).end();
+        let expected = Exit::Failed { code: None, class: Class::Permanent, retry_after: None };
+        assert_eq!(ended.exit, expected);
+        assert_eq!(ended.detail.as_deref(), Some("no such host"));
     }
 
     #[test]

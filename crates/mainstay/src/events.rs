@@ -57,8 +57,10 @@ struct Ring {
     left: VecDeque<(u64, ChildId)>,
     health: Health,
     recorders: Vec<Weak<Mutex<Kept>>>,
-    /// Readers that have read all there is.
-    waiting: Vec<Waker>,
+    /// Readers that have read all there is, by their numbers.
+    waiting: BTreeMap<u64, Waker>,
+    /// The number of the next reader.
+    readers: u64,
     /// The one that logs, while there is nothing for it.
     observer: Option<Waker>,
     /// Facts before this one came while nobody listened to the log.
@@ -85,7 +87,8 @@ impl Log {
             left: VecDeque::new(),
             health,
             recorders: Vec::new(),
-            waiting: Vec::new(),
+            waiting: BTreeMap::new(),
+            readers: 0,
             observer: None,
             unheard: 1,
             is_closed: false,
@@ -130,7 +133,7 @@ impl Log {
             ring.unheard = ring.next;
         }
         drop(ring);
-        wake(waiting.into_iter().chain(observer));
+        wake(waiting.into_values().chain(observer));
     }
 
     /// The tree is gone: readers come to an end once they have read all.
@@ -140,7 +143,7 @@ impl Log {
         let waiting = std::mem::take(&mut ring.waiting);
         let observer = ring.observer.take();
         drop(ring);
-        wake(waiting.into_iter().chain(observer));
+        wake(waiting.into_values().chain(observer));
     }
 
     pub(crate) fn path(&self, child: ChildId) -> Path {
@@ -155,17 +158,30 @@ impl Log {
         self.lock().health
     }
 
+    /// Returns a number for a new reader.
+    fn enter(&self) -> u64 {
+        let mut ring = self.lock();
+        ring.readers += 1;
+        ring.readers
+    }
+
+    /// A reader has gone: nobody needs to wake it.
+    fn leave(&self, number: u64) {
+        let waker = self.lock().waiting.remove(&number);
+        drop(waker);
+    }
+
     /// Returns the number of the next fact.
     pub(crate) fn next(&self) -> u64 {
         self.lock().next
     }
 
     /// Reads the fact with this number; where it has not come yet, `waker` is woken when it does.
-    fn read(&self, from: u64, waker: Option<Reader<'_>>) -> Read {
+    fn read(&self, from: u64, waker: Option<Reader>) -> Read {
         let mut ring = self.lock();
-        let from = match waker {
+        let from = match &waker {
             Some(Reader::Observer(_)) => from.max(ring.unheard),
-            Some(Reader::Other(_)) | None => from,
+            Some(Reader::Other(..)) | None => from,
         };
         let oldest = ring.next - ring.records.len() as u64;
         if from < oldest {
@@ -177,8 +193,8 @@ impl Log {
             None if ring.is_closed => Read::End,
             None => {
                 match waker {
-                    Some(Reader::Observer(waker)) => ring.observer = Some(waker.clone()),
-                    Some(Reader::Other(waker)) => ring.wait(waker),
+                    Some(Reader::Observer(waker)) => ring.observer = Some(waker),
+                    Some(Reader::Other(number, waker)) => drop(ring.waiting.insert(number, waker)),
                     None => {}
                 }
                 Read::Later
@@ -195,10 +211,11 @@ fn wake(wakers: impl Iterator<Item = Waker>) {
 }
 
 /// Who waits for a fact that has not come yet.
-enum Reader<'a> {
+enum Reader {
     /// The one that logs: it need not be woken while nobody listens.
-    Observer(&'a Waker),
-    Other(&'a Waker),
+    Observer(Waker),
+    /// Any other, with its number: it waits once, however often it asks.
+    Other(u64, Waker),
 }
 
 enum Read {
@@ -219,12 +236,6 @@ impl Ring {
                 self.learn(tree, child);
                 open.extend(tree.children_of(child).map(|below| below.id));
             }
-        }
-    }
-
-    fn wait(&mut self, waker: &Waker) {
-        if !self.waiting.iter().any(|known| known.will_wake(waker)) {
-            self.waiting.push(waker.clone());
         }
     }
 
@@ -310,24 +321,27 @@ impl Ring {
 pub struct Events {
     shared: Arc<Shared>,
     next: u64,
+    number: u64,
 }
 
 impl Events {
-    pub(crate) const fn new(shared: Arc<Shared>, next: u64) -> Self {
-        Self { shared, next }
+    pub(crate) fn new(shared: Arc<Shared>, next: u64) -> Self {
+        let number = shared.log.enter();
+        Self { shared, next, number }
     }
 
     /// Returns the next fact, or how many were missed; `None` once the tree has ended and all is read.
     pub async fn next(&mut self) -> Option<Item> {
-        poll_fn(|cx| self.poll(Reader::Other(cx.waker()))).await
+        let number = self.number;
+        poll_fn(|cx| self.poll(Reader::Other(number, cx.waker().clone()))).await
     }
 
     /// The same for the one that logs: what came while nobody listened is not told.
     pub(crate) async fn next_heard(&mut self) -> Option<Item> {
-        poll_fn(|cx| self.poll(Reader::Observer(cx.waker()))).await
+        poll_fn(|cx| self.poll(Reader::Observer(cx.waker().clone()))).await
     }
 
-    fn poll(&mut self, reader: Reader<'_>) -> Poll<Option<Item>> {
+    fn poll(&mut self, reader: Reader) -> Poll<Option<Item>> {
         match self.read(Some(reader)) {
             Read::Record(record) => Poll::Ready(Some(Item::Record(record))),
             Read::Lagged { missed, .. } => Poll::Ready(Some(Item::Lagged(missed))),
@@ -350,7 +364,7 @@ impl Events {
         self.next
     }
 
-    fn read(&mut self, reader: Option<Reader<'_>>) -> Read {
+    fn read(&mut self, reader: Option<Reader>) -> Read {
         let read = self.shared.log.read(self.next, reader);
         match &read {
             Read::Record(record) => self.next = record.seq + 1,
@@ -358,6 +372,12 @@ impl Events {
             Read::Later | Read::End => {}
         }
         read
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.shared.log.leave(self.number);
     }
 }
 

@@ -153,10 +153,13 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// When the tree has ended.
+    /// When there is no such child, or the tree has ended.
     pub async fn demand(&self, target: impl Into<Target>) -> Result<(), AskError> {
         let path = target.into().path()?;
-        self.send(Request::Demand(path)).await
+        let (tell, answer) = oneshot::channel();
+        self.send(Request::Demand(path.clone(), tell)).await?;
+        let is_known = answer.await.map_err(|_| AskError::Ended)?;
+        if is_known { Ok(()) } else { Err(AskError::Unknown { path }) }
     }
 
     /// Returns how the tree is, counted as it changes: asking costs nothing, however large the tree.

@@ -29,7 +29,7 @@ pub(crate) enum Request {
     /// Follows a child; `None` when there is none.
     Watch(Path, oneshot::Sender<Option<Watching>>),
     /// Somebody wants to use a child.
-    Demand(Path),
+    Demand(Path, oneshot::Sender<bool>),
 }
 
 /// What one question looks up.

@@ -84,7 +84,11 @@ impl Observer {
     async fn watch(mut self, mut events: Events) {
         while let Some(item) = events.next_heard().await {
             match item {
-                Item::Record(record) => self.see(&record),
+                Item::Record(record) => {
+                    self.see(&record);
+                    // However much there is to tell, others have the thread in between.
+                    tokio::task::yield_now().await;
+                }
                 Item::Lagged(missed) => {
                     #[cfg(feature = "tracing")]
                     drop(caught::guard(|| lines::lagged(missed)));

@@ -48,7 +48,8 @@ impl Owner {
     ///
     /// The report can be returned from `main`. Nothing here ends the process.
     ///
-    /// Without the feature `signal` no signal is heard.
+    /// Without the feature `signal` no signal is heard. With it the runtime goes on to catch both when this
+    /// has returned, as it does for whoever once listened: what `main` does then cannot be ended by Ctrl-C.
     pub async fn run(mut self) -> Report {
         let handle = self.handle();
         let mut ended = std::pin::pin!(handle.ended());
@@ -82,8 +83,10 @@ impl Owner {
 
     /// Lets the log and the hooks have the last events, for as long as they may reasonably take.
     async fn close(&mut self, report: &Report) -> Report {
-        if let Some(observer) = self.observer.take() {
-            drop(tokio::time::timeout(LAST_WORDS, observer).await);
+        if let Some(mut observer) = self.observer.take()
+            && tokio::time::timeout(LAST_WORDS, &mut observer).await.is_err()
+        {
+            observer.abort();
         }
         report.clone()
     }

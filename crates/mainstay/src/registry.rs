@@ -302,8 +302,8 @@ mod tests {
             format!("{tick}: the parameter `every` cannot be `soon`")
         );
         assert_eq!(
-            make("tick", Params::new().with("evry", "1")),
-            format!("{tick}: there is no parameter `evry`; this factory takes every")
+            make("tick", Params::new().with("each", "1")),
+            format!("{tick}: there is no parameter `each`; this factory takes every")
         );
     }
 

@@ -42,7 +42,8 @@ pub enum Ending {
 impl Report {
     pub(crate) fn of(tree: &Tree) -> Self {
         let Some(report) = tree.report() else {
-            return Self { ending: Ending::Cut, took: Duration::ZERO, lines: Vec::new() };
+            let lines = tree.report_lines();
+            return Self { ending: Ending::Cut, took: Duration::ZERO, lines };
         };
         let ending = match report.outcome {
             _ if !tree.has_ended() => Ending::Cut,

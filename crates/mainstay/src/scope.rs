@@ -1,11 +1,12 @@
 //! The sub-tasks of one run: none outlives it.
 
 use crate::caught::{self, Panic};
+use crate::slot::Slot;
+use mainstay_core::RunId;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -77,7 +78,7 @@ impl Scope {
     /// Starts a sub-task. Where the run is ending already, the future is dropped unpolled.
     pub(crate) fn spawn<F>(
         self: &Arc<Self>,
-        runtime: &Runtime,
+        (slot, run): (&Arc<Slot>, RunId),
         future: F,
         is_shielded: bool,
     ) -> SubTask<F::Output>
@@ -85,13 +86,16 @@ impl Scope {
         F: Future<Output: Send> + Send + 'static,
     {
         let (tell, result) = oneshot::channel();
-        let scope = Arc::clone(self);
+        let (scope, of) = (Arc::clone(self), Arc::clone(slot));
         let guarded = Guarded(Some(Box::pin(future)));
         let task = async move {
             match guarded.await {
                 // Who does not want the value has dropped the receiver, and it is dropped here.
                 Ok(value) => drop(caught::drop_guarded(tell.send(value))),
-                Err(panic) => scope.note(panic),
+                Err(panic) => {
+                    scope.note(panic);
+                    of.lost_sub_task(run);
+                }
             }
         };
         let mut inside = self.lock();
@@ -100,7 +104,7 @@ impl Scope {
             caught::drop_guarded(task);
             return SubTask::never();
         }
-        let abort = inside.tasks.spawn_on(task, runtime);
+        let abort = inside.tasks.spawn_on(task, &slot.shared.runtime);
         if !is_shielded {
             // Now and then those that have ended are let go: often enough, and not at each of thousands.
             if inside.cut.len() >= inside.prune_at {

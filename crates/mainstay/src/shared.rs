@@ -12,6 +12,8 @@ use tokio::sync::{mpsc, watch};
 pub(crate) struct Shared {
     /// Tells the trees of one process apart.
     pub(crate) number: u64,
+    /// The seed of every jitter in the tree.
+    pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) runtime: Runtime,
     pub(crate) inbox: Inbox,

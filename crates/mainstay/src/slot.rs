@@ -23,6 +23,8 @@ pub(crate) const STOP: u8 = 1;
 pub(crate) const KILL: u8 = 2;
 /// The run has sub-tasks.
 pub(crate) const SCOPED: u8 = 4;
+/// The run is a thread.
+pub(crate) const THREAD: u8 = 8;
 
 /// What a run has told; several facts are told in the order of their bits.
 pub(crate) mod told {
@@ -42,7 +44,7 @@ pub(crate) mod told {
 pub(crate) struct Slot {
     pub(crate) child: ChildId,
     pub(crate) shared: Arc<Shared>,
-    /// [`STOP`], [`KILL`] and [`SCOPED`] of the present run, read on every poll without the lock.
+    /// [`STOP`], [`KILL`], [`SCOPED`] and [`THREAD`] of the present run, read on every poll without the lock.
     pub(crate) asked: AtomicU8,
     life: Mutex<Life>,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Life {
     pub(crate) code: Option<Arc<dyn Begin>>,
     /// The task or thread that serves this slot.
     pub(crate) waker: Option<Waker>,
-    pub(crate) ended: Option<Box<Ended>>,
+    pub(crate) ended: Option<Box<(Moment, Ended)>>,
     pub(crate) extra: Option<Box<Extra>>,
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct Extra {
     pub(crate) deadline: Option<Moment>,
     pub(crate) extend: Duration,
     pub(crate) last_beat: Moment,
+    pub(crate) ready_at: Moment,
     /// How many pieces of work are pending.
     pub(crate) pending: u32,
     /// How often a reload was asked for.
@@ -198,8 +201,29 @@ impl Slot {
             return false;
         }
         with(&mut life);
-        self.tell_locked(life, what);
+        self.tell_locked(life, what, None);
         true
+    }
+
+    /// A sub-task has panicked: a task is woken to end, a thread can only be asked to.
+    pub(crate) fn lost_sub_task(&self, run: RunId) {
+        let mut life = self.lock();
+        if life.run != run || life.stage != Stage::Running {
+            return;
+        }
+        let waker = life.waker.clone();
+        let mut left = None;
+        if self.is_asked(THREAD) {
+            self.asked.fetch_or(STOP, Ordering::AcqRel);
+            left = life.extra.as_mut().map(|extra| (extra.wakers.take(), extra.token.clone()));
+        }
+        drop(life);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some((wakers, token)) = left {
+            wake_all(wakers, token);
+        }
     }
 
     /// Lets go of the run's span: whoever listens hears of it in the child's own task.
@@ -214,21 +238,27 @@ impl Slot {
     /// Ends the present run: what it said is final, and the slot is free for the next one.
     pub(crate) fn tell_end(self: &Arc<Self>, mut life: MutexGuard<'_, Life>, ended: Ended) {
         life.stage = Stage::Idle;
-        life.ended = Some(Box::new(ended));
+        let now = self.shared.clock.now();
+        life.ended = Some(Box::new((now, ended)));
         // Whoever kept a context of the run learns that it is over.
         let left = life.extra.as_mut().map(|extra| (extra.wakers.take(), extra.token.take()));
-        self.tell_locked(life, told::EXITED);
+        self.tell_locked(life, told::EXITED, Some(now));
         if let Some((wakers, token)) = left {
             wake_all(wakers, token);
         }
     }
 
-    fn tell_locked(self: &Arc<Self>, mut life: MutexGuard<'_, Life>, what: u16) {
+    fn tell_locked(
+        self: &Arc<Self>,
+        mut life: MutexGuard<'_, Life>,
+        what: u16,
+        now: Option<Moment>,
+    ) {
         life.told |= what;
         let is_new = !std::mem::replace(&mut life.is_queued, true);
         drop(life);
         if is_new {
-            let at = self.shared.clock.now();
+            let at = now.unwrap_or_else(|| self.shared.clock.now());
             self.shared.inbox.tell(Fact { slot: Arc::clone(self), at });
         }
     }

@@ -202,10 +202,10 @@ struct Server {
 enum Serving {
     /// For the next order.
     Waiting,
-    /// A run.
-    Running { run: RunId, future: Run },
+    /// A run, and whether it was told that it has started.
+    Running { run: RunId, future: Run, is_told: bool },
     /// For the sub-tasks of a run that is over.
-    Clearing { run: RunId, ended: Option<Ended>, scope: Option<Arc<Scope>> },
+    Clearing { run: RunId, untold: u16, ended: Option<Ended>, scope: Option<Arc<Scope>> },
     /// For nothing: it has left, and the slot may have another server already.
     Gone,
 }
@@ -222,17 +222,24 @@ impl Future for Server {
                     NextOrder::Wait => return Poll::Pending,
                     NextOrder::Leave => this.stage = Serving::Gone,
                 },
-                Serving::Running { run, future } => {
+                Serving::Running { run, future, is_told } => {
                     let run = *run;
                     let ended = {
-                        let _busy =
-                            watchdog::Busy::with(this.slot.shared.number, this.slot.child, run);
-                        poll_run(&this.slot, future, cx)
+                        let slot = &this.slot;
+                        let _busy = watchdog::Busy::with(slot.shared.number, slot.child, run);
+                        poll_run(slot, future, cx)
                     };
-                    let Some(ended) = ended else { return Poll::Pending };
+                    let Some(ended) = ended else {
+                        // Only now: waking the loop puts it where no other thread of the runtime
+                        // finds it while this one is busy, and the first poll may take long.
+                        if !std::mem::replace(is_told, true) {
+                            this.slot.tell(run, told::STARTED);
+                        }
+                        return Poll::Pending;
+                    };
                     this.clear(run, ended);
                 }
-                Serving::Clearing { run, ended, scope } => {
+                Serving::Clearing { run, untold, ended, scope } => {
                     if let Some(scope) = scope {
                         let Poll::Ready(panic) = scope.poll_gone(cx) else { return Poll::Pending };
                         if let (Some(panic), Some(was)) = (panic, ended.as_ref())
@@ -241,9 +248,9 @@ impl Future for Server {
                             *ended = Some(Ended::panicked(panic));
                         }
                     }
-                    let run = *run;
+                    let (run, untold) = (*run, *untold);
                     let ended = ended.take();
-                    let leaves = this.finish(run, ended);
+                    let leaves = this.finish(run, untold, ended);
                     this.stage = if leaves { Serving::Gone } else { Serving::Waiting };
                 }
                 Serving::Gone => return Poll::Ready(()),
@@ -308,9 +315,8 @@ impl Server {
         };
         match made {
             Ok(Some(future)) => {
-                self.slot.tell(run, told::STARTED);
                 self.slot.end_deaf();
-                self.stage = Serving::Running { run, future };
+                self.stage = Serving::Running { run, future, is_told: false };
             }
             Ok(None) => self.clear(run, Ended::plain(Exit::Skipped)),
             Err(panic) => self.clear(run, Ended::not_made(panic)),
@@ -320,7 +326,9 @@ impl Server {
     /// Drops what is left of the run, then waits for its sub-tasks.
     fn clear(&mut self, run: RunId, mut ended: Ended) {
         let old = std::mem::replace(&mut self.stage, Serving::Waiting);
-        if let Serving::Running { future, .. } = old {
+        let mut untold = 0;
+        if let Serving::Running { future, is_told, .. } = old {
+            untold = if is_told { 0 } else { told::STARTED };
             let _busy = watchdog::Busy::with(self.slot.shared.number, self.slot.child, run);
             if let Some(panic) = caught::drop_guarded(future) {
                 ended = ended.with_drop_panic(panic);
@@ -331,11 +339,11 @@ impl Server {
         if let Some(scope) = &scope {
             scope.close();
         }
-        self.stage = Serving::Clearing { run, ended: Some(ended), scope };
+        self.stage = Serving::Clearing { run, untold, ended: Some(ended), scope };
     }
 
     /// Tells the end. Returns whether nobody needs to serve the slot until the next start.
-    fn finish(&self, run: RunId, ended: Option<Ended>) -> bool {
+    fn finish(&self, run: RunId, untold: u16, ended: Option<Ended>) -> bool {
         let ended = ended.unwrap_or_else(|| Ended::plain(Exit::Aborted));
         let mut life = self.slot.lock();
         if life.run != run {
@@ -348,6 +356,7 @@ impl Server {
             life.is_served = false;
             life.waker = None;
         }
+        life.told |= untold;
         self.slot.tell_end(life, ended);
         leaves
     }
@@ -378,7 +387,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let run = match std::mem::replace(&mut self.stage, Serving::Waiting) {
             Serving::Waiting => None,
-            Serving::Running { run, future } => {
+            Serving::Running { run, future, .. } => {
                 caught::drop_guarded(future);
                 Some(run)
             }

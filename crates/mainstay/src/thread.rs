@@ -11,7 +11,7 @@ use crate::end::Ended;
 use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
-use crate::slot::{KILL, STOP, Slot, Stage, told, wake_all};
+use crate::slot::{KILL, STOP, Slot, Stage, THREAD, told, wake_all};
 use mainstay_core::{ChildId, Exit, Moment, RunId, StartStep};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -64,6 +64,7 @@ impl Driver for Threads {
         life.order(order.run, order.is_first);
         life.stage = Stage::Running;
         life.is_served = true;
+        slot.asked.store(THREAD, Ordering::Release);
         if let Some(last) = order.last() {
             life.extra().last = Some(last.clone());
         }

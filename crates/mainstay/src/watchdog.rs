@@ -4,6 +4,7 @@
 //! marks that each thread keeps about the run it is polling: one that stays the same names the child
 //! that does not give its thread back.
 
+use crate::caught;
 use crate::inbox::Notice;
 use crate::shared::Shared;
 use mainstay_core::{Brief, ChildId, Path, RunId};
@@ -14,6 +15,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How soon a blocked runtime is noticed, and what is done about it beside the event.
+///
+/// A run within `tokio::task::block_in_place` cannot be told from one that blocks its thread by mistake: work
+/// of that kind which takes longer than the limit belongs into a blocking child, or the limit higher.
 #[derive(Clone)]
 pub struct Watchdog {
     limit: Duration,
@@ -209,11 +213,11 @@ impl Guard {
             is_stalled: stalled.is_some(),
             lasted: lasted.unwrap_or_default(),
         };
-        #[cfg(feature = "tracing")]
-        crate::observe::blocked(&blocked);
         if let Some(hook) = &self.config.hook {
-            drop(crate::caught::guard(|| hook(&blocked)));
+            drop(caught::guard(|| hook(&blocked)));
         }
+        #[cfg(feature = "tracing")]
+        drop(caught::guard(|| crate::observe::blocked(&blocked)));
     }
 
     /// Asks the loop, or looks whether it has answered. Returns for how long it has not, once.

@@ -420,3 +420,35 @@ async fn commands_are_answered_at_once_whatever_the_children_do() {
     soon(handle.by("test").drain("at once")).await.expect("it drains");
     soon(handle.ended()).await;
 }
+
+#[tokio::test]
+async fn nobody_can_want_a_child_that_is_not_there() {
+    let owner = tree().child(task("a", |_| pending::<()>())).start().expect("fine");
+    let error = owner.handle().demand("nobody").await.expect_err("there is none");
+    assert_eq!(error.to_string(), "there is no child nobody");
+    owner.drain("enough").await;
+}
+
+#[tokio::test]
+async fn a_replaced_child_keeps_its_name() {
+    let forever = |_: Context| pending::<()>();
+    let owner = tree().child(task("a", forever)).start().expect("fine");
+    let handle = owner.handle();
+    let done = handle.by("alice").replace("a", task("b", forever), "another life").await;
+    assert!(done.expect("it is done").changed);
+    let status = handle.status().await.expect("it lives");
+    let paths: Vec<_> = status.iter().map(|child| child.path.as_str()).collect();
+    assert_eq!(paths, ["a"]);
+    owner.drain("enough").await;
+}
+
+#[tokio::test]
+async fn applying_the_same_tree_again_changes_nothing() {
+    let child = task("a", |_| pending::<()>());
+    let declared = || tree().child(child.clone());
+    let owner = declared().start().expect("fine");
+    let handle = owner.handle();
+    let done = handle.by("alice").apply(declared(), "to be sure").await.expect("it is done");
+    assert!(!done.changed, "{done:?}");
+    owner.drain("enough").await;
+}

@@ -286,3 +286,34 @@ async fn state_is_cloned_for_each_run_and_the_clones_end_with_their_runs() {
     soon(handle.by("test").remove("it", "enough")).await.expect("it is removed");
     soon(gone).await;
 }
+
+/// Panics when it is woken.
+struct HostileWaker;
+
+impl std::task::Wake for HostileWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+/// Polls a future once with a waker that panics, and keeps it.
+fn poll_hostile<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
+    let waker = std::task::Waker::from(Arc::new(HostileWaker));
+    let mut future = Box::pin(future);
+    let pending = future.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending();
+    assert!(pending, "it has to wait");
+    future
+}
+
+#[tokio::test]
+async fn a_waker_that_panics_keeps_nobody_else_from_the_end() {
+    let owner = tree().child(task("a", |_| pending::<()>())).start().expect("fine");
+    let handle = owner.handle();
+    let mut events = handle.events();
+    let waiting = handle.clone();
+    let hostile = poll_hostile(waiting.ended());
+    owner.drain("enough").await;
+    while events.next().await.is_some() {}
+    assert!(handle.report().is_some());
+    drop(hostile);
+}

@@ -101,6 +101,7 @@ fn a_runtime_that_ends_under_a_tree_leaves_nobody_waiting() {
         runtime.shutdown_background();
         let (report, ends) = others.block_on(async { soon(waiting).await.expect("no panic") });
         assert_eq!(report.ending, Ending::Cut);
+        assert!(!report.lines.is_empty(), "it has a line for every child");
         assert_eq!(ends, [true; 4]);
         assert_eq!(report.code(), 1);
         // Whoever comes later learns the same, without any runtime.

@@ -4,7 +4,8 @@ mod common;
 
 use common::{MS, calm, down, find, ready, ready_again, soon};
 use mainstay::{
-    BoxError, Cause, Event, Handle, Recorder, RunId, Shape, View, child, supervisor, task, tree,
+    BoxError, Cause, Context, Event, Handle, Recorder, RunId, Shape, View, blocking, child,
+    supervisor, task, tree,
 };
 use std::error::Error;
 use std::fmt;
@@ -92,7 +93,7 @@ async fn a_payload_that_panics_when_dropped_is_contained() {
 // C22
 #[tokio::test(start_paused = true)]
 async fn a_factory_that_panics_is_a_failed_start() {
-    let make = |cx: mainstay::Context| {
+    let make = |cx: Context| {
         assert!(!cx.is_first(), "no such port");
         std::future::ready(())
     };
@@ -205,7 +206,7 @@ async fn what_code_captured_may_panic_when_its_child_is_forgotten() {
     }
     let (tell, gone) = oneshot::channel();
     let captured = Captured(tell);
-    let code = move |cx: mainstay::Context| {
+    let code = move |cx: Context| {
         let _ = &captured.0;
         async move { cx.stopped().await }
     };
@@ -316,7 +317,7 @@ async fn a_waker_that_panics_harms_nobody_else() {
             panic!("let me sleep");
         }
     }
-    let code = |cx: mainstay::Context| async move {
+    let code = |cx: Context| async move {
         let waker = std::task::Waker::from(Arc::new(Bad));
         let mut stopped = std::pin::pin!(cx.stopped());
         let polled = stopped.as_mut().poll(&mut std::task::Context::from_waker(&waker));
@@ -338,7 +339,7 @@ async fn a_waker_that_panics_harms_nobody_else() {
 // C146, C147
 #[tokio::test(start_paused = true)]
 async fn a_sub_task_that_panics_ends_its_run_as_panicked() {
-    let code = |cx: mainstay::Context| async move {
+    let code = |cx: Context| async move {
         let _sub = cx.spawn(async { panic!("below") });
         cx.stopped().await;
     };
@@ -352,7 +353,7 @@ async fn a_sub_task_that_panics_ends_its_run_as_panicked() {
 #[tokio::test(start_paused = true)]
 async fn a_sub_task_whose_value_or_captures_panic_when_dropped_is_contained() {
     // The value is dropped unread, when the run is over.
-    let value = |cx: mainstay::Context| async move {
+    let value = |cx: Context| async move {
         let sub = cx.spawn(async { Bomb("a value") });
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
@@ -362,7 +363,7 @@ async fn a_sub_task_whose_value_or_captures_panic_when_dropped_is_contained() {
     assert!(matches!(cause(&view), Cause::Panicked | Cause::Completed), "{}", cause(&view));
     nobody_else_is_harmed(owner).await;
     // What it captured is dropped when it is cut.
-    let cut = |cx: mainstay::Context| async move {
+    let cut = |cx: Context| async move {
         let bomb = Bomb("a capture");
         let _sub = cx.spawn(async move {
             let _bomb = bomb;
@@ -378,7 +379,7 @@ async fn a_sub_task_whose_value_or_captures_panic_when_dropped_is_contained() {
 // epics 4, obzenflow 4, obzenflow 8
 #[tokio::test(start_paused = true)]
 async fn a_child_that_panics_is_restarted_as_one_that_fails() {
-    let code = |cx: mainstay::Context| async move {
+    let code = |cx: Context| async move {
         if cx.run() < RunId(3) {
             panic!("at first");
         }
@@ -395,4 +396,34 @@ async fn a_child_that_panics_is_restarted_as_one_that_fails() {
     };
     assert_eq!(recorder.records().iter().filter(panicked).count(), 2);
     nobody_else_is_harmed(owner).await;
+}
+
+#[tokio::test]
+async fn a_sub_task_that_somebody_else_started_ends_the_run_by_its_panic() {
+    let web = task("web", |cx: Context| async move {
+        if cx.is_first() {
+            let elsewhere = cx.clone();
+            // A thread that is not the run's own task starts the first sub-task.
+            std::thread::spawn(move || drop(elsewhere.spawn(async { panic!("lost") })));
+        }
+        cx.stopped().await;
+    });
+    let owner = tree().child(web).start().expect("fine");
+    let web = owner.handle().wait_until("web", |web| web.runs >= 2).await.expect("it runs again");
+    assert_eq!(web.last.map(|last| last.cause), Some(Cause::Panicked));
+    owner.drain("enough").await;
+}
+
+#[tokio::test]
+async fn a_sub_task_that_panics_asks_its_blocking_run_to_stop() {
+    let index = blocking("index", |cx: Context| {
+        if cx.is_first() {
+            cx.spawn(async { panic!("lost") });
+        }
+        cx.stopped_within(std::time::Duration::from_secs(600));
+    });
+    let owner = tree().child(index).start().expect("fine");
+    let index = owner.handle().wait_until("index", |index| index.runs >= 2).await;
+    assert_eq!(index.expect("it runs again").last.map(|last| last.cause), Some(Cause::Panicked));
+    owner.drain("enough").await;
 }

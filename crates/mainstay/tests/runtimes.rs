@@ -160,3 +160,38 @@ fn a_runtime_that_is_driven_now_and_then_goes_on_where_it_was() {
         soon(owner.drain("the test is over")).await;
     });
 }
+
+#[test]
+fn a_run_that_blocks_its_first_poll_keeps_nobody_waiting_where_there_is_another_worker() {
+    for workers in [2, 4] {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let calm = task("calm", |cx: Context| async move { cx.stopped().await });
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let held = std::sync::Mutex::new(Some(held));
+        let stuck = task("stuck", move |cx: Context| {
+            let held = held.lock().expect("no poison").take();
+            async move {
+                // The first poll, without an await before it.
+                if let Some(held) = held {
+                    assert!(held.recv().is_err());
+                }
+                cx.stopped().await;
+            }
+        });
+        runtime.block_on(async {
+            let owner = tree().child(calm).child(stuck).start().expect("it is fit");
+            let handle = owner.handle();
+            // Answers come, and commands are carried out, while the thread is still held.
+            soon(handle.wait_for("calm", mainstay::Standing::Ready)).await.expect("it comes up");
+            soon(handle.by("test").restart("calm", "to see")).await.expect("it is heard");
+            let restarted = handle.wait_until("calm", |view| view.runs == 2);
+            soon(restarted).await.expect("it runs again");
+            drop(hold);
+            soon(owner.drain("the test is over")).await;
+        });
+    }
+}

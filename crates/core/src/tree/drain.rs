@@ -154,11 +154,18 @@ impl Tree {
     /// Returns what became of every child; meaningful once the tree drains.
     pub fn report(&self) -> Option<Report> {
         let drain = self.drain.as_ref()?;
-        let leaves = self.children().filter(|child| child.group.is_none());
-        let present = leaves.map(|child| self.report_line(child));
-        let mut lines: Vec<ReportLine> = drain.gone.iter().cloned().chain(present).collect();
-        lines.sort_by(|a, b| a.path.cmp(&b.path));
+        let lines = self.report_lines();
         Some(Report { outcome: drain.outcome, took: self.now.since(drain.since), lines })
+    }
+
+    /// Returns the same lines as they would be now, also while nothing drains.
+    pub fn report_lines(&self) -> Vec<ReportLine> {
+        let gone = self.drain.iter().flat_map(|drain| drain.gone.iter().cloned());
+        let leaves = self.children().filter(|child| child.group.is_none());
+        let mut lines: Vec<ReportLine> =
+            gone.chain(leaves.map(|child| self.report_line(child))).collect();
+        lines.sort_by(|a, b| a.path.cmp(&b.path));
+        lines
     }
 
     /// Keeps the line of a child that leaves the tree while it drains.

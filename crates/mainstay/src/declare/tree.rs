@@ -54,7 +54,7 @@ pub(crate) struct Whole {
     drain_timeout: Option<Duration>,
     fatal_drain_timeout: Option<Duration>,
     storm_rate: Option<StormRate>,
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     pub(crate) history: usize,
     pub(crate) watchdog: Option<Watchdog>,
     pub(crate) hooks: Vec<Hook>,
