@@ -80,8 +80,11 @@ impl Drop for Tasks {
 impl Driver for Tasks {
     fn start(&mut self, order: Order<'_>) {
         let child = order.child.id;
-        // A run that was abandoned keeps its slot to itself.
-        let free = self.at(child).filter(|slot| slot.lock().stage == Stage::Idle);
+        // A run that was abandoned keeps its slot to itself, also while its end has not been heard yet.
+        let free = self.at(child).filter(|slot| {
+            let life = slot.lock();
+            life.stage == Stage::Idle && !life.is_queued
+        });
         let slot = match free {
             Some(slot) => Arc::clone(slot),
             None => {

@@ -195,3 +195,29 @@ fn a_run_that_blocks_its_first_poll_keeps_nobody_waiting_where_there_is_another_
         });
     }
 }
+
+#[test]
+fn a_slow_hook_keeps_neither_the_drain_nor_the_end_of_the_runtime_waiting() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (held, calls) = (std::sync::Mutex::new(held), std::sync::atomic::AtomicU32::new(0));
+    runtime.block_on(async {
+        // The third call takes as long as it is let; many more events wait behind it.
+        let owner = tree()
+            .replicas(50, &calm("calm"))
+            .on_event(move |_| {
+                if calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 2 {
+                    let waited = held.lock().expect("no poison").recv_timeout(2 * SEC);
+                    assert!(waited.is_err());
+                }
+            })
+            .start()
+            .expect("it is fit");
+        soon(owner.ready()).await.expect("it comes up");
+        soon(owner.drain("the test is over")).await;
+    });
+    // The runtime waits for the call that is under way, and for none of those behind it.
+    drop(runtime);
+    drop(hold);
+}

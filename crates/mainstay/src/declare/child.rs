@@ -205,7 +205,7 @@ impl Child {
 
     /// Makes it start after a sibling: `needs("db")` when that is ready, or more closely by [`need`].
     ///
-    /// A sibling without [`ready_within`](Self::ready_within) is ready as soon as it has started; `check` warns of that.
+    /// A sibling without [`ready_within`](Self::ready_within) is ready as soon as it has started.
     #[must_use]
     pub fn needs(mut self, need: impl Into<Need>) -> Self {
         self.words.say().needs.get_or_insert_default().push(need.into().0);
@@ -220,6 +220,8 @@ impl Child {
     }
 
     /// Starts it at the first [`demand`](crate::Handle::demand), and stops it when nobody wanted it for `idle`.
+    ///
+    /// A sibling's need is no demand: who needs it waits until somebody demands it.
     #[must_use]
     pub fn on_demand(mut self, idle: Option<Duration>) -> Self {
         self.words.say().activation = Some(Activation::OnDemand { idle });
