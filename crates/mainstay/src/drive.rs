@@ -309,7 +309,8 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         self.shared.inbox.close();
-        let report = Arc::new(Report::of(&self.tree));
+        let left = self.world.left_behind();
+        let report = Arc::new(Report::of(&self.tree, left));
         // Whoever waits may have a waker that panics; the others are told all the same.
         drop(caught::guard(|| self.report.send_replace(Some(report))));
         drop(caught::guard(|| self.requests.close()));

@@ -3,8 +3,10 @@
 //! A driver begins what it is asked and returns. What comes of it reaches the inbox as a fact.
 
 use crate::code::Code;
+use crate::slot::{Slot, Stage};
 use mainstay_core::child::{Child, Last};
-use mainstay_core::{ChildId, Moment, RunId};
+use mainstay_core::{ChildId, Moment, Path, RunId};
+use std::sync::Arc;
 
 /// Performs the effects for one kind of child.
 pub(crate) trait Driver {
@@ -25,6 +27,27 @@ pub(crate) trait Driver {
 
     /// The child has left the tree.
     fn forget(&mut self, child: ChildId);
+
+    /// Returns the runs that the tree has gone past or has removed, and that still live.
+    fn left_behind(&mut self) -> Vec<(Path, RunId)>;
+}
+
+/// Runs that nobody waits for any more. They were abandoned by name, and are named until they are gone.
+#[derive(Default)]
+pub(crate) struct LeftBehind(Vec<(Path, Arc<Slot>)>);
+
+impl LeftBehind {
+    pub(crate) fn add(&mut self, slot: &Arc<Slot>) {
+        let is_live = slot.lock().stage == Stage::Running;
+        if is_live {
+            self.0.push((slot.shared.log.path(slot.child), Arc::clone(slot)));
+        }
+    }
+
+    pub(crate) fn runs(&mut self) -> Vec<(Path, RunId)> {
+        self.0.retain(|(_, slot)| slot.lock().stage == Stage::Running);
+        self.0.iter().map(|(path, slot)| (path.clone(), slot.lock().run)).collect()
+    }
 }
 
 /// A run to begin.

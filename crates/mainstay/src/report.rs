@@ -1,6 +1,6 @@
 //! What became of a tree and of every child in it.
 
-use mainstay_core::{Brief, Cause, Moment, Outcome, Path, ReportLine, Tree};
+use mainstay_core::{Brief, Cause, Moment, Outcome, Path, ReportLine, RunId, Tree};
 use std::fmt;
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
@@ -40,9 +40,21 @@ pub enum Ending {
 }
 
 impl Report {
-    pub(crate) fn of(tree: &Tree) -> Self {
+    /// Makes it of a tree that has ended or is cut off; `left` are runs that the tree had gone past, or
+    /// whose children it had removed, and that still live.
+    pub(crate) fn of(tree: &Tree, left: impl IntoIterator<Item = (Path, RunId)>) -> Self {
+        let mut lines = tree.report_lines();
+        lines.extend(left.into_iter().map(|(path, run)| ReportLine {
+            path,
+            run: Some(run),
+            asked_at: None,
+            ended_at: None,
+            how: Some(Cause::Abandoned),
+            forced: true,
+            detail: None,
+        }));
+        lines.sort_by(|a, b| (&a.path, a.run).cmp(&(&b.path, b.run)));
         let Some(report) = tree.report() else {
-            let lines = tree.report_lines();
             return Self { ending: Ending::Cut, took: Duration::ZERO, lines };
         };
         let ending = match report.outcome {
@@ -58,7 +70,7 @@ impl Report {
                 }
             }
         };
-        Self { ending, took: report.took, lines: report.lines }
+        Self { ending, took: report.took, lines }
     }
 
     /// Returns the exit code for a program whose tree ended so: 0 when it was asked to.

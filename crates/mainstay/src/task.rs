@@ -7,14 +7,14 @@
 use crate::caught;
 use crate::code::{Code, Run};
 use crate::context::Context as RunContext;
-use crate::driver::{Driver, Order};
+use crate::driver::{Driver, LeftBehind, Order};
 use crate::end::Ended;
 use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told, wake_all};
 use crate::watchdog;
-use mainstay_core::{ChildId, Exit, Moment, RunId};
+use mainstay_core::{ChildId, Exit, Moment, Path, RunId};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,12 +26,17 @@ use std::task::{Context, Poll};
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
     slots: Vec<Option<Arc<Slot>>>,
+    left: LeftBehind,
 }
 
 impl Tasks {
     /// Makes room for so many children.
     pub(crate) fn new(shared: &Arc<Shared>, children: usize) -> Self {
-        Self { shared: Arc::clone(shared), slots: Vec::with_capacity(children) }
+        Self {
+            shared: Arc::clone(shared),
+            slots: Vec::with_capacity(children),
+            left: LeftBehind::default(),
+        }
     }
 
     /// Gives a new child code of its own, in place of what its spec says. A child that has its code
@@ -52,6 +57,7 @@ impl Tasks {
             self.slots.resize(at + 1, None);
         }
         if let Some(old) = self.slots[at].replace(slot) {
+            self.left.add(&old);
             retire(&old);
         }
     }
@@ -158,8 +164,13 @@ impl Driver for Tasks {
         if self.at(child).is_some()
             && let Some(slot) = self.slots[child.slot()].take()
         {
+            self.left.add(&slot);
             retire(&slot);
         }
+    }
+
+    fn left_behind(&mut self) -> Vec<(Path, RunId)> {
+        self.left.runs()
     }
 }
 

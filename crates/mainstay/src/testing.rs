@@ -316,7 +316,7 @@ impl World {
 
     /// Returns the report of the end, once there is one.
     pub fn report(&self) -> Option<Report> {
-        self.has_ended().then(|| Report::of(&self.tree))
+        self.has_ended().then(|| Report::of(&self.tree, []))
     }
 
     /// Returns everything that has happened so far as text: a line for each event, in columns of fixed

@@ -6,13 +6,13 @@
 use crate::caught;
 use crate::code::{Code, Work};
 use crate::context::Context;
-use crate::driver::{Driver, Order};
+use crate::driver::{Driver, LeftBehind, Order};
 use crate::end::Ended;
 use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slot::{KILL, STOP, Slot, Stage, THREAD, told, wake_all};
-use mainstay_core::{ChildId, Exit, Moment, RunId, StartStep};
+use mainstay_core::{ChildId, Exit, Moment, Path, RunId, StartStep};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
@@ -24,11 +24,12 @@ use std::task::Poll;
 pub(crate) struct Threads {
     shared: Arc<Shared>,
     slots: BTreeMap<ChildId, Arc<Slot>>,
+    left: LeftBehind,
 }
 
 impl Threads {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), slots: BTreeMap::new() }
+        Self { shared: Arc::clone(shared), slots: BTreeMap::new(), left: LeftBehind::default() }
     }
 
     fn ask(&self, child: ChildId, run: RunId, what: u8, until: Option<Moment>) {
@@ -69,7 +70,9 @@ impl Driver for Threads {
             life.extra().last = Some(last.clone());
         }
         drop(life);
-        self.slots.insert(order.child.id, Arc::clone(&slot));
+        if let Some(old) = self.slots.insert(order.child.id, Arc::clone(&slot)) {
+            self.left.add(&old);
+        }
         let Some(Code::Thread(work)) = order.code().cloned() else { return };
         let context = Context::new(&slot, order.run, order.is_first);
         if let Err(error) = start(&slot, work, context) {
@@ -98,7 +101,13 @@ impl Driver for Threads {
     fn rest(&mut self, _child: ChildId) {}
 
     fn forget(&mut self, child: ChildId) {
-        self.slots.remove(&child);
+        if let Some(slot) = self.slots.remove(&child) {
+            self.left.add(&slot);
+        }
+    }
+
+    fn left_behind(&mut self) -> Vec<(Path, RunId)> {
+        self.left.runs()
     }
 }
 

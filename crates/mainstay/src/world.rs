@@ -7,7 +7,7 @@ use crate::task::Tasks;
 use crate::thread::Threads;
 use mainstay_core::child::Phase;
 use mainstay_core::spec::Kind;
-use mainstay_core::{ChildId, Effect, Moment, Tree};
+use mainstay_core::{ChildId, Effect, Moment, Path, RunId, Tree};
 use std::sync::Arc;
 
 /// Performs effects.
@@ -60,6 +60,13 @@ impl World {
     /// The child is down and nothing will start it by itself.
     pub(crate) fn rest(&mut self, child: ChildId) {
         self.each(|driver| driver.rest(child));
+    }
+
+    /// Returns the runs that the tree has gone past or has removed, and that still live.
+    pub(crate) fn left_behind(&mut self) -> Vec<(Path, RunId)> {
+        let mut left = self.tasks.left_behind();
+        left.extend(self.threads.left_behind());
+        left
     }
 
     /// Asks every driver: each knows its own runs, and a child whose spec has become of another kind

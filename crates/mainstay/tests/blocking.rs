@@ -271,3 +271,28 @@ async fn a_task_and_a_thread_may_take_each_others_place() {
     let report = soon(owner.drain("the test is over")).await;
     assert!(report.lines.iter().all(|line| !line.forced), "{report}");
 }
+
+#[tokio::test]
+async fn an_abandoned_run_that_was_gone_past_is_named_as_long_as_it_lives() {
+    let (hold, held) = channel::<()>();
+    let held = Mutex::new(Some(held));
+    let stuck = blocking("stuck", move |cx: Context| {
+        let held = held.lock().expect("no poison").take();
+        match held {
+            Some(held) => assert!(held.recv().is_err()),
+            None => drop(cx.stopped_within(600 * SEC)),
+        }
+    });
+    let owner = tree().child(stuck.stop_within(MS)).start().expect("it is fit");
+    let handle = owner.handle();
+    let operator = handle.by("alice");
+    ready(&handle, "stuck").await;
+    soon(operator.stop("stuck", "it hangs")).await.expect("it is asked");
+    soon(handle.wait_for("stuck", Standing::Abandoned)).await.expect("it does not listen");
+    soon(operator.start_over("stuck", "another try")).await.expect("a fresh run");
+    soon(handle.wait_until("stuck", |view| view.run == Some(RunId(2)))).await.expect("it runs");
+    let report = soon(owner.drain("enough")).await;
+    let abandoned: Vec<_> = report.abandoned().map(|line| (line.path.as_str(), line.run)).collect();
+    assert_eq!(abandoned, [("stuck", Some(RunId(1)))]);
+    drop(hold);
+}

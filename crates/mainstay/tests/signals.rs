@@ -1,5 +1,5 @@
 //! Signals end `run`: once in order, twice by force, three times at once. Shown on a process of its own.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "signal"))]
 
 mod common;
 
