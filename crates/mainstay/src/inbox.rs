@@ -10,6 +10,8 @@ use crate::slot::Slot;
 use crate::view::{Views, Watching};
 use mainstay_core::{ChildId, Command, Done, Moment, Path, Refusal, RunId, Tree};
 use std::any::Any;
+use std::cell::Cell;
+use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -116,6 +118,9 @@ impl Inbox {
     fn put(&self, put: impl FnOnce(&mut Lanes)) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         put(&mut lanes);
+        if Quiet::holds_back(self) {
+            return;
+        }
         let waker = lanes.waker.take();
         drop(lanes);
         if let Some(waker) = waker {
@@ -152,6 +157,47 @@ impl Inbox {
         lanes.waker = None;
         drop(lanes);
         drop(left);
+    }
+}
+
+thread_local! {
+    /// The inbox whose loop this thread does not wake for now, and whether it has something to tell it.
+    static QUIET: Cell<(usize, bool)> = const { Cell::new((0, false)) };
+}
+
+/// While it lives, what this thread tells an inbox does not wake the loop; its end does.
+///
+/// A task that is woken from within another runs next on the same thread, and no other thread of the
+/// runtime may take it: a run that tells something and then blocks would hold the loop up. So the
+/// loop is woken when the poll is over, unless somebody else wakes it before.
+pub(crate) struct Quiet<'a> {
+    inbox: &'a Inbox,
+    before: (usize, bool),
+}
+
+impl<'a> Quiet<'a> {
+    pub(crate) fn enter(inbox: &'a Inbox) -> Self {
+        let before = QUIET.replace((ptr::from_ref(inbox).addr(), false));
+        Self { inbox, before }
+    }
+
+    /// Returns whether the loop of this inbox is to be woken later, and sees to it.
+    fn holds_back(inbox: &Inbox) -> bool {
+        let (of, _) = QUIET.get();
+        let holds = of == ptr::from_ref(inbox).addr();
+        if holds {
+            QUIET.set((of, true));
+        }
+        holds
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        let (_, has_news) = QUIET.replace(self.before);
+        if has_news {
+            self.inbox.put(|_| {});
+        }
     }
 }
 

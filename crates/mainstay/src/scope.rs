@@ -1,6 +1,7 @@
 //! The sub-tasks of one run: none outlives it.
 
 use crate::caught::{self, Panic};
+use crate::inbox::Quiet;
 use crate::slot::Slot;
 use mainstay_core::RunId;
 use std::future::Future;
@@ -87,7 +88,7 @@ impl Scope {
     {
         let (tell, result) = oneshot::channel();
         let (scope, of) = (Arc::clone(self), Arc::clone(slot));
-        let guarded = Guarded(Some(Box::pin(future)));
+        let guarded = Guarded { future: Some(Box::pin(future)), slot: Arc::clone(slot) };
         let task = async move {
             match guarded.await {
                 // Who does not want the value has dropped the receiver, and it is dropped here.
@@ -156,19 +157,27 @@ impl Scope {
 }
 
 /// A future of the user's whose polls and whose destructor are guarded.
-struct Guarded<F>(Option<Pin<Box<F>>>);
+struct Guarded<F> {
+    future: Option<Pin<Box<F>>>,
+    slot: Arc<Slot>,
+}
 
 impl<F: Future> Future for Guarded<F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = self.0.as_mut() else { return Poll::Pending };
-        let result = match caught::guard(|| future.as_mut().poll(cx)) {
+        let this = &mut *self;
+        let Some(future) = this.future.as_mut() else { return Poll::Pending };
+        let polled = {
+            let _quiet = Quiet::enter(&this.slot.shared.inbox);
+            caught::guard(|| future.as_mut().poll(cx))
+        };
+        let result = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(panic) => Err(panic),
         };
-        let dropped = caught::drop_guarded(self.0.take());
+        let dropped = caught::drop_guarded(this.future.take());
         Poll::Ready(match (result, dropped) {
             (Ok(value), None) => Ok(value),
             (Ok(value), Some(panic)) => {
@@ -182,6 +191,6 @@ impl<F: Future> Future for Guarded<F> {
 
 impl<F> Drop for Guarded<F> {
     fn drop(&mut self) {
-        caught::drop_guarded(self.0.take());
+        caught::drop_guarded(self.future.take());
     }
 }

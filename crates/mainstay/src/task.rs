@@ -9,6 +9,7 @@ use crate::code::{Code, Run};
 use crate::context::Context as RunContext;
 use crate::driver::{Driver, LeftBehind, Order};
 use crate::end::Ended;
+use crate::inbox::Quiet;
 use crate::observe::RunSpan;
 use crate::scope::Scope;
 use crate::shared::Shared;
@@ -216,10 +217,10 @@ struct Server {
 enum Serving {
     /// For the next order.
     Waiting,
-    /// A run, and whether it was told that it has started.
-    Running { run: RunId, future: Run, is_told: bool },
+    /// A run.
+    Running { run: RunId, future: Run },
     /// For the sub-tasks of a run that is over.
-    Clearing { run: RunId, untold: u16, ended: Option<Ended>, scope: Option<Arc<Scope>> },
+    Clearing { run: RunId, ended: Option<Ended>, scope: Option<Arc<Scope>> },
     /// For nothing: it has left, and the slot may have another server already.
     Gone,
 }
@@ -229,6 +230,8 @@ impl Future for Server {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let shared = Arc::clone(&this.slot.shared);
+        let _quiet = Quiet::enter(&shared.inbox);
         loop {
             match &mut this.stage {
                 Serving::Waiting => match this.slot.next_order(cx) {
@@ -236,24 +239,17 @@ impl Future for Server {
                     NextOrder::Wait => return Poll::Pending,
                     NextOrder::Leave => this.stage = Serving::Gone,
                 },
-                Serving::Running { run, future, is_told } => {
+                Serving::Running { run, future } => {
                     let run = *run;
                     let ended = {
                         let slot = &this.slot;
                         let _busy = watchdog::Busy::with(slot.shared.number, slot.child, run);
                         poll_run(slot, future, cx)
                     };
-                    let Some(ended) = ended else {
-                        // Only now: waking the loop puts it where no other thread of the runtime
-                        // finds it while this one is busy, and the first poll may take long.
-                        if !std::mem::replace(is_told, true) {
-                            this.slot.tell(run, told::STARTED);
-                        }
-                        return Poll::Pending;
-                    };
+                    let Some(ended) = ended else { return Poll::Pending };
                     this.clear(run, ended);
                 }
-                Serving::Clearing { run, untold, ended, scope } => {
+                Serving::Clearing { run, ended, scope } => {
                     if let Some(scope) = scope {
                         let Poll::Ready(panic) = scope.poll_gone(cx) else { return Poll::Pending };
                         if let (Some(panic), Some(was)) = (panic, ended.as_ref())
@@ -262,9 +258,9 @@ impl Future for Server {
                             *ended = Some(Ended::panicked(panic));
                         }
                     }
-                    let (run, untold) = (*run, *untold);
+                    let run = *run;
                     let ended = ended.take();
-                    let leaves = this.finish(run, untold, ended);
+                    let leaves = this.finish(run, ended);
                     this.stage = if leaves { Serving::Gone } else { Serving::Waiting };
                 }
                 Serving::Gone => return Poll::Ready(()),
@@ -329,8 +325,9 @@ impl Server {
         };
         match made {
             Ok(Some(future)) => {
+                self.slot.tell(run, told::STARTED);
                 self.slot.end_deaf();
-                self.stage = Serving::Running { run, future, is_told: false };
+                self.stage = Serving::Running { run, future };
             }
             Ok(None) => self.clear(run, Ended::plain(Exit::Skipped)),
             Err(panic) => self.clear(run, Ended::not_made(panic)),
@@ -340,9 +337,7 @@ impl Server {
     /// Drops what is left of the run, then waits for its sub-tasks.
     fn clear(&mut self, run: RunId, mut ended: Ended) {
         let old = std::mem::replace(&mut self.stage, Serving::Waiting);
-        let mut untold = 0;
-        if let Serving::Running { future, is_told, .. } = old {
-            untold = if is_told { 0 } else { told::STARTED };
+        if let Serving::Running { future, .. } = old {
             let _busy = watchdog::Busy::with(self.slot.shared.number, self.slot.child, run);
             if let Some(panic) = caught::drop_guarded(future) {
                 ended = ended.with_drop_panic(panic);
@@ -353,11 +348,11 @@ impl Server {
         if let Some(scope) = &scope {
             scope.close();
         }
-        self.stage = Serving::Clearing { run, untold, ended: Some(ended), scope };
+        self.stage = Serving::Clearing { run, ended: Some(ended), scope };
     }
 
     /// Tells the end. Returns whether nobody needs to serve the slot until the next start.
-    fn finish(&self, run: RunId, untold: u16, ended: Option<Ended>) -> bool {
+    fn finish(&self, run: RunId, ended: Option<Ended>) -> bool {
         let ended = ended.unwrap_or_else(|| Ended::plain(Exit::Aborted));
         let mut life = self.slot.lock();
         if life.run != run {
@@ -370,7 +365,6 @@ impl Server {
             life.is_served = false;
             life.waker = None;
         }
-        life.told |= untold;
         self.slot.tell_end(life, ended);
         leaves
     }
@@ -401,7 +395,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let run = match std::mem::replace(&mut self.stage, Serving::Waiting) {
             Serving::Waiting => None,
-            Serving::Running { run, future, .. } => {
+            Serving::Running { run, future } => {
                 caught::drop_guarded(future);
                 Some(run)
             }

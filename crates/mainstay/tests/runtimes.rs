@@ -162,8 +162,8 @@ fn a_runtime_that_is_driven_now_and_then_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_run_that_blocks_its_first_poll_keeps_nobody_waiting_where_there_is_another_worker() {
-    for workers in [2, 4] {
+fn a_run_that_blocks_its_thread_keeps_nobody_waiting_where_there_is_another_worker() {
+    for (workers, yields) in [(2, false), (2, true), (4, false), (4, true), (8, true)] {
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers)
             .enable_all()
@@ -175,8 +175,13 @@ fn a_run_that_blocks_its_first_poll_keeps_nobody_waiting_where_there_is_another_
         let stuck = task("stuck", move |cx: Context| {
             let held = held.lock().expect("no poison").take();
             async move {
-                // The first poll, without an await before it.
                 if let Some(held) = held {
+                    // Each of these is for the loop; then the thread is kept without an await.
+                    if yields {
+                        tokio::task::yield_now().await;
+                    }
+                    cx.ready();
+                    cx.beat();
                     assert!(held.recv().is_err());
                 }
                 cx.stopped().await;

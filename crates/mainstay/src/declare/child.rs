@@ -228,7 +228,7 @@ impl Child {
         self
     }
 
-    /// Sets how long a start may take, the call of its factory up to its first await; otherwise 60 s.
+    /// Sets how long a start may take, the call of its factory; otherwise 60 s.
     #[must_use]
     pub fn start_within(mut self, limit: Duration) -> Self {
         self.words.say().start_timeout = Some(limit);
