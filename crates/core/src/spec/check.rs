@@ -100,6 +100,8 @@ rules! {
     DrainFit = "warn.drain-fit",
     /// A need on ready where ready means no more than started.
     NeedReady = "warn.need-ready",
+    /// A need of a child that starts on demand, where nobody's need is a demand.
+    NeedDemand = "warn.need-demand",
     /// Nothing keeps a crash loop from being a busy loop.
     BusyLoop = "warn.busy-loop",
     /// `auto_shutdown` waits for significant children, and there are none.

@@ -1,7 +1,9 @@
 //! What an accepted spec means in practice: warnings for policies that will surprise.
 
 use super::check::{Rule, Warning};
-use super::{AutoShutdown, ChildSpec, Declared, Grace, Ready, SupervisorSpec, TreeSpec, Until};
+use super::{
+    Activation, AutoShutdown, ChildSpec, Declared, Grace, Ready, SupervisorSpec, TreeSpec, Until,
+};
 use crate::id::Path;
 use crate::moment::Brief;
 use crate::policy::backoff::Jitter;
@@ -90,6 +92,16 @@ fn group(path: &Path, spec: &ChildSpec, supervisor: &SupervisorSpec, found: &mut
             continue;
         }
         let below = path.join(name);
+        for need in &child.needs {
+            let needed = by_name.get(&*need.child);
+            if needed.is_some_and(|needed| needed.activation != Activation::Always) {
+                let text = format!(
+                    "needs {}, which starts on demand, and a need is no demand: it waits until somebody demands that child",
+                    need.child
+                );
+                found.push(warning(&below, Rule::NeedDemand, text));
+            }
+        }
         for need in child.needs.iter().filter(|need| need.until == Until::Ready) {
             if by_name.get(&*need.child).is_some_and(|needed| {
                 needed.supervisor().is_none() && needed.ready == Ready::Immediate

@@ -221,7 +221,7 @@ impl Child {
 
     /// Starts it at the first [`demand`](crate::Handle::demand), and stops it when nobody wanted it for `idle`.
     ///
-    /// A sibling's need is no demand: who needs it waits until somebody demands it.
+    /// A sibling's need is no demand: who needs it waits until somebody demands it, and `check` warns of that.
     #[must_use]
     pub fn on_demand(mut self, idle: Option<Duration>) -> Self {
         self.words.say().activation = Some(Activation::OnDemand { idle });
