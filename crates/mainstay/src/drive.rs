@@ -293,7 +293,8 @@ impl Drive {
         let mut out = std::mem::take(&mut self.out);
         drop(caught::guard(|| self.views.note(&self.tree, &out.events)));
         let is_heard = observe::is_heard(self.has_hooks);
-        self.shared.log.write(&self.tree, at, &mut out.events, is_heard);
+        let health = self.world.health(self.tree.health());
+        self.shared.log.write(&self.tree, health, at, &mut out.events, is_heard);
         for effect in out.effects.drain(..) {
             self.world.perform(&self.tree, effect);
         }

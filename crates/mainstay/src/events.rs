@@ -110,12 +110,19 @@ impl Log {
     }
 
     /// Takes what the tree has stated. `is_heard` tells whether anybody listens to the log.
-    pub(crate) fn write(&self, tree: &Tree, at: Moment, events: &mut Vec<Event>, is_heard: bool) {
+    pub(crate) fn write(
+        &self,
+        tree: &Tree,
+        health: Health,
+        at: Moment,
+        events: &mut Vec<Event>,
+        is_heard: bool,
+    ) {
         if events.is_empty() {
             return;
         }
         let mut ring = self.lock();
-        ring.health = tree.health();
+        ring.health = health;
         // Of a burst, what would be forgotten at once is counted and nothing more.
         let forgotten = events.len().saturating_sub(ring.capacity);
         let forgotten = if ring.recorders.is_empty() { forgotten } else { 0 };

@@ -7,7 +7,7 @@ use crate::task::Tasks;
 use crate::thread::Threads;
 use mainstay_core::child::Phase;
 use mainstay_core::spec::Kind;
-use mainstay_core::{ChildId, Effect, Moment, Path, RunId, Tree};
+use mainstay_core::{ChildId, Effect, Health, Moment, Overall, Path, RunId, Tree};
 use std::sync::Arc;
 
 /// Performs effects.
@@ -67,6 +67,15 @@ impl World {
         let mut left = self.tasks.left_behind();
         left.extend(self.threads.left_behind());
         left
+    }
+
+    /// Adds to the health of the tree what the tree no longer knows of: runs that were left behind.
+    pub(crate) fn health(&mut self, of_tree: Health) -> Health {
+        let left = self.tasks.left_behind().len() + self.threads.left_behind().len();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        let is_worse = left > 0 && of_tree.overall == Overall::Serving;
+        let overall = if is_worse { Overall::Degraded } else { of_tree.overall };
+        Health { overall, degraded: of_tree.degraded.saturating_add(left), ..of_tree }
     }
 
     /// Asks every driver: each knows its own runs, and a child whose spec has become of another kind

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{MS, SEC, calm, down, ready, ready_again, soon};
-use mainstay::{Cause, Context, Ending, RunId, Standing, blocking, child, task, tree};
+use mainstay::{Cause, Context, Ending, RunId, Standing, View, blocking, child, task, tree};
 use std::future::pending;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -290,7 +290,9 @@ async fn an_abandoned_run_that_was_gone_past_is_named_as_long_as_it_lives() {
     soon(operator.stop("stuck", "it hangs")).await.expect("it is asked");
     soon(handle.wait_for("stuck", Standing::Abandoned)).await.expect("it does not listen");
     soon(operator.start_over("stuck", "another try")).await.expect("a fresh run");
-    soon(handle.wait_until("stuck", |view| view.run == Some(RunId(2)))).await.expect("it runs");
+    let is_fresh = |view: &View| (view.run, view.standing) == (Some(RunId(2)), Standing::Ready);
+    soon(handle.wait_until("stuck", is_fresh)).await.expect("it runs");
+    assert_eq!(handle.health().overall, mainstay::Overall::Degraded);
     let report = soon(owner.drain("enough")).await;
     let abandoned: Vec<_> = report.abandoned().map(|line| (line.path.as_str(), line.run)).collect();
     assert_eq!(abandoned, [("stuck", Some(RunId(1)))]);
