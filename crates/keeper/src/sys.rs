@@ -1,0 +1,1 @@
+//! The system calls that no safe crate offers, one file each: the only unsafe code of this crate.

@@ -1,0 +1,149 @@
+//! What a brain asks of its keeper. The keeper begins it at once; what comes of it is a fact.
+
+use super::{Key, Sequence};
+use crate::Text;
+use crate::process::Process;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Facts up to here have been taken in: they need not be kept any more.
+    Acknowledge(Sequence),
+    /// Opens the sockets of a child before it runs. With `demand` the first connection is a fact.
+    Listen {
+        /// The child.
+        child: Arc<str>,
+        /// What it will be started as.
+        process: Arc<Process>,
+        /// Whether the keeper watches for connections while the child does not run.
+        demand: bool,
+    },
+    /// Begins a run. `Started`, or `Ended` with the step that failed, follows.
+    Start {
+        /// The run.
+        key: Key,
+        /// What to start.
+        process: Arc<Process>,
+    },
+    /// Sends a signal.
+    Signal {
+        /// The run.
+        key: Key,
+        /// Which signal.
+        signal: u8,
+        /// To whom.
+        whom: Whom,
+    },
+    /// Writes to the run's standard input or terminal. The bytes are the body of the frame.
+    Input {
+        /// The run.
+        key: Key,
+        /// What to write.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+        /// Whether the pipe is closed behind it.
+        close: bool,
+    },
+    /// Runs a command for a live run: in its place, as its user, with its environment and `MAINPID`.
+    /// `Done` follows.
+    Execute {
+        /// The run.
+        key: Key,
+        /// The brain's own number for it.
+        ticket: u64,
+        /// The program and its arguments.
+        command: Vec<Text>,
+        /// How long it may take before it is killed.
+        timeout: Duration,
+    },
+    /// Ends a run by force, with all that belongs to it. `Ended` follows once all of it is gone.
+    Kill(Key),
+    /// Suspends every process of a run, or lets them go on.
+    Freeze {
+        /// The run.
+        key: Key,
+        /// Whether it is suspended.
+        frozen: bool,
+    },
+    /// Applies to a live run what can be: its log, its limits.
+    Change {
+        /// The run.
+        key: Key,
+        /// The new settings.
+        process: Arc<Process>,
+    },
+    /// Closes what is kept for a child between its runs: sockets, stored descriptors, its log.
+    Forget(Arc<str>),
+    /// Closes log files that somebody has moved away, and begins them anew.
+    Reopen,
+    /// Joins the terminal of a child.
+    Attach {
+        /// The child.
+        child: Arc<str>,
+        /// The brain's own number for the viewer.
+        viewer: u64,
+        /// Whether it may type.
+        read_only: bool,
+    },
+    /// What a viewer types. The bytes are the body of the frame.
+    Type {
+        /// The viewer.
+        viewer: u64,
+        /// What is typed.
+        #[serde(skip)]
+        bytes: Vec<u8>,
+    },
+    /// A viewer's window has this size now.
+    Resize {
+        /// The viewer.
+        viewer: u64,
+        /// Its height.
+        rows: u16,
+        /// Its width.
+        columns: u16,
+    },
+    /// A viewer leaves.
+    Detach(u64),
+    /// Becomes this program and keeps everything. `Hello` and the inventory follow.
+    Upgrade {
+        /// The program; absent: the file that the keeper was started from.
+        program: Option<Text>,
+        /// Its arguments.
+        arguments: Vec<Text>,
+    },
+    /// Ends the keeper once it holds nothing, or at once and with everything it holds.
+    Leave {
+        /// Whether what it holds is killed.
+        kill: bool,
+    },
+    /// Something only tests ask for.
+    #[doc(hidden)]
+    Kick(Kick),
+}
+
+/// Who gets a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whom {
+    /// The main process.
+    Main,
+    /// Every process of the run.
+    All,
+}
+
+/// A fault that a test asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kick {
+    /// The keeper kills itself when it comes to this point for the n-th time.
+    DieAt {
+        /// The name of the point.
+        point: String,
+        /// Which time.
+        time: u32,
+    },
+}

@@ -1,0 +1,1 @@
+//! Finds the puppet, a child for tests that does what it is told.

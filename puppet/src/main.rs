@@ -1,0 +1,3 @@
+//! A child for tests that does what it is told.
+
+fn main() {}
