@@ -35,11 +35,16 @@ fn bomb_ends(reaper: bool, home: &mut Home) {
     let place = if reaper { Place::Reaper { known: &known, alone: false } } else { Place::Guest };
     let begin = Instant::now();
     let mut kills = 0;
-    while !run.bond.is_empty(&Look::new(place).expect("look")).expect("asked") {
+    loop {
         run.bond.kill(place).expect("killed");
         kills += 1;
         if reaper {
             reap_strangers(&known);
+        }
+        let empty = run.bond.is_empty(&Look::new(place).expect("look")).expect("asked");
+        // A guest can not be sure; nobody has its output open when it is true.
+        if empty && (reaper || run.is_silent_soon()) {
+            break;
         }
     }
     eprintln!("ended by {kills} kills in {:?}", begin.elapsed());
