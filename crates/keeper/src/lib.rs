@@ -1,8 +1,15 @@
 //! Holds OS processes: starts, watches, contains and records them. It decides nothing.
 
-pub mod contain;
-pub mod listen;
-pub mod notify;
-pub mod output;
+mod contain;
+mod fault;
+mod hold;
+mod keeper;
+mod link;
+mod listen;
+mod notify;
+mod output;
+mod start;
 mod store;
-pub mod sys;
+mod sys;
+
+pub use keeper::{Keeper, Settings};

@@ -1,1 +1,5 @@
 //! The system calls that no safe crate offers, one file each: the only unsafe code of this crate.
+
+pub(crate) mod launch;
+pub(crate) mod reap;
+pub(crate) mod signals;
