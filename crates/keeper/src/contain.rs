@@ -16,6 +16,9 @@ impl Container {
     pub(crate) fn bond(&mut self, _: &Key, _: &Process) -> Result<Bond, (Step, String, io::Error)> {
         Ok(Bond)
     }
+    pub(crate) fn restore(&mut self, _: &Key, _: &Process, _: u32, _: u64) -> Bond {
+        Bond
+    }
     pub(crate) fn release(&mut self, _: Bond) {}
 }
 impl Bond {
@@ -59,4 +62,12 @@ impl Bond {
     pub(crate) fn apply(&self, _: &Limits) -> Result<(), (Step, String, io::Error)> {
         Ok(())
     }
+}
+
+pub(crate) fn began(_: u32) -> Option<u64> {
+    None
+}
+
+pub(crate) fn descendants() -> Vec<u32> {
+    Vec::new()
 }

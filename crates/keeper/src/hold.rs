@@ -15,7 +15,8 @@ mod orders;
 mod speech;
 mod wait;
 
-pub(crate) use brain::Brain;
+pub(crate) use brain::{Brain, LINK};
+pub(crate) use hand_over::{STATE, put_state, state_left};
 pub(crate) use wait::now;
 
 use crate::contain::Container;
@@ -24,6 +25,7 @@ use crate::output::{Outputs, Told};
 use crate::sys::reap::{self, Reaped};
 use crate::sys::signals::Signals;
 use child::{Child, Slot, Watched};
+use mainstay_wire::Text;
 use mainstay_wire::keeper::{Fact, Key, Order, Report};
 use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, eventfd};
@@ -35,27 +37,28 @@ use wait::{Token, Waiting};
 
 /// Everything that a keeper holds.
 pub(crate) struct Hold {
-    pub(super) settings: Settings,
-    pub(super) link: Link,
-    pub(super) waiting: Waiting<Source, Due>,
-    pub(super) children: Vec<Option<Child>>,
-    pub(super) free: Vec<u32>,
-    pub(super) by_name: HashMap<Arc<str>, Slot>,
+    settings: Settings,
+    link: Link,
+    waiting: Waiting<Source, Due>,
+    children: Vec<Option<Child>>,
+    free: Vec<u32>,
+    by_name: HashMap<Arc<str>, Slot>,
     /// Our own children: what each is to whom.
-    pub(super) by_pid: HashMap<i32, Ours>,
-    pub(super) outputs: Outputs,
-    pub(super) container: Container,
+    by_pid: HashMap<i32, Ours>,
+    outputs: Outputs,
+    container: Container,
     /// Runs that are to begin, in order.
-    pub(super) starts: VecDeque<(Key, Arc<Process>)>,
-    pub(super) brain: Option<Brain>,
+    starts: VecDeque<(Key, Arc<Process>)>,
+    brain: Option<Brain>,
     /// Children of ours that are to be taken in, and that nobody asks about.
-    pub(super) former: Vec<Watched>,
-    pub(super) signals: Option<Signals>,
+    former: Vec<Watched>,
+    signals: Option<Signals>,
     /// Set once the keeper is to end: whether it kills what it holds first.
-    pub(super) leaving: Option<bool>,
+    leaving: Option<bool>,
+    upgrade: Option<hand_over::Upgrade>,
     /// Whether the brain's socket is watched for room.
-    pub(super) is_watching_room: bool,
-    pub(super) link_token: Option<Token>,
+    is_watching_room: bool,
+    link_token: Option<Token>,
     wake: Arc<OwnedFd>,
     heard: Vec<Order>,
     found: Vec<Source>,
@@ -67,13 +70,19 @@ pub(crate) struct Hold {
 pub(crate) struct Settings {
     /// What tells this keeper's processes from those of others, over its own death too.
     pub(crate) instance: u64,
+    pub(crate) identity: String,
     /// Whether every child of this process is the keeper's, and strangers are to be taken in.
     pub(crate) owns_all: bool,
+    /// What this process executes, and what it becomes where nothing else is said.
+    pub(crate) program: Text,
+    pub(crate) arguments: Vec<Text>,
+    /// How many descriptors children may have, where this process has allowed itself more.
+    pub(crate) files: Option<(u64, u64)>,
 }
 
 /// What a descriptor is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
+enum Source {
     /// Orders, or something that the outputs have to tell.
     Wake,
     /// The brain's socket.
@@ -100,7 +109,7 @@ pub(super) enum Source {
 
 /// What a deadline is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Due {
+enum Due {
     /// What is left of a run after its main process had its time.
     Rest(Slot, u64),
     /// Force has had its time.
@@ -117,7 +126,7 @@ pub(super) enum Due {
 
 /// What one of our own children is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ours {
+enum Ours {
     Main(Slot),
     Command(Slot, u64),
     Brain,
@@ -156,6 +165,7 @@ impl Hold {
             former: Vec::new(),
             signals,
             leaving: None,
+            upgrade: None,
             is_watching_room: false,
             link_token: None,
             wake,
@@ -296,7 +306,7 @@ impl Hold {
         }
     }
 
-    pub(super) fn reaped(&mut self, reaped: Reaped) {
+    fn reaped(&mut self, reaped: Reaped) {
         match self.by_pid.remove(&reaped.pid) {
             Some(Ours::Main(slot)) => self.main_ended(slot, reaped),
             Some(Ours::Command(slot, ticket)) => {
@@ -311,7 +321,7 @@ impl Hold {
         }
     }
 
-    pub(super) fn state(&mut self, fact: Fact) {
+    fn state(&mut self, fact: Fact) {
         self.link.state(now(), fact);
     }
 

@@ -3,6 +3,7 @@
 use crate::hold::{Hold, Settings as HoldSettings};
 use crate::link::{Link, Mailbox, ThreadLink};
 use crate::sys::signals;
+use mainstay_wire::Text;
 use mainstay_wire::keeper::{Order, Report};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -37,7 +38,14 @@ impl Keeper {
         let wake = Arc::clone(mailbox.waker());
         let link = Link::Thread(ThreadLink::new(Arc::clone(&mailbox), tell));
         // Children of this program that others have made are none of our business.
-        let hold = HoldSettings { instance: instance(&settings.identity), owns_all: false };
+        let hold = HoldSettings {
+            instance: instance(&settings.identity),
+            identity: settings.identity.clone(),
+            owns_all: false,
+            program: Text::default(),
+            arguments: Vec::new(),
+            files: None,
+        };
         let mut hold = Hold::new(hold, link, wake, None)?;
         let serve = move || {
             signals::block_all();

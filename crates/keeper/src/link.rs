@@ -4,7 +4,7 @@ mod socket;
 mod thread;
 
 pub(crate) use socket::{MOST_DESCRIPTORS, SocketLink, Stream};
-pub(crate) use thread::{Mailbox, ThreadLink, wake};
+pub(crate) use thread::{Mailbox, ThreadLink};
 
 use mainstay_wire::keeper::{Fact, Order, Report, Sequence};
 use rustix::fd::BorrowedFd;

@@ -9,6 +9,10 @@ impl Listeners {
     pub(crate) fn change(&mut self, _: &[Socket]) -> Result<bool, (String, io::Error)> {
         Ok(false)
     }
+    pub(crate) fn to_state(&self) -> Vec<(Socket, i32)> {
+        Vec::new()
+    }
+    pub(crate) fn restore(&mut self, _: Vec<(Socket, rustix::fd::OwnedFd)>) {}
     pub(crate) fn addresses(&self) -> Vec<Text> {
         Vec::new()
     }

@@ -56,6 +56,19 @@ impl Outputs {
     pub(crate) fn input(&mut self, _: &Key, _: Vec<u8>, _: bool) {}
     pub(crate) fn resize(&mut self, _: u64, _: u16, _: u16) {}
     pub(crate) fn detach(&mut self, _: u64) {}
+    pub(crate) fn pause(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+    pub(crate) fn resume(&mut self) {}
+    pub(crate) fn describe(&self, _: &mut mainstay_wire::keeper::state::Run, _: &[u8]) {}
+    pub(crate) fn restore(
+        &mut self,
+        _: &mainstay_wire::keeper::state::Run,
+        _: Source,
+        _: Option<OwnedFd>,
+    ) -> Result<(), (Step, io::Error)> {
+        Ok(())
+    }
     pub(crate) fn descriptors(&self, _: &Key) -> Vec<(Role, BorrowedFd<'_>)> {
         Vec::new()
     }

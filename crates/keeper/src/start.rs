@@ -25,6 +25,8 @@ pub(crate) struct Given<'a> {
     pub(crate) stdio: [Option<BorrowedFd<'a>>; 3],
     /// Whether its standard input is a terminal, which becomes its own.
     pub(crate) terminal: bool,
+    /// Whether it becomes the group that the keeper's own terminal listens to.
+    pub(crate) foreground: bool,
     /// Sockets and stored descriptors with their names, from number 3 on.
     pub(crate) passed: Vec<(BorrowedFd<'a>, Text)>,
     /// Descriptors under numbers of their own.
@@ -35,6 +37,8 @@ pub(crate) struct Given<'a> {
     pub(crate) own_number: Vec<&'static std::ffi::CStr>,
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     pub(crate) pidfd: bool,
+    /// How many descriptors it may have, where its settings do not say.
+    pub(crate) files: Option<(u64, u64)>,
 }
 
 /// Starts a process.
@@ -47,7 +51,7 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
     let mut list = List::default();
     let (own, raised) = list.descriptors(given, &placed)?;
     list.session(process, given);
-    list.limits(process)?;
+    list.limits(process, given)?;
     list.identity(process, who.as_ref())?;
     if let Some(folder) = &process.folder {
         list.add(Step::ChangeFolder, folder, Act::Folder(text(Step::ChangeFolder, folder)?));
@@ -130,12 +134,19 @@ impl List {
             Session::Group => self.add(Step::MakeSession, &"", Act::NewGroup),
             Session::Shared => {}
         }
+        if given.foreground {
+            self.add(Step::TakeTerminal, &"", Act::TakeForeground(0));
+        }
         if given.terminal {
             self.add(Step::TakeTerminal, &"", Act::TakeTerminal(0));
         }
     }
 
-    fn limits(&mut self, process: &Process) -> Result<(), StartError> {
+    fn limits(&mut self, process: &Process, given: &Given<'_>) -> Result<(), StartError> {
+        if let Some((soft, hard)) = given.files {
+            let act = Act::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard };
+            self.add(Step::SetRlimit, &"nofile", act);
+        }
         for limit in &process.rlimits {
             let Rlimit { resource, soft, hard } = *limit;
             let name = format!("{resource:?}").to_lowercase();

@@ -4,6 +4,10 @@ use rustix::fd::BorrowedFd;
 #[derive(Default)]
 pub(crate) struct Store;
 impl Store {
+    pub(crate) fn to_state(&self) -> Vec<mainstay_wire::keeper::state::Stored> {
+        Vec::new()
+    }
+    pub(crate) fn restore(&mut self, _: Vec<(Text, rustix::fd::OwnedFd, bool)>) {}
     pub(crate) fn len(&self) -> usize {
         0
     }

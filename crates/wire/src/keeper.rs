@@ -9,6 +9,7 @@
 
 mod fact;
 mod order;
+pub mod state;
 
 pub use fact::{
     Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, StartError, Status, Step, Usage,

@@ -7,9 +7,7 @@ use crate::notify::{NotifySocket, Speech};
 use crate::output::Source as Printed;
 use crate::start::{Given, failed, start};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{
-    Ended, Fact, Key, Lost, Report, Role, StartError, Status, Step, Usage,
-};
+use mainstay_wire::keeper::{Ended, Fact, Key, Lost, StartError, Status, Step, Usage};
 use mainstay_wire::process::{Access, Process, Readiness, Stdin, Streams};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -81,7 +79,7 @@ impl Hold {
             .bond(key, process)
             .map_err(|(step, about, error)| failed(step, about, errno(&error)))?;
         let mut ends = self.open_ends(key, process)?;
-        let owns_all = self.settings.owns_all;
+        let (owns_all, files) = (self.settings.owns_all, self.settings.files);
         let is_shared = self.link.shares();
         let instance = self.settings.instance;
         let Some(child) = self.child(slot) else { return Ok(()) };
@@ -120,13 +118,13 @@ impl Hold {
             own_number,
             cgroup: bond.cgroup(),
             pidfd: !owns_all || is_shared,
+            files,
         };
         let born = start(process, &given)?;
         crate::fault::point("start.born");
         let pid = born.pid.cast_unsigned();
         let began = bond.born(pid);
         self.by_pid.insert(born.pid, Ours::Main(slot));
-        let mut roles = Vec::new();
         let mut run = Run {
             key: key.clone(),
             process: Arc::clone(process),
@@ -162,14 +160,12 @@ impl Hold {
             run.ready_fd = self.watch_or_tell(read, Source::Ready(slot), key);
         }
         let contain = run.bond.describe().into();
-        if is_shared {
-            roles = self.lend(&run, lent.as_ref());
-        }
         if let Some(child) = self.child(slot) {
             child.run = Some(run);
         }
-        drop(lent);
-        drop(roles);
+        if is_shared {
+            self.lend(key, slot, lent.as_ref());
+        }
         self.state(Fact::Started { key: key.clone(), pid, began, contain });
         crate::fault::point("start.told");
         Ok(())
@@ -186,39 +182,6 @@ impl Hold {
                 None
             }
         }
-    }
-
-    /// Gives the brain duplicates of what a run needs to live on without this keeper.
-    fn lend(&mut self, run: &Run, pidfd: Option<&OwnedFd>) -> Vec<Role> {
-        let mut names = Vec::new();
-        let mut fds: Vec<BorrowedFd<'_>> = Vec::new();
-        if let Some(pidfd) = pidfd {
-            names.push(Role::Process);
-            fds.push(pidfd.as_fd());
-        }
-        for (role, fd) in self.outputs.descriptors(&run.key) {
-            names.push(role);
-            fds.push(fd);
-        }
-        if let Some((socket, _)) = &run.notify {
-            names.push(Role::Notify);
-            fds.push(socket.as_fd());
-        }
-        if let Some(ready) = &run.ready_fd {
-            names.push(Role::Ready);
-            fds.push(ready.fd());
-        }
-        let child = self.by_name.get(&run.key.child);
-        let child = child.and_then(|slot| self.children[*slot as usize].as_ref());
-        for (role, fd) in child.into_iter().flat_map(super::child::Child::kept) {
-            names.push(role);
-            fds.push(fd);
-        }
-        fds.truncate(crate::link::MOST_DESCRIPTORS);
-        names.truncate(crate::link::MOST_DESCRIPTORS);
-        let report = Report::Descriptors { key: run.key.clone(), names: names.clone() };
-        self.link.share(&report, &fds);
-        names
     }
 
     fn open_ends(&mut self, key: &Key, process: &Process) -> Result<Ends, StartError> {

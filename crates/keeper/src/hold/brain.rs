@@ -26,6 +26,8 @@ pub(crate) const LINK: u32 = 3;
 pub(crate) struct Brain {
     pub(super) command: Vec<Text>,
     pub(super) pid: Option<u32>,
+    /// A brain that is no child of ours.
+    peer: Option<OwnedFd>,
     /// How often it has been started.
     pub(super) starts: u32,
     /// How many deaths followed each other closely.
@@ -42,6 +44,7 @@ impl Brain {
         Self {
             command,
             pid: None,
+            peer: None,
             starts: 0,
             deaths: 0,
             since: Duration::ZERO,
@@ -140,6 +143,7 @@ impl Hold {
                 pid: run.map(|run| run.pid),
                 began: run.map_or(0, |run| run.began),
                 ready: run.is_some_and(|run| run.is_ready),
+                process: run.map(|run| run.process.clone()).unwrap_or_default(),
             }
         };
         self.children.iter().flatten().map(held).collect()
@@ -148,9 +152,36 @@ impl Hold {
     /// The brain has closed the link: it is dead, or as good as.
     pub(super) fn brain_left(&mut self) {
         self.drop_link();
-        if let Some(pid) = self.brain.as_ref().and_then(|brain| brain.pid) {
-            signals::send_to(pid, libc::SIGKILL);
+        let Some(brain) = &mut self.brain else { return };
+        match (brain.pid, brain.peer.take()) {
+            // Its end is what lets the next one begin: there are never two.
+            (Some(pid), _) => signals::send_to(pid, libc::SIGKILL),
+            (None, Some(peer)) => {
+                signals::send(peer.as_fd(), libc::SIGKILL);
+                self.brain_again();
+            }
+            (None, None) => {}
         }
+    }
+
+    /// Takes in a brain that is not a child of this process: it has made this keeper.
+    pub(super) fn meet_brain(&mut self, socket: OwnedFd) {
+        let peer = rustix::net::sockopt::socket_peercred(&socket).ok().map(|peer| peer.pid);
+        let flags = rustix::process::PidfdFlags::empty();
+        let peer = peer.and_then(|pid| rustix::process::pidfd_open(pid, flags).ok());
+        if let Some(brain) = &mut self.brain {
+            brain.peer = peer;
+        }
+        self.greet(socket);
+    }
+
+    pub(crate) fn set_brain(&mut self, brain: Brain) {
+        self.brain = Some(brain);
+    }
+
+    /// Returns how the brain ended last.
+    pub(crate) fn brain_status(&self) -> Option<&Status> {
+        self.brain.as_ref()?.status.as_ref()
     }
 
     fn drop_link(&mut self) {

@@ -3,7 +3,7 @@
 use super::begin::{errno, null, pipe};
 use super::child::{Command, Slot};
 use super::wait::now;
-use super::{Due, Hold, Ours, Source};
+use super::{Due, Hold, Ours, Settings as HoldSettings, Source};
 use crate::contain::mark;
 use crate::start::{Given, failed, start};
 use crate::sys::{reap, signals};
@@ -44,7 +44,7 @@ impl Hold {
             failed(Step::Settings, format!("{key}, which does not run"), rustix::io::Errno::SRCH)
         };
         let slot = self.find(key).ok_or_else(gone)?;
-        let (owns_all, instance) = (self.settings.owns_all, self.settings.instance);
+        let HoldSettings { owns_all, instance, files, .. } = self.settings;
         let run = self.run(slot).ok_or_else(gone)?;
         let process = Process {
             command,
@@ -72,6 +72,7 @@ impl Hold {
             variables,
             cgroup: run.bond.cgroup(),
             pidfd: !owns_all,
+            files,
             ..Given::default()
         };
         let born = start(&process, &given)?;

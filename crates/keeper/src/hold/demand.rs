@@ -7,7 +7,7 @@ use crate::start::failed;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Fact, Role, StartError, Step};
 use mainstay_wire::process::Process;
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::BorrowedFd;
 use std::sync::Arc;
 
 impl Hold {

@@ -57,10 +57,6 @@ impl Stream {
         self.socket.as_fd()
     }
 
-    pub(crate) fn into_fd(self) -> OwnedFd {
-        self.socket
-    }
-
     /// Returns whether something waits to be sent until the other end reads.
     pub(crate) fn is_full(&self) -> bool {
         !self.outgoing.is_empty()

@@ -30,6 +30,8 @@ pub(crate) enum Act {
     NewGroup,
     /// Makes this terminal the session's own.
     TakeTerminal(RawFd),
+    /// Becomes the group that the terminal of this descriptor listens to, if it is one.
+    TakeForeground(RawFd),
     /// Makes a descriptor appear under this number.
     Place {
         from: RawFd,
@@ -479,6 +481,16 @@ unsafe fn perform(act: &Act) -> Result<(), c_int> {
             Act::NewGroup => call(libc::syscall(libc::SYS_setpgid, 0, 0)),
             Act::TakeTerminal(terminal) => {
                 call(libc::syscall(libc::SYS_ioctl, *terminal, libc::TIOCSCTTY as c_ulong, 0))
+            }
+            Act::TakeForeground(terminal) => {
+                let group = libc::syscall(libc::SYS_getpid) as c_int;
+                let terminal = *terminal;
+                let group = &raw const group;
+                let done =
+                    libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCSPGRP as c_ulong, group);
+                // Not a terminal, or not ours: then there is no foreground to take.
+                drop(call(done));
+                Ok(())
             }
             Act::Place { from, to } if from == to => {
                 call(libc::syscall(libc::SYS_fcntl, *from, libc::F_SETFD, 0))

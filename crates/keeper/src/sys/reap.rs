@@ -137,3 +137,13 @@ pub(crate) fn told(pidfd: BorrowedFd<'_>) -> Option<Status> {
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), request, &raw mut info) };
     (result == 0 && info.mask & EXIT != 0).then(|| of_status(info.exit_code))
 }
+
+/// Returns whether this process has a child, dead or alive.
+pub(crate) fn has_children() -> bool {
+    // SAFETY: plain memory that the call fills; WNOWAIT takes nobody in.
+    let result = unsafe {
+        let mut info: libc::siginfo_t = mem::zeroed();
+        libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT)
+    };
+    result == 0
+}

@@ -2,6 +2,7 @@
 
 use super::Key;
 use crate::Text;
+use crate::process::Process;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct Held {
     pub began: u64,
     /// Whether it has said that it is ready.
     pub ready: bool,
+    /// What it was started as.
+    pub process: Arc<Process>,
 }
 
 /// What a descriptor of a child is.
