@@ -112,6 +112,7 @@ impl Hold {
         let given = Given {
             stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),
             terminal: ends.terminal,
+            foreground: false,
             passed,
             placed,
             variables,
