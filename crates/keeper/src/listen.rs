@@ -8,7 +8,7 @@ use mainstay_wire::Text;
 use mainstay_wire::keeper::{StartError, Step};
 use mainstay_wire::process::{Address, Socket};
 use open::File;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::io;
 
@@ -62,6 +62,12 @@ impl Listeners {
     pub(crate) fn adopt(&mut self, declared: Socket, socket: OwnedFd) {
         let file = path_of(&declared.address).and_then(|path| File::at(path, None).ok());
         self.0.push(Listener { declared, socket, file });
+    }
+
+    /// Returns them as they go to the keeper that is next.
+    pub(crate) fn to_state(&self) -> Vec<(Socket, i32)> {
+        let one = |listener: &Listener| (listener.declared.clone(), listener.socket.as_raw_fd());
+        self.0.iter().map(one).collect()
     }
 
     /// Returns where they stand: with the port that was chosen.

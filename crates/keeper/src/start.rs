@@ -28,7 +28,7 @@ pub(crate) struct Given<'a> {
     /// Whether it becomes the group that the keeper's own terminal listens to.
     pub(crate) foreground: bool,
     /// Sockets and stored descriptors with their names, from number 3 on.
-    pub(crate) passed: Vec<(BorrowedFd<'a>, Text)>,
+    pub(crate) passed: Vec<(BorrowedFd<'a>, &'a Text)>,
     /// Descriptors under numbers of their own.
     pub(crate) placed: Vec<(BorrowedFd<'a>, u32)>,
     /// Variables that nothing else may set.

@@ -6,8 +6,9 @@ pub(crate) use closing::close_apart;
 
 use crate::sys::same::is_same;
 use mainstay_wire::Text;
+use mainstay_wire::keeper::state::Stored;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, fcntl_getfl, statx};
 
 /// The name of what is stored without one.
@@ -64,6 +65,22 @@ impl Store {
         };
         close_apart(vec![fd]);
         added
+    }
+
+    /// Goes on with a descriptor that was in the store of an earlier keeper.
+    pub(crate) fn adopt(&mut self, name: &Text, fd: OwnedFd, watch: bool) {
+        self.most = self.most.max(self.entries.len() + 1);
+        self.add(name, fd, watch);
+    }
+
+    /// Returns what is in the store, for the keeper that is next.
+    pub(crate) fn to_state(&self) -> Vec<Stored> {
+        let stored = |entry: &Entry| Stored {
+            name: entry.name.clone(),
+            number: entry.fd.as_raw_fd(),
+            watched: entry.is_watched,
+        };
+        self.entries.iter().map(stored).collect()
     }
 
     /// Closes all of this name and returns how many there were.

@@ -3,6 +3,7 @@
 use super::child::{Run, Slot, Stage, Watched};
 use super::{Hold, Ours, Source};
 use crate::contain::mark;
+use crate::listen;
 use crate::notify::{NotifySocket, Speech};
 use crate::output::Source as Printed;
 use crate::start::{Given, failed, start};
@@ -88,14 +89,10 @@ impl Hold {
         let mut own_number = Vec::new();
         variables.push((Text::from("MAINSTAY_RUN"), mark(instance, key)));
         if !passed.is_empty() {
-            let names: Vec<&[u8]> = passed.iter().map(|(_, name)| name.as_bytes()).collect();
-            variables.push((Text::from("LISTEN_FDS"), passed.len().to_string().into()));
-            variables.push((Text::from("LISTEN_FDNAMES"), names.join(&b':').into()));
+            variables.extend(listen::variables(passed.iter().map(|(_, name)| *name)));
             own_number.push(c"LISTEN_PID");
         }
-        if process.store > 0 {
-            variables.push((Text::from("FDSTORE"), process.store.to_string().into()));
-        }
+        variables.extend(child.store.variable());
         if let Some(notify) = &ends.notify {
             variables.push((Text::from("NOTIFY_SOCKET"), notify.name()));
         }

@@ -23,8 +23,8 @@ pub(super) struct Child {
     pub(super) demand: Vec<Watched>,
     pub(super) wants_demand: bool,
     pub(super) store: Store,
-    /// What of the store is watched for its other end to close.
-    pub(super) store_tokens: Vec<Watched>,
+    /// What tells that the other end of something in the store has closed.
+    pub(super) store_watch: Option<Watched>,
     pub(super) run: Option<Run>,
     pub(super) last_run: u64,
 }
@@ -92,7 +92,7 @@ impl Hold {
             demand: Vec::new(),
             wants_demand: false,
             store: Store::default(),
-            store_tokens: Vec::new(),
+            store_watch: None,
             run: None,
             last_run: 0,
         };

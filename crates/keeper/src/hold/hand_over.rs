@@ -158,8 +158,12 @@ impl Hold {
         if let Some(child) = self.child(slot) {
             child.last_run = from.last_run;
             child.wants_demand = from.demand;
-            child.listeners.restore(sockets);
-            child.store.restore(stored);
+            for (socket, fd) in sockets {
+                child.listeners.adopt(socket, fd);
+            }
+            for (name, fd, is_watched) in stored {
+                child.store.adopt(&name, fd, is_watched);
+            }
         }
         self.watch_store(slot);
         match from.run {
@@ -211,8 +215,9 @@ impl Hold {
             run.pidfd = pidfd.and_then(|fd| self.watch(fd, Source::Main(slot)).ok());
         }
         if let Some(socket) = open(from.notify) {
-            let socket = NotifySocket::restore(socket);
-            if let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot)) {
+            if let Ok(socket) = NotifySocket::adopt(socket)
+                && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
+            {
                 run.notify = Some((socket, token));
             }
         }

@@ -37,6 +37,11 @@ impl Speech {
         Self { access, is_stopping: false }
     }
 
+    /// Returns who may speak now: a run can change it.
+    pub(crate) const fn access(&self) -> Access {
+        self.access
+    }
+
     /// Hears one message and appends what it means. [`Notice::Main`] is a wish: whether that process belongs
     /// to the run is for the caller to find out.
     ///
