@@ -68,6 +68,12 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
     born.map_err(|unborn| list.explain(process, unborn))
 }
 
+/// Returns whom a process runs as.
+pub(crate) fn user(process: &Process) -> u32 {
+    let found = User::find(process).ok().flatten();
+    found.and_then(|user| user.uid).unwrap_or_else(|| rustix::process::geteuid().as_raw())
+}
+
 /// What the new process does, and at which step of the start each act stands.
 #[derive(Default)]
 struct List {

@@ -1,9 +1,11 @@
 //! What a run says: on its notify socket, its notification descriptor, in its output.
 
-use super::child::{Run, Slot, Stage};
+use super::child::{Slot, Stage};
 use super::{Hold, Ours, Source};
+use crate::contain::{Id, Look};
 use crate::notify::{LONGEST, Message, Relation, read_fd_readiness};
 use mainstay_wire::keeper::{Fact, Key, Notice, Whence};
+use mainstay_wire::process::Access;
 use std::sync::Arc;
 
 impl Hold {
@@ -22,9 +24,11 @@ impl Hold {
 
     fn take_message(&mut self, slot: Slot, message: Message) {
         let Some(child) = self.child(slot) else { return };
-        let Some(run) = &mut child.run else { return };
-        let relation = run.relation(&message);
+        let Some(run) = &child.run else { return };
         let key = run.key.clone();
+        let relation = self.relation(slot, &message);
+        let Some(child) = self.child(slot) else { return };
+        let Some(run) = &mut child.run else { return };
         let stored = child.store.len();
         let mut notices = Vec::new();
         let heard = run.speech.take(message, relation, &mut child.store, &mut notices);
@@ -79,14 +83,20 @@ impl Hold {
     fn main_moves(&mut self, slot: Slot, pid: u32) {
         let owns_all = self.settings.owns_all;
         let Some(run) = self.run(slot) else { return };
-        if run.pid == pid || !matches!(run.stage, Stage::Live) || !run.bond.holds(pid) {
+        if run.pid == pid || !matches!(run.stage, Stage::Live) {
+            return;
+        }
+        if !self.holds(slot, pid) {
             return;
         }
         let Some(raw) = rustix::process::Pid::from_raw(pid.cast_signed()) else { return };
         let flags = rustix::process::PidfdFlags::empty();
         let Ok(pidfd) = rustix::process::pidfd_open(raw, flags) else { return };
+        let Some(main) = Id::of(pid) else { return };
+        let Some(run) = self.run(slot) else { return };
         let former = std::mem::replace(&mut run.pid, pid);
-        run.began = run.bond.moved(pid);
+        run.began = main.began;
+        run.bond.set_main(main);
         let (key, old) = (run.key.clone(), run.pidfd.take());
         self.by_pid.insert(pid.cast_signed(), Ours::Main(slot));
         match old {
@@ -119,26 +129,38 @@ impl Hold {
     }
 }
 
-impl Run {
-    /// Returns what the sender of a message is to this run.
-    fn relation(&self, message: &Message) -> Relation {
-        if message.pid == self.pid {
+impl Hold {
+    /// Returns what the sender of a message is to a run.
+    fn relation(&mut self, slot: Slot, message: &Message) -> Relation {
+        let Some(run) = self.run(slot) else { return Relation::Stranger };
+        if message.pid == run.pid {
             return Relation::Main;
         }
-        if self.commands.iter().any(|command| command.pid == message.pid) {
+        if run.commands.iter().any(|command| command.pid == message.pid) {
             return Relation::Command;
         }
-        if self.bond.holds(message.pid) {
-            return Relation::Member;
+        // Only then does it matter.
+        if run.speech.access() != Access::All {
+            return Relation::Stranger;
         }
+        let user = run.user;
         // A helper that says something and ends is gone before it can be looked at. The socket is this run's
         // own and nobody else was told its name, so the user has to do.
-        let is_gone = message.pid != 0 && !self.bond.is_alive(message.pid);
-        if is_gone && self.bond.runs_as(message.uid) {
+        let is_gone = message.pid != 0 && Id::of(message.pid).is_none();
+        if (is_gone && message.uid == user) || self.holds(slot, message.pid) {
             Relation::Member
         } else {
             Relation::Stranger
         }
+    }
+
+    /// Returns whether a process is one of a run.
+    fn holds(&mut self, slot: Slot, pid: u32) -> bool {
+        let held = self.with_bond(slot, |bond, place| {
+            let members = Look::new(place).and_then(|look| bond.members(&look));
+            members.is_ok_and(|members| members.iter().any(|member| member.id.pid == pid))
+        });
+        held == Some(true)
     }
 }
 
