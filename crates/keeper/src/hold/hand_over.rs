@@ -1,0 +1,364 @@
+//! Everything that is held, from one program of the keeper to the next.
+
+use super::child::{Run, Slot, Stage, Watched};
+use super::{Brain, Hold, Ours, Source};
+use crate::link::{Link, MOST_DESCRIPTORS};
+use crate::notify::{NotifySocket, Speech};
+use crate::output::Source as Printing;
+use crate::start::failed;
+use crate::sys::inherit;
+use crate::sys::reap::Reaped;
+use mainstay_wire::Text;
+use mainstay_wire::keeper::state::{self, State};
+use mainstay_wire::keeper::{Fact, Key, Report, Role, StartError, Status, Step, Usage, VERSION};
+use mainstay_wire::process::Access;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::fs::MemfdFlags;
+use rustix::io::{Errno, FdFlags};
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
+
+/// The variable that names the descriptor with the state.
+pub(crate) const STATE: &str = "MAINSTAY_KEEPER_STATE";
+
+/// What the keeper is to become.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    program: Text,
+    arguments: Vec<Text>,
+}
+
+impl Hold {
+    pub(super) fn upgrade(&mut self, program: Option<Text>, arguments: Vec<Text>) {
+        if matches!(self.link, Link::Thread(_)) {
+            return; // A thread cannot become another program.
+        }
+        let program = program.unwrap_or_else(|| self.settings.program.clone());
+        let arguments =
+            if arguments.is_empty() { self.settings.arguments.clone() } else { arguments };
+        self.upgrade = Some(Upgrade { program, arguments });
+    }
+
+    /// Becomes another program as soon as no run is in the middle of its end.
+    pub(super) fn upgrade_when_quiet(&mut self) {
+        let is_between = |run: &Run| !matches!(run.stage, Stage::Live) || !run.commands.is_empty();
+        let runs = self.children.iter().flatten().filter_map(|child| child.run.as_ref());
+        if self.upgrade.is_none() || !self.starts.is_empty() || runs.into_iter().any(is_between) {
+            return;
+        }
+        let Some(upgrade) = self.upgrade.take() else { return };
+        self.flush();
+        let error = self.become_program(&upgrade);
+        let what = format!("cannot become `{}`: {error}", upgrade.program);
+        let child = Arc::from("");
+        self.state(Fact::Trouble { child, what, error: error.error });
+    }
+
+    /// Hands everything over. It returns only if that fails, and then goes on as before.
+    fn become_program(&mut self, upgrade: &Upgrade) -> StartError {
+        let about = upgrade.program.to_string();
+        let text = |text: &Text| CString::new(text.as_bytes()).unwrap_or_default();
+        let program = text(&upgrade.program);
+        // What can be known beforehand is looked at while everything still runs.
+        let is_there = rustix::fs::access(program.as_c_str(), rustix::fs::Access::EXEC_OK);
+        if let Err(error) = is_there {
+            return failed(Step::FindProgram, about, error);
+        }
+        crate::fault::point("upgrade.before");
+        let state = self.write_state();
+        let file = match put_state(&state) {
+            Ok(file) => file,
+            Err(error) => return failed(Step::OpenDescriptor, "its state".into(), error),
+        };
+        let kept: Vec<i32> = numbers(&state).chain([file.as_raw_fd()]).collect();
+        pass_on(&kept, true);
+        let mut environment: Vec<CString> = std::env::vars_os()
+            .filter(|(name, _)| name != STATE)
+            .map(|(name, value)| {
+                Text::from([name, "=".into(), value].join(std::ffi::OsStr::new("")))
+            })
+            .map(|variable| text(&variable))
+            .collect();
+        environment.push(text(&format!("{STATE}={}", file.as_raw_fd()).into()));
+        let arguments: Vec<CString> = upgrade.arguments.iter().map(text).collect();
+        crate::fault::point("upgrade.exec");
+        let error = inherit::become_program(&program, &arguments, &environment);
+        pass_on(&kept, false);
+        self.outputs.resume();
+        failed(Step::Execute, about, super::begin::errno(&error))
+    }
+
+    fn write_state(&mut self) -> State {
+        let printed = self.outputs.pause();
+        let (seq, facts) = match &self.link {
+            Link::Thread(_) => Default::default(),
+            Link::Socket(link) => link.kept(),
+        };
+        let link = match &self.link {
+            Link::Thread(_) => None,
+            Link::Socket(link) => link.stream().map(|stream| stream.fd().as_raw_fd()),
+        };
+        let brain = self.brain.as_ref().map_or_else(state::Brain::default, |brain| state::Brain {
+            command: brain.command.clone(),
+            pid: brain.pid,
+            starts: brain.starts,
+            link,
+        });
+        let mut children = Vec::new();
+        for child in self.children.iter().flatten() {
+            let mut run = child.run.as_ref().map(Run::to_state);
+            if let Some(run) = &mut run {
+                self.outputs.describe(run, &printed);
+            }
+            children.push(state::Child {
+                name: Arc::clone(&child.name),
+                last_run: child.last_run,
+                demand: child.wants_demand,
+                sockets: child.listeners.to_state(),
+                stored: child.store.to_state(),
+                run,
+            });
+        }
+        let identity = self.settings.identity.clone();
+        State { version: VERSION, identity, seq, facts, brain, owned: true, children }
+    }
+
+    /// Takes over what another program held.
+    pub(crate) fn take_over(&mut self, state: State) {
+        let State { brain, owned, children, .. } = state;
+        for child in children {
+            self.take_child(child, owned);
+        }
+        let known = Brain::kept(brain.command, brain.pid.filter(|_| owned), brain.starts);
+        if let Some(pid) = known.pid {
+            self.by_pid.insert(pid.cast_signed(), Ours::Brain);
+        }
+        self.brain = Some(known);
+        match brain.link.and_then(inherit::take) {
+            Some(link) if owned => self.greet(link),
+            Some(link) => self.meet_brain(link),
+            None => self.start_brain(),
+        }
+        // Whoever ended on the way has been told to the program before.
+        self.reap();
+    }
+
+    fn take_child(&mut self, from: state::Child, owned: bool) {
+        let slot = self.slot(&from.name);
+        let open = |number: i32| inherit::take(number);
+        let sockets: Vec<_> =
+            from.sockets.into_iter().filter_map(|(socket, fd)| Some((socket, open(fd)?))).collect();
+        let stored: Vec<_> = from
+            .stored
+            .into_iter()
+            .filter_map(|stored| Some((stored.name, open(stored.number)?, stored.watched)))
+            .collect();
+        if let Some(child) = self.child(slot) {
+            child.last_run = from.last_run;
+            child.wants_demand = from.demand;
+            child.listeners.restore(sockets);
+            child.store.restore(stored);
+        }
+        self.watch_store(slot);
+        match from.run {
+            Some(run) => self.take_run(slot, run, owned),
+            None => self.arm(slot),
+        }
+    }
+
+    fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool) {
+        let bond = self.container.restore(&from.key, &from.process, from.pid, from.began);
+        let open = |number: Option<i32>| number.and_then(inherit::take);
+        let (out, err, terminal) = (open(from.out), open(from.err), open(from.terminal));
+        let printing = match (out, err, terminal) {
+            (_, _, Some(master)) => Printing::Terminal(master),
+            (Some(out), Some(err), None) => Printing::Apart { out, err },
+            (Some(out), None, None) => Printing::Merged(out),
+            (None, _, None) => Printing::Null,
+        };
+        let input = open(from.input);
+        let printed = self.outputs.restore(&from, printing, input);
+        if let Err((_, error)) = printed {
+            let (child, error) = (Arc::clone(&from.key.child), error.raw_os_error().unwrap_or(0));
+            let what = "cannot go on reading its output".to_owned();
+            self.state(Fact::Trouble { child, what, error });
+        }
+        let mut run = Run {
+            key: from.key,
+            pid: from.pid,
+            began: from.began,
+            pidfd: None,
+            bond,
+            cgroup: None,
+            notify: None,
+            speech: Speech::new(from.access.unwrap_or(Access::None)),
+            ready_fd: None,
+            is_ready: from.ready,
+            is_forced: false,
+            stage: Stage::Live,
+            left: Vec::new(),
+            commands: Vec::new(),
+            deadlines: Vec::new(),
+            process: from.process,
+        };
+        if owned && from.pidfd.is_none() {
+            self.by_pid.insert(run.pid.cast_signed(), Ours::Main(slot));
+        } else {
+            // Only its descriptor tells us of the end of somebody else's child.
+            let pidfd = open(from.pidfd).or_else(|| open_process(run.pid, run.began));
+            run.pidfd = pidfd.and_then(|fd| self.watch(fd, Source::Main(slot)).ok());
+        }
+        if let Some(socket) = open(from.notify) {
+            let socket = NotifySocket::restore(socket);
+            if let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot)) {
+                run.notify = Some((socket, token));
+            }
+        }
+        run.ready_fd = open(from.ready_fd).and_then(|fd| self.watch(fd, Source::Ready(slot)).ok());
+        let is_lost = !owned && run.pidfd.is_none();
+        if let Some(child) = self.child(slot) {
+            child.run = Some(run);
+        }
+        if is_lost {
+            self.main_lost(slot);
+        }
+    }
+}
+
+impl Hold {
+    /// Gives the brain what it needs of a child now, in place of what it was given before.
+    pub(super) fn lend_again(&mut self, slot: Slot) {
+        if !self.link.shares() {
+            return;
+        }
+        let Some(child) = self.children.get(slot as usize).and_then(Option::as_ref) else { return };
+        let key = Key { child: Arc::clone(&child.name), run: child.last_run };
+        let process = child.run.as_ref().and_then(|run| match run.pidfd() {
+            Some(fd) => rustix::io::dup(fd).ok(),
+            None => open_process(run.pid, run.began),
+        });
+        self.lend(&key, slot, process.as_ref());
+    }
+
+    /// The same, where the descriptor of the process is at hand.
+    pub(super) fn lend(&mut self, key: &Key, slot: Slot, process: Option<&OwnedFd>) {
+        let Some(child) = self.children.get(slot as usize).and_then(Option::as_ref) else { return };
+        let mut lent: Vec<(Role, BorrowedFd<'_>)> = Vec::new();
+        lent.extend(process.map(|fd| (Role::Process, fd.as_fd())));
+        if let Some(run) = &child.run {
+            lent.extend(self.outputs.descriptors(&run.key));
+            lent.extend(run.notify.as_ref().map(|(socket, _)| (Role::Notify, socket.as_fd())));
+            lent.extend(run.ready_fd.as_ref().map(|ready| (Role::Ready, ready.fd())));
+        }
+        lent.extend(child.kept());
+        lent.truncate(MOST_DESCRIPTORS);
+        let (names, fds): (Vec<Role>, Vec<BorrowedFd<'_>>) = lent.into_iter().unzip();
+        let report = Report::Descriptors { key: key.clone(), names };
+        self.link.share(&report, &fds);
+    }
+}
+
+/// Opens the process of this number, if it is still the one that began then.
+fn open_process(pid: u32, began: u64) -> Option<OwnedFd> {
+    let raw = rustix::process::Pid::from_raw(pid.cast_signed())?;
+    let fd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok()?;
+    // Looked at after it was opened: the number cannot change hands any more.
+    (crate::contain::began(pid) == Some(began)).then_some(fd)
+}
+
+impl Hold {
+    /// The main process of a run ended while nobody looked.
+    fn main_lost(&mut self, slot: Slot) {
+        let now = super::now();
+        let Some(run) = self.run(slot) else { return };
+        let pid = run.pid.cast_signed();
+        let status = Status::Unseen { from: now, to: now };
+        self.main_ended(slot, Reaped { pid, status, usage: Usage::default() });
+    }
+
+    /// Looks for what a keeper of the same identity has left.
+    pub(crate) fn find_leftovers(&mut self) {}
+}
+
+impl Run {
+    fn to_state(&self) -> state::Run {
+        let number = |watched: &Option<Watched>| watched.as_ref().map(|it| it.fd.as_raw_fd());
+        state::Run {
+            key: self.key.clone(),
+            process: Arc::clone(&self.process),
+            pid: self.pid,
+            began: self.began,
+            ready: self.is_ready,
+            access: Some(self.speech.access()),
+            pidfd: number(&self.pidfd),
+            notify: self.notify.as_ref().map(|(socket, _)| socket.as_fd().as_raw_fd()),
+            ready_fd: number(&self.ready_fd),
+            out: None,
+            err: None,
+            terminal: None,
+            input: None,
+            printed: state::Printed::default(),
+        }
+    }
+}
+
+/// Returns every descriptor that a state names.
+pub(crate) fn numbers(state: &State) -> impl Iterator<Item = i32> + '_ {
+    let of_child = |child: &state::Child| {
+        let sockets = child.sockets.iter().map(|(_, number)| *number);
+        let stored = child.stored.iter().map(|stored| stored.number);
+        let run = child.run.iter().flat_map(|run| {
+            let all =
+                [run.pidfd, run.notify, run.ready_fd, run.out, run.err, run.terminal, run.input];
+            all.into_iter().flatten()
+        });
+        sockets.chain(stored).chain(run).collect::<Vec<_>>()
+    };
+    state.children.iter().flat_map(of_child).chain(state.brain.link)
+}
+
+/// Lets descriptors pass to the next program, or not.
+pub(crate) fn pass_on(numbers: &[i32], pass: bool) {
+    let flags = if pass { FdFlags::empty() } else { FdFlags::CLOEXEC };
+    for number in numbers {
+        inherit::set_flags(*number, flags);
+    }
+}
+
+/// Writes a state where the next program finds it.
+pub(crate) fn put_state(state: &State) -> Result<OwnedFd, Errno> {
+    let file = rustix::fs::memfd_create("mainstay-keeper", MemfdFlags::empty())?;
+    let mut file = File::from(file);
+    let bytes = serde_json::to_vec(state).map_err(|_| Errno::INVAL)?;
+    let written = file.write_all(&bytes).and_then(|()| file.rewind());
+    written.map_err(|error| super::begin::errno(&error))?;
+    Ok(file.into())
+}
+
+/// Reads the state that the program before has left, if it did.
+pub(crate) fn state_left() -> io::Result<Option<State>> {
+    let Some(number) = std::env::var_os(STATE) else { return Ok(None) };
+    let number = number.to_str().and_then(|number| number.parse().ok());
+    let file = number.and_then(inherit::take);
+    let mut file = File::from(file.ok_or_else(|| io::Error::other("its state is not open"))?);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(serde_json::from_slice(&bytes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_comes_back_as_it_was() {
+        let state =
+            State { version: VERSION, identity: "a".into(), owned: true, ..State::default() };
+        let file = put_state(&state).expect("it is written");
+        let mut text = String::new();
+        File::from(file).read_to_string(&mut text).expect("it is read");
+        assert_eq!(serde_json::from_str::<State>(&text).expect("a state"), state);
+    }
+}
