@@ -1,5 +1,6 @@
 //! The way to the keeper, and where one comes from.
 
+use mainstay_keeper::{Keeper, Settings};
 use mainstay_wire::keeper::{Order, Report};
 use std::fmt;
 use std::io;
@@ -41,6 +42,15 @@ impl fmt::Debug for Source {
 }
 
 /// Starts a keeper as a thread of this program.
-fn thread(_identity: Option<&str>, _tell: Tell) -> io::Result<Box<dyn Link>> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
+fn thread(identity: Option<&str>, tell: Tell) -> io::Result<Box<dyn Link>> {
+    let settings = Settings { identity: identity.unwrap_or_default().to_owned() };
+    Ok(Box::new(Keeper::thread(&settings, tell)?))
+}
+
+impl Link for Keeper {
+    fn order(&self, order: Order) {
+        self.order(order);
+    }
+
+    fn leave(self: Box<Self>) {}
 }
