@@ -47,10 +47,12 @@ impl World {
     #[cfg(feature = "process")]
     pub(crate) fn learn(&mut self, tree: &Tree, events: &[Event]) {
         for event in events {
-            let mut open = match event {
-                Event::Added { child, .. } | Event::Replaced { child, .. } => vec![*child],
-                _ => continue,
-            };
+            let mut open = Vec::new();
+            if let Event::Added { child, .. } | Event::Replaced { child, .. } = event {
+                open.push(*child);
+            } else if let Some(child) = event.child().and_then(|id| tree.child(id)) {
+                self.processes.note(child);
+            }
             while let Some(child) = open.pop().and_then(|id| tree.child(id)) {
                 self.processes.learn(child);
                 open.extend(tree.children_of(child.id).map(|below| below.id));

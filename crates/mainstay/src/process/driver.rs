@@ -1,7 +1,7 @@
 //! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
 
 use super::end;
-use super::lane::{Answer, ChildTold, Lane, Notices, Over, RunTold};
+use super::lane::{Answer, ChildTold, Lane, Notices, RunTold};
 use super::link::{Link, Source};
 use super::settings::Settings;
 use super::step::{Act, ReloadAct};
@@ -13,11 +13,13 @@ use crate::shared::Shared;
 use crate::view::Views;
 use mainstay_core::child::Child;
 use mainstay_core::spec::{Activation, Kind, Ready};
-use mainstay_core::{ChildId, Command, CommandId, Input, Moment, Path, RunId, Tree, Verb};
+use mainstay_core::{
+    ChildId, Command, CommandId, Exit, Input, Moment, Path, RunId, StartStep, Tree, Verb,
+};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Key, Order as Ask, StartError, Step, Usage, Whom};
+use mainstay_wire::keeper::{Ended, Key, Order as Ask, Usage, Whom};
 use mainstay_wire::process as wire;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -45,6 +47,8 @@ pub(crate) struct Processes {
     /// Commands that are run for children.
     tickets: BTreeMap<u64, Ticket>,
     next_ticket: u64,
+    /// Children whose sockets somebody has connected to, and that have not started since.
+    unheard: BTreeSet<ChildId>,
     /// How many runs nobody waits for any more.
     left: usize,
 }
@@ -98,6 +102,7 @@ impl Processes {
             runs: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
+            unheard: BTreeSet::new(),
             left: 0,
         }
     }
@@ -105,6 +110,14 @@ impl Processes {
     /// Returns how many runs nobody waits for any more.
     pub(crate) const fn count_left(&self) -> usize {
         self.left
+    }
+
+    /// Something happened to a child. Where somebody connected in vain, because it was paused or its breaker was
+    /// open, the keeper is to look again: it says only once that somebody is there.
+    pub(crate) fn note(&mut self, child: &Child) {
+        if self.unheard.remove(&child.id) && child.life().is_none() {
+            self.learn(child);
+        }
     }
 
     /// A child is there, or has other settings: its sockets are opened before it ever runs.
@@ -245,12 +258,7 @@ impl Driver for Processes {
             Ok(()) => self.tell(Ask::Start { key, process }),
             Err(error) => {
                 let at = self.shared.clock.now();
-                let error = StartError {
-                    step: Step::Settings,
-                    about: "the keeper".into(),
-                    error: error.raw_os_error().unwrap_or_default(),
-                };
-                self.shared.inbox.hold(|lane| lane.not_started(at, key, error));
+                self.shared.inbox.hold(|lane| lane.no_keeper(at, key, no_keeper(&error)));
             }
         }
     }
@@ -340,6 +348,7 @@ impl Driver for Processes {
         self.leave(child, None);
         if let Some(place) = self.children.remove(&child) {
             self.names.remove(&place.name);
+            self.unheard.remove(&child);
             self.tell(Ask::Forget(place.name));
         }
     }
@@ -408,36 +417,38 @@ impl Processes {
             self.tell(Ask::Signal { key: told.key.clone(), signal, whom: Whom::Main });
         }
         if let Some(over) = &told.ended {
-            self.hear_end(&told.key, over, tree, views, inputs);
+            let (exit, detail) = end::judge(over);
+            inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
+            self.ended(&told.key);
+            views.process(tree, child, |process| {
+                let Ended { last, usage, .. } = &over.ended;
+                process.pid = None;
+                process.last = last.iter().map(|line| line.to_str_lossy().into()).collect();
+                let Usage { user, system, memory, .. } = *usage;
+                process.used = Used { user, system, memory };
+            });
+        }
+        if let Some(why) = told.no_keeper {
+            let exit = Exit::StartFailed { step: StartStep::Connect, mendable: true };
+            let detail = Some(why.into());
+            inputs.push((at, Input::Exited { child, run: number, exit, detail }));
+            self.ended(&told.key);
         }
     }
 
-    fn hear_end(
-        &mut self,
-        key: &Key,
-        over: &Over,
-        tree: &Tree,
-        views: &mut Views,
-        inputs: &mut Inputs,
-    ) {
+    /// A run is over.
+    fn ended(&mut self, key: &Key) {
         let Some(run) = self.runs.remove(key) else { return };
-        if run.left.is_some() {
-            self.left -= 1;
-        }
         self.tickets.retain(|_, ticket| ticket.key != *key);
-        let (child, number) = (run.child, run.run);
-        views.process(tree, child, |process| {
-            process.pid = None;
-            process.last = over.ended.last.iter().map(|line| line.to_str_lossy().into()).collect();
-            let Usage { user, system, memory, .. } = over.ended.usage;
-            process.used = Used { user, system, memory };
-        });
-        let (exit, detail) = end::judge(over);
-        inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
+        self.left -= usize::from(run.left.is_some());
+        // Its child has left the tree before it.
+        if !self.names.contains_key(&key.child) {
+            self.tell(Ask::Forget(Arc::clone(&key.child)));
+        }
     }
 
     fn hear_child(
-        &self,
+        &mut self,
         name: &str,
         told: ChildTold,
         tree: &Tree,
@@ -457,6 +468,7 @@ impl Processes {
             });
         }
         if told.is_demanded {
+            self.unheard.insert(child);
             inputs.push((told.at, Input::Demand(child)));
         }
     }

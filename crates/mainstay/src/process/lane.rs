@@ -51,6 +51,8 @@ pub(super) struct RunTold {
     /// Lines that were dropped.
     pub(super) dropped: u64,
     pub(super) ended: Option<Over>,
+    /// Why there is nobody to start it.
+    pub(super) no_keeper: Option<String>,
 }
 
 /// The end of a run.
@@ -117,18 +119,9 @@ impl Lane {
         self.child(at, child).trouble = Some(what);
     }
 
-    /// Takes the end of a run that the keeper never heard of.
-    pub(super) fn not_started(&mut self, at: Moment, key: Key, error: StartError) {
-        let status = Status::NotStarted(error);
-        let ended = Ended {
-            status,
-            out_of_memory: false,
-            usage: mainstay_wire::keeper::Usage::default(),
-            last: Vec::new(),
-            left: Vec::new(),
-            lost: 0,
-        };
-        self.run(at, key).ended = Some(Over { at, held_at: Duration::ZERO, ended });
+    /// Takes that there is no keeper to start a run.
+    pub(super) fn no_keeper(&mut self, at: Moment, key: Key, why: String) {
+        self.run(at, key).no_keeper = Some(why);
     }
 
     /// Takes what the keeper reports.
@@ -183,6 +176,7 @@ impl Lane {
                 outlived: Vec::new(),
                 dropped: 0,
                 ended: None,
+                no_keeper: None,
             });
         }
         &mut self.runs[place]
