@@ -1,0 +1,10 @@
+//! Any bytes where frames of the link are expected: nothing panics, and what is read can be written again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mainstay_wire::frame::check_stream;
+use mainstay_wire::keeper::Report;
+
+fuzz_target!(|bytes: &[u8]| {
+    check_stream::<Report>(bytes);
+});
