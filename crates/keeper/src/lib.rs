@@ -8,7 +8,8 @@ mod init;
 mod keeper;
 mod link;
 mod listen;
-mod notify;
+#[doc(hidden)]
+pub mod notify;
 mod output;
 mod process;
 mod start;

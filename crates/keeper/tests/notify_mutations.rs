@@ -202,7 +202,13 @@ fn reports() -> Vec<Report> {
     let word = Notice::Word { name: "X_A".into(), value: "b".into() };
     vec![
         Report::Hello { version: 1, pid: 2, brain: 3 },
-        Report::Inventory(vec![Held { key: key(), pid: Some(4), began: 5, ready: true }]),
+        Report::Inventory(vec![Held {
+            key: key(),
+            pid: Some(4),
+            began: 5,
+            ready: true,
+            process: std::sync::Arc::default(),
+        }]),
         fact(Fact::Ended { key: key(), ended: ended(Status::NotStarted(error)) }),
         fact(Fact::Ended { key: key(), ended: ended(Status::Signal { signal: 9, core: false }) }),
         fact(Fact::Said { key: key(), notice: Notice::Ready(Whence::Line) }),
