@@ -26,7 +26,7 @@ pub(crate) fn instance(test: &str) -> Instance {
     Instance::of(&format!("{test} of {}", std::process::id()))
 }
 
-/// Whose it is, and what it removes at the end.
+/// Means that leave no folder behind.
 pub(crate) struct Home(pub(crate) Ladder);
 
 impl Home {
@@ -123,6 +123,15 @@ impl Run {
         let look = Look::new(place).expect("look");
         assert!(self.bond.is_empty(&look).expect("asked"));
         assert_eq!(self.bond.left(&look).expect("asked"), []);
+    }
+}
+
+impl Drop for Run {
+    /// A test that fails leaves nobody behind.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.bond.kill(Place::Guest);
+        }
     }
 }
 
