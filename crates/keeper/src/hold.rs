@@ -19,7 +19,7 @@ pub(crate) use brain::{Brain, LINK};
 pub(crate) use hand_over::{STATE, put_state, state_left};
 pub(crate) use wait::now;
 
-use crate::contain::Container;
+use crate::contain::{Bond, Group, Instance, Ladder, Leftover, Means, Place};
 use crate::link::{Heard, Link};
 use crate::output::{Outputs, Told};
 use crate::sys::reap::{self, Reaped};
@@ -46,7 +46,13 @@ pub(crate) struct Hold {
     /// Our own children: what each is to whom.
     by_pid: HashMap<i32, Ours>,
     outputs: Outputs,
-    container: Container,
+    ladder: Ladder,
+    /// Cgroups that could not be removed yet.
+    emptied: Vec<Group>,
+    /// What an earlier keeper has left, by child.
+    leftovers: HashMap<Arc<str>, Leftover>,
+    /// Starts that follow the end of what an earlier keeper has left.
+    after: HashMap<Key, (Key, Arc<Process>)>,
     /// Runs that are to begin, in order.
     starts: VecDeque<(Key, Arc<Process>)>,
     brain: Option<Brain>,
@@ -69,7 +75,7 @@ pub(crate) struct Hold {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// What tells this keeper's processes from those of others, over its own death too.
-    pub(crate) instance: u64,
+    pub(crate) instance: Instance,
     pub(crate) identity: String,
     /// Whether every child of this process is the keeper's, and strangers are to be taken in.
     pub(crate) owns_all: bool,
@@ -90,10 +96,8 @@ enum Source {
     Signals,
     /// The main process of a child's run, by a descriptor of it.
     Main(Slot),
-    /// A process that is left of a run, by a descriptor of it.
+    /// Something that is left of a run: one of its processes, or the events of its cgroup.
     Left(Slot),
-    /// The events of a run's cgroup.
-    Cgroup(Slot),
     Notify(Slot),
     /// A run's notification descriptor.
     Ready(Slot),
@@ -149,7 +153,13 @@ impl Hold {
         if let Some(signals) = &signals {
             waiting.read(signals.fd(), Source::Signals)?;
         }
-        let container = Container::new(settings.instance, settings.owns_all);
+        let mut ladder = Ladder::new(settings.instance);
+        if settings.owns_all
+            && let Some(cgroups) = ladder.cgroups()
+        {
+            cgroups.tidy();
+            cgroups.prepare();
+        }
         Ok(Self {
             outputs: Outputs::new(Arc::clone(&wake))?,
             settings,
@@ -159,7 +169,10 @@ impl Hold {
             free: Vec::new(),
             by_name: HashMap::new(),
             by_pid: HashMap::new(),
-            container,
+            ladder,
+            emptied: Vec::new(),
+            leftovers: HashMap::new(),
+            after: HashMap::new(),
             starts: VecDeque::new(),
             brain: None,
             former: Vec::new(),
@@ -221,7 +234,7 @@ impl Hold {
             Source::Link => self.hear(),
             Source::Signals => self.signalled(),
             Source::Main(slot) => self.main_told(slot),
-            Source::Left(slot) | Source::Cgroup(slot) => self.look_at_rest(slot),
+            Source::Left(slot) => self.look_at_rest(slot),
             Source::Notify(slot) => self.notified(slot),
             Source::Ready(slot) => self.ready_told(slot),
             Source::Socket(slot) => self.demanded(slot),
@@ -304,6 +317,25 @@ impl Hold {
         while let Some(reaped) = reap::any() {
             self.reaped(reaped);
         }
+    }
+
+    /// Asks what holds a run together, from where this keeper stands.
+    fn with_bond<T>(
+        &mut self,
+        slot: Slot,
+        ask: impl FnOnce(&mut Bond, Place<'_>) -> T,
+    ) -> Option<T> {
+        let by_descent = |child: &&Child| {
+            child.run.as_ref().is_some_and(|run| matches!(run.bond.means(), Means::Descent(_)))
+        };
+        let owns_all = self.settings.owns_all;
+        let alone =
+            owns_all && self.children.iter().flatten().filter(by_descent).take(2).count() == 1;
+        let by_pid = &self.by_pid;
+        let known = |pid: u32| by_pid.contains_key(&pid.cast_signed());
+        let place = if owns_all { Place::Reaper { known: &known, alone } } else { Place::Guest };
+        let run = self.children.get_mut(slot as usize)?.as_mut()?.run.as_mut()?;
+        Some(ask(&mut run.bond, place))
     }
 
     fn reaped(&mut self, reaped: Reaped) {

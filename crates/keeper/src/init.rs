@@ -1,5 +1,6 @@
 //! One command and nothing else: what a container's first process has to do.
 
+use crate::contain::{Look, Place};
 use crate::hold::now;
 use crate::start::{Given, start};
 use crate::sys::reap;
@@ -133,8 +134,14 @@ fn wait_for(signals: &Signals, wait: Option<Duration>) -> io::Result<Vec<i32>> {
 
 /// Sends a signal to every process that this one is left with, and to theirs.
 fn signal_all(signal: i32) {
-    for pid in crate::contain::descendants() {
-        signals::send_to(pid, signal);
+    let known = |_| false;
+    let place = Place::Reaper { known: &known, alone: true };
+    // Without /proc there is nobody to be found.
+    let Ok(below) = Look::new(place).and_then(|look| look.below(std::process::id())) else {
+        return;
+    };
+    for stat in below {
+        signals::send_to(stat.id.pid, signal);
     }
 }
 

@@ -1,13 +1,14 @@
 //! A keeper as a thread of somebody's program.
 
+use crate::contain::Instance;
 use crate::hold::{Hold, Settings as HoldSettings};
 use crate::link::{Link, Mailbox, ThreadLink};
 use crate::sys::signals;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Order, Report};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 /// How a keeper stands to others of its kind.
@@ -74,12 +75,12 @@ impl Drop for Keeper {
 }
 
 /// Returns a number that stays the same for this identity, and is another one for none.
-pub(crate) fn instance(identity: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    identity.hash(&mut hasher);
-    if identity.is_empty() {
-        std::process::id().hash(&mut hasher);
-        crate::hold::now().hash(&mut hasher);
+pub(crate) fn instance(identity: &str) -> Instance {
+    if !identity.is_empty() {
+        return Instance::of(identity);
     }
-    hasher.finish()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let now = crate::hold::now().as_nanos();
+    Instance::of(&format!("{} {now} {number}", std::process::id()))
 }

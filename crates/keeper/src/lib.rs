@@ -1,7 +1,7 @@
 //! Holds OS processes: starts, watches, contains and records them. It decides nothing.
 
 mod client;
-mod contain;
+pub mod contain;
 mod fault;
 mod hold;
 mod init;

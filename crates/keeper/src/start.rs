@@ -28,7 +28,7 @@ pub(crate) struct Given<'a> {
     /// Whether it becomes the group that the keeper's own terminal listens to.
     pub(crate) foreground: bool,
     /// Sockets and stored descriptors with their names, from number 3 on.
-    pub(crate) passed: Vec<(BorrowedFd<'a>, Text)>,
+    pub(crate) passed: Vec<(BorrowedFd<'a>, &'a Text)>,
     /// Descriptors under numbers of their own.
     pub(crate) placed: Vec<(BorrowedFd<'a>, u32)>,
     /// Variables that nothing else may set.
@@ -66,6 +66,12 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
     let born = launch(making, &list.acts, &program);
     drop(raised);
     born.map_err(|unborn| list.explain(process, unborn))
+}
+
+/// Returns whom a process runs as.
+pub(crate) fn user(process: &Process) -> u32 {
+    let found = User::find(process).ok().flatten();
+    found.and_then(|user| user.uid).unwrap_or_else(|| rustix::process::geteuid().as_raw())
 }
 
 /// What the new process does, and at which step of the start each act stands.

@@ -2,7 +2,8 @@
 
 use super::child::{Run, Slot, Stage, Watched};
 use super::{Hold, Ours, Source};
-use crate::contain::mark;
+use crate::contain::{Group, Id, VARIABLE};
+use crate::listen;
 use crate::notify::{NotifySocket, Speech};
 use crate::output::Source as Printed;
 use crate::start::{Given, failed, start};
@@ -48,6 +49,9 @@ impl Hold {
         child.last_run = key.run;
         self.disarm(slot);
         crate::fault::point("start.before");
+        if !self.deal_with_leftover(slot, key, process) {
+            return;
+        }
         if let Err(error) = self.try_begin(slot, key, process) {
             drop(self.outputs.abandon(key));
             self.not_started(key, error);
@@ -74,10 +78,8 @@ impl Hold {
         process: &Arc<Process>,
     ) -> Result<(), StartError> {
         self.open_sockets(slot, process)?;
-        let mut bond = self
-            .container
-            .bond(key, process)
-            .map_err(|(step, about, error)| failed(step, about, errno(&error)))?;
+        let Process { contain, pid_namespace, limits, .. } = &**process;
+        let mut bond = self.ladder.bond(key, *contain, *pid_namespace, limits)?;
         let mut ends = self.open_ends(key, process)?;
         let (owns_all, files) = (self.settings.owns_all, self.settings.files);
         let is_shared = self.link.shares();
@@ -86,16 +88,12 @@ impl Hold {
         let passed = child.passed();
         let mut variables: Vec<(Text, Text)> = Vec::new();
         let mut own_number = Vec::new();
-        variables.push((Text::from("MAINSTAY_RUN"), mark(instance, key)));
+        variables.push((Text::from(VARIABLE), instance.mark(key).into()));
         if !passed.is_empty() {
-            let names: Vec<&[u8]> = passed.iter().map(|(_, name)| name.as_bytes()).collect();
-            variables.push((Text::from("LISTEN_FDS"), passed.len().to_string().into()));
-            variables.push((Text::from("LISTEN_FDNAMES"), names.join(&b':').into()));
+            variables.extend(listen::variables(passed.iter().map(|(_, name)| *name)));
             own_number.push(c"LISTEN_PID");
         }
-        if process.store > 0 {
-            variables.push((Text::from("FDSTORE"), process.store.to_string().into()));
-        }
+        variables.extend(child.store.variable());
         if let Some(notify) = &ends.notify {
             variables.push((Text::from("NOTIFY_SOCKET"), notify.name()));
         }
@@ -117,29 +115,31 @@ impl Hold {
             placed,
             variables,
             own_number,
-            cgroup: bond.cgroup(),
+            cgroup: bond.group().map(Group::dir),
             pidfd: !owns_all || is_shared,
             files,
         };
         let born = start(process, &given)?;
         crate::fault::point("start.born");
         let pid = born.pid.cast_unsigned();
-        let began = bond.born(pid);
+        // It cannot have been taken in yet, so it is there.
+        let main = Id::of(pid).unwrap_or(Id { pid, began: 0 });
+        bond.set_main(main);
         self.by_pid.insert(born.pid, Ours::Main(slot));
         let mut run = Run {
             key: key.clone(),
             process: Arc::clone(process),
             pid,
-            began,
+            began: main.began,
+            user: crate::start::user(process),
             pidfd: None,
-            cgroup: None,
             notify: None,
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
             ready_fd: None,
             is_ready: false,
             is_forced: false,
             stage: Stage::Live,
-            left: Vec::new(),
+            left: None,
             commands: Vec::new(),
             deadlines: Vec::new(),
             bond,
@@ -160,7 +160,8 @@ impl Hold {
         if let Some((read, _, _)) = ends.ready.take() {
             run.ready_fd = self.watch_or_tell(read, Source::Ready(slot), key);
         }
-        let contain = run.bond.describe().into();
+        let contain = run.bond.means().to_string().into();
+        let began = main.began;
         if let Some(child) = self.child(slot) {
             child.run = Some(run);
         }
@@ -230,7 +231,7 @@ impl Hold {
             .map_err(|(step, error)| failed(step, log_path(process), errno(&error)))?;
         let says = process.notify.is_some() || process.ready == Readiness::Notify;
         if says || process.watchdog.is_some() {
-            let socket = NotifySocket::open(self.settings.instance, key);
+            let socket = NotifySocket::open(self.settings.instance.0, key);
             ends.notify = Some(
                 socket.map_err(|error| failed(Step::OpenNotify, String::new(), errno(&error)))?,
             );

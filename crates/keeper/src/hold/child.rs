@@ -23,8 +23,8 @@ pub(super) struct Child {
     pub(super) demand: Vec<Watched>,
     pub(super) wants_demand: bool,
     pub(super) store: Store,
-    /// What of the store is watched for its other end to close.
-    pub(super) store_tokens: Vec<Watched>,
+    /// What tells that the other end of something in the store has closed.
+    pub(super) store_watch: Option<Watched>,
     pub(super) run: Option<Run>,
     pub(super) last_run: u64,
 }
@@ -35,9 +35,10 @@ pub(super) struct Run {
     pub(super) process: Arc<Process>,
     pub(super) pid: u32,
     pub(super) began: u64,
+    /// Whom its main process runs as.
+    pub(super) user: u32,
     pub(super) pidfd: Option<Watched>,
     pub(super) bond: Bond,
-    pub(super) cgroup: Option<Watched>,
     pub(super) notify: Option<(NotifySocket, Token)>,
     pub(super) speech: Speech,
     pub(super) ready_fd: Option<Watched>,
@@ -45,7 +46,8 @@ pub(super) struct Run {
     /// Whether it has been ended by force.
     pub(super) is_forced: bool,
     pub(super) stage: Stage,
-    pub(super) left: Vec<Watched>,
+    /// What tells that it is worth to look again at what is left of it.
+    pub(super) left: Option<Watched>,
     pub(super) commands: Vec<Command>,
     /// What stands in the list of deadlines.
     pub(super) deadlines: Vec<(Duration, u64)>,
@@ -92,7 +94,7 @@ impl Hold {
             demand: Vec::new(),
             wants_demand: false,
             store: Store::default(),
-            store_tokens: Vec::new(),
+            store_watch: None,
             run: None,
             last_run: 0,
         };

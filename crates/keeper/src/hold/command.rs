@@ -4,7 +4,7 @@ use super::begin::{errno, null, pipe};
 use super::child::{Command, Slot};
 use super::wait::now;
 use super::{Due, Hold, Ours, Settings as HoldSettings, Source};
-use crate::contain::mark;
+use crate::contain::{Group, VARIABLE};
 use crate::start::{Given, failed, start};
 use crate::sys::{reap, signals};
 use mainstay_wire::Text;
@@ -62,7 +62,7 @@ impl Hold {
         let input = null(OFlags::RDONLY).map_err(io)?;
         let mut variables = vec![
             (Text::from("MAINPID"), run.pid.to_string().into()),
-            (Text::from("MAINSTAY_RUN"), mark(instance, key)),
+            (Text::from(VARIABLE), instance.mark(key).into()),
         ];
         if let Some((socket, _)) = &run.notify {
             variables.push((Text::from("NOTIFY_SOCKET"), socket.name()));
@@ -70,7 +70,7 @@ impl Hold {
         let given = Given {
             stdio: [Some(input.as_fd()), Some(write.as_fd()), Some(error.as_fd())],
             variables,
-            cgroup: run.bond.cgroup(),
+            cgroup: run.bond.group().map(Group::dir),
             pidfd: !owns_all,
             files,
             ..Given::default()

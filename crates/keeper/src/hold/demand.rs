@@ -1,11 +1,9 @@
 //! The sockets of a child, which stay open from run to run, and who connects to them while it does not run.
 
-use super::begin::errno;
 use super::child::{Child, Slot};
 use super::{Hold, Source};
-use crate::start::failed;
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Fact, Role, StartError, Step};
+use mainstay_wire::keeper::{Fact, Role, StartError};
 use mainstay_wire::process::Process;
 use rustix::fd::BorrowedFd;
 use std::sync::Arc;
@@ -26,10 +24,10 @@ impl Hold {
 
     pub(super) fn open_sockets(&mut self, slot: Slot, process: &Process) -> Result<(), StartError> {
         let Some(child) = self.child(slot) else { return Ok(()) };
-        let change = child.listeners.change(&process.sockets);
-        let is_changed =
-            change.map_err(|(about, error)| failed(Step::Listen, about, errno(&error)))?;
-        if is_changed {
+        let before = child.listeners.addresses();
+        child.listeners.change(&process.sockets)?;
+        child.store.limit(process.store);
+        if child.listeners.addresses() != before {
             let (child, addresses) = (Arc::clone(&child.name), child.listeners.addresses());
             self.state(Fact::Listening { child, addresses });
             self.lend_again(slot);
@@ -44,7 +42,8 @@ impl Hold {
         if !child.wants_demand || child.run.is_some() {
             return;
         }
-        let fds: Vec<_> = child.listeners.fds().filter_map(|fd| rustix::io::dup(fd).ok()).collect();
+        let fds: Vec<_> =
+            child.listeners.sockets().filter_map(|fd| rustix::io::dup(fd).ok()).collect();
         for fd in fds {
             if let Ok(watched) = self.watch(fd, Source::Socket(slot))
                 && let Some(child) = self.child(slot)
@@ -77,9 +76,10 @@ impl Hold {
         if child.run.is_some() {
             return; // It is forgotten once it is over; the brain asks again.
         }
-        for watched in std::mem::take(&mut child.store_tokens) {
-            self.unwatch(Some(watched));
-        }
+        child.listeners.forget();
+        child.store.clear();
+        let watched = child.store_watch.take();
+        self.unwatch(watched);
         self.outputs.forget(name);
         self.by_name.remove(name);
         self.children[slot as usize] = None;
@@ -89,13 +89,15 @@ impl Hold {
 
 impl Child {
     /// Returns what the next run gets, from number 3 on: the sockets, then what earlier runs have left.
-    pub(super) fn passed(&self) -> Vec<(BorrowedFd<'_>, Text)> {
-        self.listeners.passed().chain(self.store.passed()).collect()
+    pub(super) fn passed(&self) -> Vec<(BorrowedFd<'_>, &Text)> {
+        self.listeners.descriptors().chain(self.store.descriptors()).collect()
     }
 
     /// Returns the same with what each is.
     pub(super) fn kept(&self) -> impl Iterator<Item = (Role, BorrowedFd<'_>)> {
-        let sockets = self.listeners.passed().map(|(fd, name)| (Role::Socket(name), fd));
-        sockets.chain(self.store.passed().map(|(fd, name)| (Role::Stored(name), fd)))
+        let sockets = self.listeners.descriptors();
+        let sockets = sockets.map(|(fd, name)| (Role::Socket(name.clone()), fd));
+        let stored = self.store.descriptors();
+        sockets.chain(stored.map(|(fd, name)| (Role::Stored(name.clone()), fd)))
     }
 }

@@ -2,12 +2,15 @@
 
 use super::child::{Run, Slot, Stage};
 use super::{Due, Hold, Source};
+use crate::contain::{Look, Means};
 use crate::hold::wait::now;
 use crate::output::Last;
 use crate::sys::reap::{self, Reaped};
-use mainstay_wire::keeper::{Ended, Fact, Key, Status, Usage, Whom};
+use mainstay_wire::keeper::{Ended, Fact, Key, Lost, Status, Usage, Whom};
 use rustix::event::epoll::EventFlags;
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::process::Signal;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long output is read after the last process of a run is gone. Whoever still holds the other end then
@@ -23,9 +26,34 @@ impl Hold {
     pub(super) fn signal(&mut self, key: &Key, signal: u8, whom: Whom) {
         let Some(slot) = self.find(key) else { return };
         let Some(run) = self.run(slot) else { return };
-        match whom {
-            Whom::All => run.bond.signal_all(i32::from(signal)),
-            Whom::Main => run.signal_main(i32::from(signal)),
+        match (whom, Signal::from_named_raw(i32::from(signal))) {
+            (Whom::All, Some(signal)) => self.signal_all(slot, signal),
+            // A signal without a name is one that only its main process can have agreed on.
+            (Whom::All, None) | (Whom::Main, _) => run.signal_main(i32::from(signal)),
+        }
+    }
+
+    fn signal_all(&mut self, slot: Slot, signal: Signal) {
+        self.with_bond(slot, |bond, place| bond.signal(signal, place));
+    }
+
+    /// Returns who is left of a run. A look that fails finds nobody, and is said.
+    fn left(&mut self, slot: Slot) -> Vec<Lost> {
+        let left = self.with_bond(slot, |bond, place| {
+            if bond.is_surely_empty() { Ok(Vec::new()) } else { bond.left(&Look::new(place)?) }
+        });
+        match left {
+            Some(Ok(left)) => left,
+            Some(Err(error)) => {
+                if let Some(run) = self.run(slot) {
+                    let child = Arc::clone(&run.key.child);
+                    let what = format!("cannot look for what is left of {}", run.key);
+                    let error = error.raw_os_error().unwrap_or(0);
+                    self.state(Fact::Trouble { child, what, error });
+                }
+                Vec::new()
+            }
+            None => Vec::new(),
         }
     }
 
@@ -46,15 +74,13 @@ impl Hold {
 
     fn force(&mut self, slot: Slot) {
         let Some(run) = self.run(slot) else { return };
-        if matches!(run.stage, Stage::Live) {
+        let number = run.key.run;
+        self.with_bond(slot, |bond, place| bond.kill(place));
+        // After the others: what descends from it is found by it.
+        if let Some(run) = self.run(slot) {
             run.signal_main(libc::SIGKILL);
         }
-        run.bond.kill_all();
-        let number = run.key.run;
-        let deadline = self.waiting.at(now() + FORCE, Due::Force(slot, number));
-        if let Some(run) = self.run(slot) {
-            run.deadlines.push(deadline);
-        }
+        self.later(slot, FORCE, Due::Force(slot, number));
         if self.run(slot).is_some_and(|run| matches!(run.stage, Stage::Rest { .. })) {
             self.look_at_rest(slot);
         }
@@ -103,10 +129,9 @@ impl Hold {
         }
         let pidfd = run.pidfd.take();
         run.stage = Stage::Rest { status: reaped.status.clone(), usage: reaped.usage };
-        run.bond.main_ended();
         let is_forced = run.is_forced;
-        let left = run.bond.left();
         self.unwatch(pidfd);
+        let left = self.left(slot);
         if left.is_empty() {
             self.gone(slot);
             return;
@@ -119,45 +144,42 @@ impl Hold {
             self.force(slot);
             return;
         }
-        if let Some(run) = self.run(slot) {
-            run.bond.signal_all(libc::SIGTERM);
-            // What is suspended hears it only once it goes on.
-            run.bond.signal_all(libc::SIGCONT);
-        }
-        let deadline = self.waiting.at(now() + rest, Due::Rest(slot, key.run));
-        if let Some(run) = self.run(slot) {
-            run.deadlines.push(deadline);
-        }
+        self.signal_all(slot, Signal::TERM);
+        // What is suspended hears it only once it goes on.
+        self.signal_all(slot, Signal::CONT);
+        self.later(slot, rest, Due::Rest(slot, key.run));
     }
 
     /// Sees to it that the end of what is left is noticed.
     fn watch_rest(&mut self, slot: Slot) {
+        let old = self.run(slot).and_then(|run| run.left.take());
+        self.unwatch(old);
+        let watch = self.with_bond(slot, |bond, place| bond.watch(&Look::new(place)?));
         let Some(run) = self.run(slot) else { return };
-        let number = run.key.run;
-        if let Ok(Some(events)) = run.bond.events() {
-            let flags = EventFlags::PRI | EventFlags::ET;
-            if let Ok(token) = self.waiting.add(events.as_fd(), Source::Cgroup(slot), flags)
-                && let Some(run) = self.run(slot)
-            {
-                run.cgroup = Some(super::child::Watched { fd: events, token });
-                return;
+        let (number, is_group) = (run.key.run, run.bond.group().is_some());
+        let flags = if is_group { EventFlags::PRI | EventFlags::ET } else { EventFlags::IN };
+        match watch {
+            // Nobody is left: the look that found them was a moment ago.
+            Some(Ok(None)) | None => {
+                self.later(slot, Duration::ZERO, Due::Look(slot, number));
             }
-        }
-        let Some(run) = self.run(slot) else { return };
-        let pids: Vec<u32> = run.bond.left().iter().map(|left| left.pid).collect();
-        for pid in pids {
-            let pid = rustix::process::Pid::from_raw(pid.cast_signed());
-            let open =
-                |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
-            if let Some(fd) = pid.and_then(open)
-                && let Ok(watched) = self.watch(fd, Source::Left(slot))
-                && let Some(run) = self.run(slot)
-            {
-                run.left.push(watched);
+            Some(Ok(Some(fd))) => {
+                if let Ok(token) = self.waiting.add(fd.as_fd(), Source::Left(slot), flags)
+                    && let Some(run) = self.run(slot)
+                {
+                    run.left = Some(super::child::Watched { fd, token });
+                } else {
+                    self.later(slot, LOOK, Due::Look(slot, number));
+                }
             }
+            // Without a descriptor there is nothing to wait for but time.
+            Some(Err(_)) => self.later(slot, LOOK, Due::Look(slot, number)),
         }
-        // A process made after the look above is not watched.
-        let deadline = self.waiting.at(now() + LOOK, Due::Look(slot, number));
+    }
+
+    /// Adds a deadline that goes with the run.
+    fn later(&mut self, slot: Slot, wait: Duration, due: Due) {
+        let deadline = self.waiting.at(now() + wait, due);
         if let Some(run) = self.run(slot) {
             run.deadlines.push(deadline);
         }
@@ -169,20 +191,13 @@ impl Hold {
         if !matches!(run.stage, Stage::Rest { .. }) {
             return;
         }
-        let left = run.bond.left();
-        if left.is_empty() {
+        let is_forced = run.is_forced;
+        if self.left(slot).is_empty() {
             self.gone(slot);
             return;
         }
-        if run.cgroup.is_some() {
-            return;
-        }
-        let (is_forced, old) = (run.is_forced, std::mem::take(&mut run.left));
         if is_forced {
-            run.bond.kill_all();
-        }
-        for watched in old {
-            self.unwatch(Some(watched));
+            self.with_bond(slot, |bond, place| bond.kill(place));
         }
         self.watch_rest(slot);
     }
@@ -208,7 +223,8 @@ impl Hold {
         if matches!(run.stage, Stage::Drain { .. }) {
             return;
         }
-        let (key, left) = (run.key.clone(), run.bond.left());
+        let key = run.key.clone();
+        let left = self.left(slot);
         self.state(Fact::Outlived { key, left });
     }
 
@@ -223,12 +239,7 @@ impl Hold {
         self.end_commands(slot);
         match self.outputs.finish(&key) {
             Some(last) => self.drained(&key, last),
-            None => {
-                let deadline = self.waiting.at(now() + DRAIN, Due::Drain(slot, key.run));
-                if let Some(run) = self.run(slot) {
-                    run.deadlines.push(deadline);
-                }
-            }
+            None => self.later(slot, DRAIN, Due::Drain(slot, key.run)),
         }
     }
 
@@ -248,11 +259,11 @@ impl Hold {
     pub(super) fn drained(&mut self, key: &Key, last: Last) {
         let Some(slot) = self.find(key) else { return };
         let Some(run) = self.child(slot).and_then(|child| child.run.take()) else { return };
-        let Run { bond, stage, pidfd, cgroup, notify, ready_fd, left, deadlines, .. } = run;
+        let Run { bond, stage, pidfd, notify, ready_fd, left, deadlines, .. } = run;
         for deadline in deadlines {
             self.waiting.cancel(deadline);
         }
-        for watched in left.into_iter().chain(pidfd).chain(cgroup).chain(ready_fd) {
+        for watched in left.into_iter().chain(pidfd).chain(ready_fd) {
             self.unwatch(Some(watched));
         }
         if let Some((socket, token)) = notify {
@@ -263,12 +274,23 @@ impl Hold {
             Stage::Live => return,
         };
         let mut ended = ended(status, usage);
-        ended.left = bond.left();
         ended.last = last.lines;
         ended.lost = last.lost;
-        ended.out_of_memory = bond.oom_kills() > 0;
-        ended.usage.memory = bond.memory_peak().unwrap_or(ended.usage.memory);
-        self.container.release(bond);
+        if let Means::Group(group) = bond.into_means() {
+            ended.out_of_memory = group.oom_kills() > 0;
+            ended.usage.memory = group.memory_peak().unwrap_or(ended.usage.memory);
+            self.emptied.push(group);
+            // One that is busy for a moment longer goes with the next.
+            self.emptied.retain(|group| group.remove().is_err());
+        }
+        if let Some((next, process)) = self.after.remove(key) {
+            // It was of an earlier keeper, and its end is only what the start waited for.
+            if let Some(child) = self.child(slot) {
+                child.last_run = next.run - 1;
+            }
+            self.starts.push_back((next, process));
+            return;
+        }
         crate::fault::point("exit.told.before");
         self.state(Fact::Ended { key: key.clone(), ended });
         crate::fault::point("exit.told");
@@ -283,7 +305,7 @@ impl Hold {
             .filter(|(_, child)| {
                 let run = child.as_ref().and_then(|child| child.run.as_ref());
                 run.is_some_and(|run| {
-                    matches!(run.stage, Stage::Rest { .. }) && run.cgroup.is_none()
+                    matches!(run.stage, Stage::Rest { .. }) && run.bond.group().is_none()
                 })
             })
             .map(|(slot, _)| slot)

@@ -2,6 +2,7 @@
 
 use super::child::{Run, Slot, Stage, Watched};
 use super::{Brain, Hold, Ours, Source};
+use crate::contain::{Bond, Id};
 use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
 use crate::output::Source as Printing;
@@ -11,7 +12,7 @@ use crate::sys::reap::Reaped;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::state::{self, State};
 use mainstay_wire::keeper::{Fact, Key, Report, Role, StartError, Status, Step, Usage, VERSION};
-use mainstay_wire::process::Access;
+use mainstay_wire::process::{Access, Leftovers, Process};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::MemfdFlags;
 use rustix::io::{Errno, FdFlags};
@@ -128,6 +129,7 @@ impl Hold {
     /// Takes over what another program held.
     pub(crate) fn take_over(&mut self, state: State) {
         let State { brain, owned, children, .. } = state;
+        self.find_leftovers();
         for child in children {
             self.take_child(child, owned);
         }
@@ -158,8 +160,12 @@ impl Hold {
         if let Some(child) = self.child(slot) {
             child.last_run = from.last_run;
             child.wants_demand = from.demand;
-            child.listeners.restore(sockets);
-            child.store.restore(stored);
+            for (socket, fd) in sockets {
+                child.listeners.adopt(socket, fd);
+            }
+            for (name, fd, is_watched) in stored {
+                child.store.adopt(&name, fd, is_watched);
+            }
         }
         self.watch_store(slot);
         match from.run {
@@ -169,7 +175,8 @@ impl Hold {
     }
 
     fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool) {
-        let bond = self.container.restore(&from.key, &from.process, from.pid, from.began);
+        let main = Id { pid: from.pid, began: from.began };
+        let bond = self.bond_again(&from.key, &from.process, main, owned);
         let open = |number: Option<i32>| number.and_then(inherit::take);
         let (out, err, terminal) = (open(from.out), open(from.err), open(from.terminal));
         let printing = match (out, err, terminal) {
@@ -189,16 +196,16 @@ impl Hold {
             key: from.key,
             pid: from.pid,
             began: from.began,
+            user: crate::start::user(&from.process),
             pidfd: None,
             bond,
-            cgroup: None,
             notify: None,
             speech: Speech::new(from.access.unwrap_or(Access::None)),
             ready_fd: None,
             is_ready: from.ready,
             is_forced: false,
             stage: Stage::Live,
-            left: Vec::new(),
+            left: None,
             commands: Vec::new(),
             deadlines: Vec::new(),
             process: from.process,
@@ -211,8 +218,9 @@ impl Hold {
             run.pidfd = pidfd.and_then(|fd| self.watch(fd, Source::Main(slot)).ok());
         }
         if let Some(socket) = open(from.notify) {
-            let socket = NotifySocket::restore(socket);
-            if let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot)) {
+            if let Ok(socket) = NotifySocket::adopt(socket)
+                && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
+            {
                 run.notify = Some((socket, token));
             }
         }
@@ -262,10 +270,7 @@ impl Hold {
 
 /// Opens the process of this number, if it is still the one that began then.
 fn open_process(pid: u32, began: u64) -> Option<OwnedFd> {
-    let raw = rustix::process::Pid::from_raw(pid.cast_signed())?;
-    let fd = rustix::process::pidfd_open(raw, rustix::process::PidfdFlags::empty()).ok()?;
-    // Looked at after it was opened: the number cannot change hands any more.
-    (crate::contain::began(pid) == Some(began)).then_some(fd)
+    Id { pid, began }.open()
 }
 
 impl Hold {
@@ -279,7 +284,85 @@ impl Hold {
     }
 
     /// Looks for what a keeper of the same identity has left.
-    pub(crate) fn find_leftovers(&mut self) {}
+    pub(crate) fn find_leftovers(&mut self) {
+        if self.settings.identity.is_empty() {
+            return;
+        }
+        match self.ladder.leftovers() {
+            Ok(left) => {
+                let by_child = left.into_iter().map(|left| (Arc::clone(&left.key.child), left));
+                self.leftovers = by_child.collect();
+            }
+            Err(error) => {
+                let what = "cannot look for what an earlier keeper has left".to_owned();
+                let (child, error) = (Arc::from(""), error.raw_os_error().unwrap_or(0));
+                self.state(Fact::Trouble { child, what, error });
+            }
+        }
+    }
+
+    /// Finds again what holds a run together.
+    fn bond_again(&mut self, key: &Key, process: &Process, main: Id, owned: bool) -> Bond {
+        let left = self.leftovers.remove(&key.child).filter(|left| left.key == *key);
+        let known = left.and_then(|mut left| left.set_main(main).then_some(left.bond));
+        let mut bond = known.unwrap_or_else(|| {
+            self.ladder.resume(key, process.contain, process.pid_namespace, main)
+        });
+        if owned {
+            bond.own();
+        }
+        bond
+    }
+
+    /// Deals with what an earlier keeper has left of a child that is to start. Returns whether it may.
+    pub(super) fn deal_with_leftover(
+        &mut self,
+        slot: Slot,
+        key: &Key,
+        process: &Arc<Process>,
+    ) -> bool {
+        let Some(left) = self.leftovers.remove(&key.child) else { return true };
+        let Some(pidfd) = left.open() else { return true };
+        if process.leftovers == Leftovers::Refuse {
+            let about = format!("{}, which still lives as process {}", left.key, left.main.pid);
+            let error = failed(Step::Leftover, about, Errno::BUSY);
+            self.leftovers.insert(Arc::clone(&key.child), left);
+            self.not_started(key, error);
+            return false;
+        }
+        let (pid, began) = (left.main.pid, left.main.began);
+        let run = Run {
+            key: if process.leftovers == Leftovers::Adopt { key.clone() } else { left.key.clone() },
+            pid,
+            began,
+            user: crate::start::user(process),
+            pidfd: self.watch(pidfd, Source::Main(slot)).ok(),
+            bond: left.bond,
+            notify: None,
+            speech: Speech::new(Access::None),
+            ready_fd: None,
+            is_ready: false,
+            is_forced: false,
+            stage: Stage::Live,
+            left: None,
+            commands: Vec::new(),
+            deadlines: Vec::new(),
+            process: Arc::clone(process),
+        };
+        let old = run.key.clone();
+        if let Some(child) = self.child(slot) {
+            child.run = Some(run);
+        }
+        if process.leftovers == Leftovers::Adopt {
+            // Nobody reads what it prints any more: that ended with the keeper and the brain before.
+            self.state(Fact::Adopted { key: key.clone(), pid });
+        } else {
+            // The start follows once all of it is gone.
+            self.after.insert(old.clone(), (key.clone(), Arc::clone(process)));
+            self.kill(&old);
+        }
+        false
+    }
 }
 
 impl Run {

@@ -1,7 +1,9 @@
 //! What the brain asks.
 
 use super::Hold;
-use mainstay_wire::keeper::Order;
+use crate::contain::Controller;
+use mainstay_wire::keeper::{Order, StartError};
+use mainstay_wire::process::Limits;
 use std::sync::Arc;
 
 impl Hold {
@@ -21,10 +23,8 @@ impl Hold {
             }
             Order::Kill(key) => self.kill(&key),
             Order::Freeze { key, frozen } => {
-                if let Some(slot) = self.find(&key)
-                    && let Some(run) = self.run(slot)
-                {
-                    run.bond.freeze(frozen);
+                if let Some(slot) = self.find(&key) {
+                    self.with_bond(slot, |bond, place| bond.freeze(frozen, place));
                 }
             }
             Order::Change { key, process } => self.change(&key, process),
@@ -48,19 +48,31 @@ impl Hold {
     ) {
         let Some(slot) = self.find(key) else { return };
         let changed = self.outputs.change(&key.child, &process.output);
-        let limited = self.run(slot).map(|run| run.bond.apply(&process.limits));
-        let trouble =
-            changed.err().map(|error| ("cannot change its log".to_owned(), error)).or_else(|| {
-                let (_, about, error) = limited?.err()?;
-                Some((format!("cannot change its limits: {about}"), error))
-            });
+        let limited = self.limit(slot, &process.limits);
         if let Some(run) = self.run(slot) {
             run.process = process;
         }
-        if let Some((what, error)) = trouble {
-            let (child, error) = (Arc::clone(&key.child), error.raw_os_error().unwrap_or(0));
+        let changed = changed
+            .err()
+            .map(|error| ("cannot change its log".to_owned(), error.raw_os_error().unwrap_or(0)));
+        let limited =
+            limited.err().map(|error| (format!("cannot change its limits: {error}"), error.error));
+        for (what, error) in changed.into_iter().chain(limited) {
+            let child = Arc::clone(&key.child);
             self.state(mainstay_wire::keeper::Fact::Trouble { child, what, error });
         }
+    }
+
+    fn limit(&mut self, slot: super::child::Slot, limits: &Limits) -> Result<(), StartError> {
+        let group = self.children.get(slot as usize).and_then(Option::as_ref);
+        let group = group.and_then(|child| child.run.as_ref()?.bond.group());
+        let Some(group) = group else { return Ok(()) };
+        if let Some(cgroups) = self.ladder.cgroups() {
+            for controller in Controller::of(limits) {
+                cgroups.enable(controller)?;
+            }
+        }
+        group.apply(limits)
     }
 
     /// Ends once nothing is held; with `kill` everything that is held is ended by force.

@@ -1,31 +1,37 @@
 //! What a run says: on its notify socket, its notification descriptor, in its output.
 
-use super::child::{Run, Slot, Stage};
+use super::child::{Slot, Stage};
 use super::{Hold, Ours, Source};
-use crate::notify::{Message, Relation, read_readiness};
+use crate::contain::{Id, Look};
+use crate::notify::{LONGEST, Message, Relation, read_fd_readiness};
 use mainstay_wire::keeper::{Fact, Key, Notice, Whence};
-use rustix::fd::AsFd;
+use mainstay_wire::process::Access;
+use std::sync::Arc;
 
 impl Hold {
     /// Takes in what stands on the notify socket of a run.
     pub(super) fn notified(&mut self, slot: Slot) {
-        loop {
+        let mut buffer = [0; LONGEST + 1];
+        // Who talks without end is heard again in the next turn.
+        for _ in 0..64 {
             let Some(run) = self.run(slot) else { return };
             let Some((socket, _)) = &run.notify else { return };
             // What cannot be read now is told again.
-            let Ok(Some(message)) = socket.receive() else { return };
+            let Ok(Some(message)) = socket.receive(&mut buffer) else { return };
             self.take_message(slot, message);
         }
     }
 
     fn take_message(&mut self, slot: Slot, message: Message) {
         let Some(child) = self.child(slot) else { return };
+        let Some(run) = &child.run else { return };
+        let key = run.key.clone();
+        let relation = self.relation(slot, &message);
+        let Some(child) = self.child(slot) else { return };
         let Some(run) = &mut child.run else { return };
-        let relation = run.relation(&message);
-        let (key, max) = (run.key.clone(), run.process.store);
         let stored = child.store.len();
         let mut notices = Vec::new();
-        run.speech.take(message, relation, &mut child.store, max as usize, &mut notices);
+        let heard = run.speech.take(message, relation, &mut child.store, &mut notices);
         let is_changed = child.store.len() != stored;
         for notice in notices {
             match notice {
@@ -33,6 +39,10 @@ impl Hold {
                 Notice::Ready(whence) => self.ready(slot, whence),
                 notice => self.state(Fact::Said { key: key.clone(), notice }),
             }
+        }
+        if let Err(unheard) = heard {
+            let (child, what) = (Arc::clone(&key.child), format!("{key} was not heard: {unheard}"));
+            self.state(Fact::Trouble { child, what, error: 0 });
         }
         if is_changed {
             self.watch_store(slot);
@@ -52,7 +62,7 @@ impl Hold {
     pub(super) fn ready_told(&mut self, slot: Slot) {
         let Some(run) = self.run(slot) else { return };
         let Some(ready) = &run.ready_fd else { return };
-        let Some(said) = read_readiness(ready.fd()) else { return };
+        let Some(said) = read_fd_readiness(ready.fd()) else { return };
         let ready = run.ready_fd.take();
         self.unwatch(ready);
         if said {
@@ -73,14 +83,20 @@ impl Hold {
     fn main_moves(&mut self, slot: Slot, pid: u32) {
         let owns_all = self.settings.owns_all;
         let Some(run) = self.run(slot) else { return };
-        if run.pid == pid || !matches!(run.stage, Stage::Live) || !run.bond.holds(pid) {
+        if run.pid == pid || !matches!(run.stage, Stage::Live) {
+            return;
+        }
+        if !self.holds(slot, pid) {
             return;
         }
         let Some(raw) = rustix::process::Pid::from_raw(pid.cast_signed()) else { return };
         let flags = rustix::process::PidfdFlags::empty();
         let Ok(pidfd) = rustix::process::pidfd_open(raw, flags) else { return };
+        let Some(main) = Id::of(pid) else { return };
+        let Some(run) = self.run(slot) else { return };
         let former = std::mem::replace(&mut run.pid, pid);
-        run.began = run.bond.moved(pid);
+        run.began = main.began;
+        run.bond.set_main(main);
         let (key, old) = (run.key.clone(), run.pidfd.take());
         self.by_pid.insert(pid.cast_signed(), Ours::Main(slot));
         match old {
@@ -113,26 +129,38 @@ impl Hold {
     }
 }
 
-impl Run {
-    /// Returns what the sender of a message is to this run.
-    fn relation(&self, message: &Message) -> Relation {
-        if message.pid == self.pid {
+impl Hold {
+    /// Returns what the sender of a message is to a run.
+    fn relation(&mut self, slot: Slot, message: &Message) -> Relation {
+        let Some(run) = self.run(slot) else { return Relation::Stranger };
+        if message.pid == run.pid {
             return Relation::Main;
         }
-        if self.commands.iter().any(|command| command.pid == message.pid) {
+        if run.commands.iter().any(|command| command.pid == message.pid) {
             return Relation::Command;
         }
-        if self.bond.holds(message.pid) {
-            return Relation::Member;
+        // Only then does it matter.
+        if run.speech.access() != Access::All {
+            return Relation::Stranger;
         }
+        let user = run.user;
         // A helper that says something and ends is gone before it can be looked at. The socket is this run's
         // own and nobody else was told its name, so the user has to do.
-        let is_gone = message.pid != 0 && !self.bond.is_alive(message.pid);
-        if is_gone && self.bond.runs_as(message.uid) {
+        let is_gone = message.pid != 0 && Id::of(message.pid).is_none();
+        if (is_gone && message.uid == user) || self.holds(slot, message.pid) {
             Relation::Member
         } else {
             Relation::Stranger
         }
+    }
+
+    /// Returns whether a process is one of a run.
+    fn holds(&mut self, slot: Slot, pid: u32) -> bool {
+        let held = self.with_bond(slot, |bond, place| {
+            let members = Look::new(place).and_then(|look| bond.members(&look));
+            members.is_ok_and(|members| members.iter().any(|member| member.id.pid == pid))
+        });
+        held == Some(true)
     }
 }
 
@@ -140,33 +168,24 @@ impl Hold {
     /// Waits for the other ends of what a child has left here to close.
     pub(super) fn watch_store(&mut self, slot: Slot) {
         let Some(child) = self.child(slot) else { return };
-        let tokens = std::mem::take(&mut child.store_tokens);
-        let fds: Vec<_> = child.store.watched().filter_map(|fd| rustix::io::dup(fd).ok()).collect();
-        for watched in tokens {
-            self.unwatch(Some(watched));
+        if child.store_watch.is_some() {
+            return;
         }
-        for fd in fds {
-            // Neither reading nor writing: an error or a hangup is always told.
-            let flags = rustix::event::epoll::EventFlags::empty();
-            if let Ok(token) = self.waiting.add(fd.as_fd(), Source::Stored(slot), flags)
-                && let Some(child) = self.child(slot)
-            {
-                child.store_tokens.push(super::child::Watched { fd, token });
-            }
+        let fd = child.store.hangups().and_then(|fd| rustix::io::dup(fd).ok());
+        let watched = fd.and_then(|fd| self.watch(fd, Source::Stored(slot)).ok());
+        if let Some(child) = self.child(slot) {
+            child.store_watch = watched;
         }
     }
 
     /// Something that a child has left here is of no more use.
     pub(super) fn stored_closed(&mut self, slot: Slot) {
         let Some(child) = self.child(slot) else { return };
-        let before = child.store.len();
-        child.store.drop_closed();
-        let count = u32::try_from(child.store.len()).unwrap_or(u32::MAX);
-        if child.store.len() == before {
+        if child.store.sweep() == 0 {
             return;
         }
+        let count = child.store.len();
         let key = child.run.as_ref().map(|run| run.key.clone());
-        self.watch_store(slot);
         if let Some(key) = key {
             self.state(Fact::Said { key, notice: Notice::Stored(count) });
         }

@@ -458,7 +458,7 @@ pub enum Notice {
     Beat,
     /// It wants to be treated as if it had stopped giving signs of life.
     Trigger,
-    /// It will give signs of life this often from now on.
+    /// It will give signs of life this often from now on; zero: none any more.
     Watchdog(Duration),
     /// It needs more time for what it does.
     Extend(Duration),
