@@ -7,6 +7,8 @@
 mod connect;
 mod grpc;
 mod http;
+#[cfg(test)]
+mod tests;
 
 use crate::process::argv;
 use connect::Place;

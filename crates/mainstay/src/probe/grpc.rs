@@ -124,7 +124,8 @@ async fn answer(connection: &mut dyn Connection) -> Result<u64, String> {
             return Ok(status);
         }
         if !reply.is_empty() {
-            connection.write_all(&reply).await.map_err(|error| plain(&error))?;
+            // Who has closed behind its answer need not hear this; what it said is still to be read.
+            drop(connection.write_all(&reply).await);
         }
     }
 }
@@ -146,6 +147,8 @@ struct Heard {
     /// A block of headers that goes on in the next frame.
     block: Vec<u8>,
     ends_with_block: bool,
+    /// It has answered that it does not know; how the call ends may say why.
+    knows_not: bool,
 }
 
 impl Heard {
@@ -181,10 +184,12 @@ impl Heard {
             (kind::DATA, 1) => {
                 self.message.extend_from_slice(unpadded(flags, body).ok_or("sends broken frames")?);
                 let status = status(&self.message)?;
-                if status.is_none() && flags & END_STREAM != 0 {
+                let is_over = flags & END_STREAM != 0;
+                if status.is_none() && is_over {
                     return Err("ended the call without an answer".into());
                 }
-                return Ok(status);
+                self.knows_not = status == Some(0);
+                return Ok(status.filter(|status| *status != 0 || is_over));
             }
             // Windows, priorities, frames nobody knows: nothing that one short call would have to heed.
             _ => {}
@@ -192,7 +197,7 @@ impl Heard {
         Ok(None)
     }
 
-    /// The call ends with headers only when it has no message: their status says why.
+    /// The call ends with headers, and nothing better is known: their status says why.
     fn headers(&self, flags: u8) -> Result<Option<u64>, String> {
         if flags & END_HEADERS == 0 || !self.ends_with_block {
             return Ok(None);
@@ -200,6 +205,7 @@ impl Heard {
         Err(match hpack::grpc_status(&self.block) {
             Some(5) => "knows no such service".into(),
             Some(12) => "has no health service".into(),
+            _ if self.knows_not => return Ok(Some(0)),
             Some(code) => format!("refused the call (status {code})"),
             None => "ended the call without an answer".into(),
         })
@@ -293,7 +299,8 @@ mod tests {
             ]),
             Ok(Some(2))
         );
-        assert_eq!(hear(&[(kind::DATA, 0, 1, &[0, 0, 0, 0, 0])]), Ok(Some(0)), "nothing is 0");
+        let nothing = hear(&[(kind::DATA, END_STREAM, 1, &[0, 0, 0, 0, 0])]);
+        assert_eq!(nothing, Ok(Some(0)), "an absent field is 0");
         assert_eq!(hear(&[(kind::DATA, 0, 1, &serving[..6])]), Ok(None), "it is not whole");
         assert!(hear(&[(kind::DATA, END_STREAM, 1, &serving[..6])]).is_err());
         assert!(hear(&[(kind::DATA, 0, 1, &[1, 0, 0, 0, 2, 8, 1])]).is_err(), "compressed");
@@ -320,6 +327,15 @@ mod tests {
         let whole = END_HEADERS | END_STREAM;
         let why = hear(&[(kind::HEADERS, whole, 1, plain)]).expect_err("it is refused");
         assert_eq!(why, "has no health service");
+        let ok: &[u8] = b"\x88\x00\x0bgrpc-status\x010";
+        let empty: &[u8] = &[0; 5];
+        for (end, expected) in [
+            (b"\x00\x0bgrpc-status\x015".as_slice(), Err("knows no such service".to_owned())),
+            (ok, Ok(Some(0))),
+        ] {
+            let frames = [(kind::DATA, 0, 1, empty), (kind::HEADERS, whole, 1, end)];
+            assert_eq!(hear(&frames), expected);
+        }
         let (head, tail) = plain.split_at(4);
         let parts: &[(u8, u8, u32, &[u8])] =
             &[(kind::HEADERS, END_STREAM, 1, head), (kind::CONTINUATION, END_HEADERS, 1, tail)];
