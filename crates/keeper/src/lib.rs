@@ -10,7 +10,7 @@ mod link;
 mod listen;
 #[doc(hidden)]
 pub mod notify;
-mod output;
+pub mod output;
 mod process;
 mod start;
 mod store;

@@ -14,6 +14,7 @@
 
 mod board;
 mod echo;
+mod handover;
 mod input;
 mod last;
 mod ledger;

@@ -24,7 +24,6 @@ pub(crate) enum Act {
     OwnDescriptors(u32),
     /// Lets none of the descriptors from this number on pass through the execution.
     HideDescriptors(u32),
-    EnterCgroup(RawFd),
     ResetSignals,
     NewSession,
     NewGroup,
@@ -473,9 +472,6 @@ unsafe fn perform(act: &Act) -> Result<(), c_int> {
         match act {
             Act::OwnDescriptors(first) => close_range(*first, libc::CLOSE_RANGE_UNSHARE),
             Act::HideDescriptors(first) => close_range(*first, libc::CLOSE_RANGE_CLOEXEC),
-            Act::EnterCgroup(procs) => {
-                call(libc::syscall(libc::SYS_write, *procs, c"0".as_ptr(), 1_usize))
-            }
             Act::ResetSignals => reset_signals(),
             Act::NewSession => call(libc::syscall(libc::SYS_setsid)),
             Act::NewGroup => call(libc::syscall(libc::SYS_setpgid, 0, 0)),
@@ -489,7 +485,7 @@ unsafe fn perform(act: &Act) -> Result<(), c_int> {
                 let done =
                     libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCSPGRP as c_ulong, group);
                 // Not a terminal, or not ours: then there is no foreground to take.
-                drop(call(done));
+                _ = call(done);
                 Ok(())
             }
             Act::Place { from, to } if from == to => {
