@@ -148,8 +148,18 @@ int main(int argc, char **argv) {
     }
     double *called = malloc(WAYS * rounds * sizeof *called), *ended = malloc(WAYS * rounds * sizeof *ended);
     if (!called || !ended) die("malloc");
+    size_t order[WAYS];
+    for (size_t way = 0; way < WAYS; way++) order[way] = way;
+    srandom(1);
     for (size_t round = 0; round < rounds; round++) {
-        for (size_t way = 0; way < WAYS; way++) {
+        /* A fork leaves cold caches and shared pages to whoever comes next: nobody always does. */
+        for (size_t at = WAYS - 1; at > 0; at--) {
+            size_t other = random() % (at + 1), way = order[at];
+            order[at] = order[other];
+            order[other] = way;
+        }
+        for (size_t at = 0; at < WAYS; at++) {
+            size_t way = order[at];
             if (ways[way].start == clone_cgroup && cgroup < 0) continue;
             double before = now();
             pid_t pid = ways[way].start();
