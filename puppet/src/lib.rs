@@ -1,1 +1,10 @@
-//! Finds the puppet, a child for tests that does what it is told.
+//! Finds the puppet, a child for tests that does what it is told, and knows what it floods with.
+//!
+//! `puppet help` lists the steps it takes.
+#![forbid(unsafe_code)]
+
+mod flood;
+mod program;
+
+pub use flood::{FLOOD_LINE, Flood};
+pub use program::program;

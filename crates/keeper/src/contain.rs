@@ -120,6 +120,21 @@ impl Ladder {
         }
     }
 
+    /// Goes on to hold a run that another program of this keeper began, where nothing was found of it but
+    /// its main process.
+    pub fn resume(&self, key: &Key, contain: Contain, namespace: bool, main: Id) -> Bond {
+        let means = match contain {
+            Contain::Main => Means::Main,
+            _ if namespace => Means::Namespace,
+            Contain::Best | Contain::Cgroup | Contain::Descent => {
+                Means::Descent(Kin::new(self.instance, key))
+            }
+        };
+        let mut bond = Bond::of(means, None);
+        bond.set_main(main);
+        bond
+    }
+
     /// Finds the runs of an earlier keeper of this instance that still live. To be asked before anything
     /// is started.
     pub fn leftovers(&mut self) -> io::Result<Vec<Leftover>> {
@@ -168,6 +183,11 @@ impl Bond {
         &self.means
     }
 
+    /// Lets go of the run and returns the means.
+    pub fn into_means(self) -> Means {
+        self.means
+    }
+
     /// Returns the cgroup, where there is one.
     pub fn group(&self) -> Option<&Group> {
         match &self.means {
@@ -181,6 +201,23 @@ impl Bond {
         self.main = Some(main);
         if let Means::Descent(kin) = &mut self.means {
             kin.set_main(main);
+        }
+    }
+
+    /// Says that orphans of the run come to this process, because its main process is a child of it.
+    pub fn own(&mut self) {
+        if let Means::Descent(kin) = &mut self.means {
+            kin.own();
+        }
+    }
+
+    /// Returns whether the kernel says at once that nothing is left of the run.
+    pub fn is_surely_empty(&self) -> bool {
+        match &self.means {
+            Means::Group(group) => !group.is_populated(),
+            // Of a namespace nothing outlives its first process.
+            Means::Namespace | Means::Main => true,
+            Means::Descent(_) => false,
         }
     }
 

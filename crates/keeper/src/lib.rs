@@ -1,8 +1,22 @@
 //! Holds OS processes: starts, watches, contains and records them. It decides nothing.
 
+mod client;
 pub mod contain;
-pub mod listen;
+mod fault;
+mod hold;
+mod init;
+mod keeper;
+mod link;
+mod listen;
+#[doc(hidden)]
 pub mod notify;
 pub mod output;
+mod process;
+mod start;
 mod store;
-pub mod sys;
+mod sys;
+
+pub use client::{Client, Gone};
+pub use init::{Init, InitError, init};
+pub use keeper::{Keeper, Settings};
+pub use process::keep;

@@ -75,7 +75,13 @@ pub enum StartError {
 
 /// Makes the spec of a child that is added to a running tree below `above`.
 pub(crate) fn node(node: Node, above: &Path) -> Result<(Arc<str>, Declared), SpecError> {
-    node.draft(above).build(Profile::Library, above).map_err(SpecError::new)
+    let draft = node.draft(above);
+    #[cfg(feature = "process")]
+    let problems = crate::process::check(&draft, above);
+    let built = draft.build(Profile::Library, above);
+    #[cfg(feature = "process")]
+    let built = crate::process::with(problems, built);
+    built.map_err(SpecError::new)
 }
 
 /// Starts a tree in the present runtime.
@@ -102,10 +108,9 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
         answered: AtomicU64::new(0),
         report,
     });
-    let watch = whole.watchdog.and_then(|watchdog| watchdog::start(watchdog, &shared));
-    let has_hooks = !whole.hooks.is_empty();
-    let observer = observe::start(&shared, whole.hooks, &warnings);
-    let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch, has_hooks);
+    let watch = whole.watchdog.clone().and_then(|watchdog| watchdog::start(watchdog, &shared));
+    let observer = observe::start(&shared, whole.hooks.clone(), &warnings);
+    let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch, &whole);
     drop(runtime.spawn(drive.run()));
     Ok(Owner::new(Handle::new(&shared), observer))
 }

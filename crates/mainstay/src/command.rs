@@ -125,6 +125,13 @@ impl Operator {
         self.request(target, why, Verb::Pause { freeze: false })
     }
 
+    /// Pauses it and suspends its processes, whole with all that they have started: no instruction of theirs is
+    /// carried out until it is resumed, and no sign of life is waited for. Code within this program goes on.
+    #[cfg(feature = "process")]
+    pub fn freeze(&self, target: impl Into<Target>, why: impl Into<Arc<str>>) -> Request {
+        self.request(target, why, Verb::Pause { freeze: true })
+    }
+
     /// Ends a pause: what policy would have started is started.
     pub fn resume(&self, target: impl Into<Target>, why: impl Into<Arc<str>>) -> Request {
         self.request(target, why, Verb::Resume)

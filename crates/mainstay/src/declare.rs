@@ -3,6 +3,8 @@
 mod child;
 mod policy;
 mod pool;
+#[cfg(feature = "process")]
+mod process;
 mod reference;
 mod supervisor;
 mod tree;
@@ -10,7 +12,9 @@ mod tree;
 pub use child::{Child, Named, Need, Service, Stateful, blocking, child, need, service, task};
 pub use policy::{Policy, consecutive, failures, restarts, starts};
 pub use pool::{Pool, PoolOf, pool};
+#[cfg(feature = "process")]
+pub use process::process;
 pub use reference::Reference;
 pub use supervisor::{Node, Supervisor, supervisor};
-pub(crate) use tree::Hook;
+pub(crate) use tree::{Hook, Whole};
 pub use tree::{Tree, tree};

@@ -2,8 +2,11 @@
 
 use crate::caught;
 use crate::code::Begin;
+use crate::declare::Whole;
 use crate::inbox::{Ask, Batch, Notice, Request, Requests};
 use crate::observe;
+#[cfg(feature = "process")]
+use crate::process::Lane;
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::slot::{Slot, told};
@@ -55,9 +58,9 @@ impl Drive {
         requests: Requests,
         report: watch::Sender<Option<Arc<Report>>>,
         watch: Option<Watch>,
-        has_hooks: bool,
+        whole: &Whole,
     ) -> Self {
-        let world = World::new(&shared, tree.children().count());
+        let world = World::new(&shared, tree.children().count(), whole);
         Self {
             tree,
             world,
@@ -71,7 +74,7 @@ impl Drive {
             sleep: None,
             wakes_at: None,
             is_due: false,
-            has_hooks,
+            has_hooks: !whole.hooks.is_empty(),
             _watch: watch,
         }
     }
@@ -79,6 +82,8 @@ impl Drive {
     /// Runs the tree to its end.
     pub(crate) async fn run(mut self) {
         self.shared.log.learn(&self.tree);
+        #[cfg(feature = "process")]
+        self.world.learn_all(&self.tree);
         self.feed(self.shared.clock.now(), Input::Boot);
         poll_fn(|cx| self.poll_turns(cx)).await;
     }
@@ -154,6 +159,8 @@ impl Drive {
             let at = fact.at;
             self.fact(at, &fact.slot);
         }
+        #[cfg(feature = "process")]
+        self.hear(std::mem::take(&mut batch.held));
         for notice in batch.notices.drain(..) {
             let input = match notice {
                 Notice::Blocked { child, run, lasted } => Input::Blocked { child, run, lasted },
@@ -249,6 +256,18 @@ impl Drive {
         }
     }
 
+    /// Hands in what the keeper told of processes.
+    #[cfg(feature = "process")]
+    fn hear(&mut self, lane: Lane) {
+        if lane.is_empty() {
+            return;
+        }
+        let inputs = self.world.hear(lane, &self.tree, &mut self.views);
+        for (at, input) in inputs {
+            self.feed(at, input);
+        }
+    }
+
     /// A child that is down for good needs nobody to wait for its next start.
     fn let_rest(&mut self, child: ChildId) {
         if self.tree.child(child).is_some_and(|child| child.standing() == Standing::Down) {
@@ -294,6 +313,8 @@ impl Drive {
         drop(caught::guard(|| self.views.note(&self.tree, &out.events)));
         let is_heard = observe::is_heard(self.has_hooks);
         let health = self.world.health(self.tree.health());
+        #[cfg(feature = "process")]
+        self.world.learn(&self.tree, &out.events);
         self.shared.log.write(&self.tree, health, at, &mut out.events, is_heard);
         for effect in out.effects.drain(..) {
             self.world.perform(&self.tree, effect);

@@ -7,20 +7,30 @@ use crate::slot::{Slot, Stage};
 use mainstay_core::child::{Child, Last};
 use mainstay_core::{ChildId, Moment, Path, RunId};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Performs the effects for one kind of child.
 pub(crate) trait Driver {
     /// Begins a run. `Started` or an exit must follow.
     fn start(&mut self, order: Order<'_>);
 
-    /// Asks a run to end; it must be gone by `until`, where there is a bound.
-    fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>);
+    /// Takes a stop step: asks a run to end. It must be gone by `until`, where there is a bound.
+    fn stop(&mut self, child: ChildId, run: RunId, step: u8, until: Option<Moment>);
 
     /// Ends a run by force.
     fn kill(&mut self, child: ChildId, run: RunId);
 
     /// Tells a run to read its settings again.
     fn reload(&mut self, child: ChildId, run: RunId);
+
+    /// Asks a probe. No builder lets an in-process child have one.
+    fn probe(&mut self, _child: ChildId, _run: RunId, _probe: u8, _limit: Duration) {}
+
+    /// Suspends a run, or lets it go on. What shares our process cannot be suspended.
+    fn freeze(&mut self, _child: ChildId, _run: RunId, _frozen: bool) {}
+
+    /// Applies the new settings of a child to its live run. Code has none.
+    fn change(&mut self, _child: &Child, _run: RunId) {}
 
     /// The child is down and no start is in sight: what waits for one may go.
     fn rest(&mut self, child: ChildId);

@@ -79,7 +79,7 @@ impl Handle {
         let asked = path.clone();
         let view = self.read(move |tree, views| {
             let child = tree.find(&asked).and_then(|id| tree.child(id))?;
-            Some(View::of(tree, child, &views.panics))
+            Some(View::of(tree, child, &views.beside))
         });
         view.await?.ok_or(AskError::Unknown { path })
     }
@@ -243,7 +243,7 @@ impl Handle {
 
 fn below(tree: &Tree, views: &Views, supervisor: ChildId, found: &mut Vec<View>) {
     for child in tree.children_of(supervisor) {
-        found.push(View::of(tree, child, &views.panics));
+        found.push(View::of(tree, child, &views.beside));
         below(tree, views, child.id, found);
     }
 }

@@ -1,11 +1,15 @@
-//! What reaches the loop, in three lanes that are all bounded.
+//! What reaches the loop, in lanes that are all bounded.
 //!
 //! - **Facts** about runs: a slot is in the queue at most once, and what else happens to it meanwhile
 //!   is gathered there. So the queue is never longer than there are children.
 //! - **Requests** of handles: a channel of [`REQUESTS`]; who finds it full waits.
 //! - **Drains**: their own lane, so that the end can be asked for however busy the tree is. It holds
 //!   three, for the third ends the tree at once and a fourth could do no more.
+//!
+//! What the keeper of processes tells has a lane like that of facts, described where it is filled.
 
+#[cfg(feature = "process")]
+use crate::process::Lane;
 use crate::slot::Slot;
 use crate::view::{Views, Watching};
 use mainstay_core::{ChildId, Command, Done, Moment, Path, Refusal, RunId, Tree};
@@ -68,6 +72,8 @@ struct Lanes {
     facts: Vec<Fact>,
     drains: Vec<Ask>,
     notices: Vec<Notice>,
+    #[cfg(feature = "process")]
+    held: Lane,
     ping: u64,
     waker: Option<Waker>,
     is_closed: bool,
@@ -79,6 +85,8 @@ pub(crate) struct Batch {
     pub(crate) facts: Vec<Fact>,
     pub(crate) drains: Vec<Ask>,
     pub(crate) notices: Vec<Notice>,
+    #[cfg(feature = "process")]
+    pub(crate) held: Lane,
     /// The watchdog's last question.
     pub(crate) ping: u64,
 }
@@ -99,6 +107,16 @@ impl Inbox {
             }
         });
         ask.is_none()
+    }
+
+    /// Takes what is told about processes. Once the loop is gone nobody asks any more.
+    #[cfg(feature = "process")]
+    pub(crate) fn hold(&self, told: impl FnOnce(&mut Lane)) {
+        self.put(|lanes| {
+            if !lanes.is_closed {
+                told(&mut lanes.held);
+            }
+        });
     }
 
     /// The watchdog finds something; a few suffice, the worst first.
@@ -132,11 +150,11 @@ impl Inbox {
     pub(crate) fn poll_take(&self, cx: &Context<'_>, batch: &mut Batch) -> Poll<()> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let is_pinged = lanes.ping > batch.ping;
-        if lanes.facts.is_empty()
-            && lanes.drains.is_empty()
-            && lanes.notices.is_empty()
-            && !is_pinged
-        {
+        let is_empty =
+            lanes.facts.is_empty() && lanes.drains.is_empty() && lanes.notices.is_empty();
+        #[cfg(feature = "process")]
+        let is_empty = is_empty && lanes.held.is_empty();
+        if is_empty && !is_pinged {
             if !lanes.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 lanes.waker = Some(cx.waker().clone());
             }
@@ -145,6 +163,8 @@ impl Inbox {
         std::mem::swap(&mut lanes.facts, &mut batch.facts);
         std::mem::swap(&mut lanes.drains, &mut batch.drains);
         std::mem::swap(&mut lanes.notices, &mut batch.notices);
+        #[cfg(feature = "process")]
+        std::mem::swap(&mut lanes.held, &mut batch.held);
         batch.ping = lanes.ping;
         Poll::Ready(())
     }
@@ -155,8 +175,12 @@ impl Inbox {
         lanes.is_closed = true;
         let left = (std::mem::take(&mut lanes.facts), std::mem::take(&mut lanes.drains));
         lanes.waker = None;
+        #[cfg(feature = "process")]
+        let held = std::mem::take(&mut lanes.held);
         drop(lanes);
         drop(left);
+        #[cfg(feature = "process")]
+        drop(held);
     }
 }
 

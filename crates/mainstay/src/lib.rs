@@ -312,6 +312,10 @@ mod handle;
 mod inbox;
 mod observe;
 mod owner;
+#[cfg(feature = "process")]
+mod probe;
+#[cfg(feature = "process")]
+pub mod process;
 mod registry;
 mod report;
 mod scope;
@@ -333,6 +337,8 @@ pub use caught::Panic;
 pub use command::{CommandError, Operator, Request};
 pub use context::{Context, Pending, Reload, Stopped};
 pub use counts::{Counts, cause_name};
+#[cfg(feature = "process")]
+pub use declare::process;
 pub use declare::{
     Child, Named, Need, Node, Policy, Pool, PoolOf, Reference, Service, Stateful, Supervisor, Tree,
     blocking, child, consecutive, failures, need, pool, restarts, service, starts, supervisor,

@@ -128,7 +128,7 @@ impl Driver for Tasks {
         }
     }
 
-    fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>) {
+    fn stop(&mut self, child: ChildId, run: RunId, _step: u8, until: Option<Moment>) {
         let Some((slot, mut life)) = self.live(child, run) else { return };
         // Nobody in there could hear it: waiting for an answer would only waste the grace.
         let hears = life.stage == Stage::Ordered || life.hears();

@@ -85,7 +85,7 @@ use crate::declare::Tree;
 use crate::events::Record;
 use crate::handle::Target;
 use crate::report::Report;
-use crate::view::{Panics, View};
+use crate::view::{Beside, View};
 use mainstay_core::spec::TreeSpec;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{
@@ -277,7 +277,7 @@ impl World {
     pub fn child(&self, target: impl Into<Target>) -> View {
         let id = self.id(&place(target));
         let child = self.tree.child(id).expect("it has just been found");
-        View::of(&self.tree, child, &Panics::default())
+        View::of(&self.tree, child, &Beside::default())
     }
 
     /// Returns why a child does what it does: print it, or read its parts.

@@ -80,7 +80,7 @@ impl Driver for Threads {
         }
     }
 
-    fn stop(&mut self, child: ChildId, run: RunId, until: Option<Moment>) {
+    fn stop(&mut self, child: ChildId, run: RunId, _step: u8, until: Option<Moment>) {
         self.ask(child, run, STOP, until);
     }
 

@@ -1,6 +1,8 @@
 //! What is known about children, for people and programs that look.
 
 use crate::caught::Panic;
+#[cfg(feature = "process")]
+use crate::process::Process;
 use mainstay_core::child::{Alert, Child, Last, State, Want};
 use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
 use std::collections::BTreeMap;
@@ -35,6 +37,9 @@ pub struct View {
     pub last: Option<Last>,
     /// The last panic in it, with its backtrace where there was one.
     pub panic: Option<Arc<Panic>>,
+    /// What is known of it as a process, once it has run as one.
+    #[cfg(feature = "process")]
+    pub process: Option<Arc<Process>>,
     /// What a person must see.
     pub alerts: Vec<Alert>,
     /// When the tree next does something about it by itself, and what.
@@ -44,7 +49,7 @@ pub struct View {
 }
 
 impl View {
-    pub(crate) fn of(tree: &Tree, child: &Child, panics: &Panics) -> Self {
+    pub(crate) fn of(tree: &Tree, child: &Child, beside: &Beside) -> Self {
         let memory = child.memory.as_ref();
         Self {
             path: tree.path(child.id).unwrap_or_else(Path::root),
@@ -58,7 +63,9 @@ impl View {
             paused: child.paused,
             quarantined: child.quarantined,
             last: memory.and_then(|memory| memory.last.clone()),
-            panic: panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),
+            panic: beside.panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),
+            #[cfg(feature = "process")]
+            process: beside.processes.get(&child.id).cloned(),
             alerts: memory.map(|memory| memory.alerts.clone()).unwrap_or_default(),
             next: tree.explain(child.id).and_then(|explained| explained.next),
             at: tree.now(),
@@ -66,8 +73,32 @@ impl View {
     }
 }
 
-/// The last panic of each child that ever panicked.
-pub(crate) type Panics = BTreeMap<ChildId, (RunId, Arc<Panic>)>;
+/// What is known of children beside what the tree knows.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// The last panic of each child that ever panicked.
+    panics: BTreeMap<ChildId, (RunId, Arc<Panic>)>,
+    /// The process of each child that has run as one.
+    #[cfg(feature = "process")]
+    processes: BTreeMap<ChildId, Arc<Process>>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        #[cfg(feature = "process")]
+        let has_processes = !self.processes.is_empty();
+        #[cfg(not(feature = "process"))]
+        let has_processes = false;
+        self.panics.is_empty() && !has_processes
+    }
+
+    fn forget(&mut self, child: ChildId) {
+        self.panics.remove(&child);
+        #[cfg(feature = "process")]
+        self.processes.remove(&child);
+    }
+}
+
 /// Follows one child; `None` once it has left the tree.
 pub(crate) type Watching = watch::Receiver<Option<View>>;
 
@@ -75,19 +106,29 @@ pub(crate) type Watching = watch::Receiver<Option<View>>;
 #[derive(Default)]
 pub(crate) struct Views {
     watched: BTreeMap<ChildId, watch::Sender<Option<View>>>,
-    pub(crate) panics: Panics,
+    pub(crate) beside: Beside,
 }
 
 impl Views {
     pub(crate) fn panicked(&mut self, child: ChildId, run: RunId, panic: Arc<Panic>) {
-        self.panics.insert(child, (run, panic));
+        self.beside.panics.insert(child, (run, panic));
+    }
+
+    /// Notes something about a child's process, and tells those who watch the child.
+    #[cfg(feature = "process")]
+    pub(crate) fn process(&mut self, tree: &Tree, id: ChildId, note: impl FnOnce(&mut Process)) {
+        let Some(child) = tree.child(id) else { return };
+        note(Arc::make_mut(self.beside.processes.entry(id).or_default()));
+        if let Some(tell) = self.watched.get(&id).filter(|tell| tell.receiver_count() > 0) {
+            tell.send_replace(Some(View::of(tree, child, &self.beside)));
+        }
     }
 
     pub(crate) fn watch(&mut self, tree: &Tree, child: ChildId) -> Option<Watching> {
         if let Some(known) = self.watched.get(&child) {
             return Some(known.subscribe());
         }
-        let view = View::of(tree, tree.child(child)?, &self.panics);
+        let view = View::of(tree, tree.child(child)?, &self.beside);
         let (tell, watching) = watch::channel(Some(view));
         self.watched.insert(child, tell);
         Some(watching)
@@ -95,16 +136,16 @@ impl Views {
 
     /// Tells those who watch a child that something about it has changed.
     pub(crate) fn note(&mut self, tree: &Tree, events: &[Event]) {
-        if self.watched.is_empty() && self.panics.is_empty() {
+        if self.watched.is_empty() && self.beside.is_empty() {
             return;
         }
         for event in events {
             let Some(id) = event.child() else { continue };
             if matches!(event, Event::Removed(_)) {
-                self.panics.remove(&id);
+                self.beside.forget(id);
             }
             let Some(tell) = self.watched.get(&id) else { continue };
-            let view = tree.child(id).map(|child| View::of(tree, child, &self.panics));
+            let view = tree.child(id).map(|child| View::of(tree, child, &self.beside));
             let is_gone = view.is_none();
             // Nobody looks any more: the next who does begins anew.
             if tell.receiver_count() == 0 || is_gone {

@@ -1,10 +1,17 @@
 //! All drivers, and which of them an effect is for.
 
 use crate::code::Begin;
+use crate::declare::Whole;
 use crate::driver::{Driver, Order};
+#[cfg(feature = "process")]
+use crate::process::{Inputs, Lane, Processes};
 use crate::shared::Shared;
 use crate::task::Tasks;
 use crate::thread::Threads;
+#[cfg(feature = "process")]
+use crate::view::Views;
+#[cfg(feature = "process")]
+use mainstay_core::Event;
 use mainstay_core::child::Phase;
 use mainstay_core::spec::Kind;
 use mainstay_core::{ChildId, Effect, Health, Moment, Overall, Path, RunId, Tree};
@@ -14,11 +21,49 @@ use std::sync::Arc;
 pub(crate) struct World {
     tasks: Tasks,
     threads: Threads,
+    #[cfg(feature = "process")]
+    processes: Processes,
 }
 
 impl World {
-    pub(crate) fn new(shared: &Arc<Shared>, children: usize) -> Self {
-        Self { tasks: Tasks::new(shared, children), threads: Threads::new(shared) }
+    pub(crate) fn new(shared: &Arc<Shared>, children: usize, whole: &Whole) -> Self {
+        #[cfg(not(feature = "process"))]
+        let _ = whole;
+        Self {
+            tasks: Tasks::new(shared, children),
+            threads: Threads::new(shared),
+            #[cfg(feature = "process")]
+            processes: Processes::new(shared, whole.keeper.clone()),
+        }
+    }
+
+    /// The tree is there: what has to be done for its children before any of them runs.
+    #[cfg(feature = "process")]
+    pub(crate) fn learn_all(&mut self, tree: &Tree) {
+        tree.children().for_each(|child| self.processes.learn(child));
+    }
+
+    /// Children have come, or have other settings.
+    #[cfg(feature = "process")]
+    pub(crate) fn learn(&mut self, tree: &Tree, events: &[Event]) {
+        for event in events {
+            let mut open = Vec::new();
+            if let Event::Added { child, .. } | Event::Replaced { child, .. } = event {
+                open.push(*child);
+            } else if let Some(child) = event.child().and_then(|id| tree.child(id)) {
+                self.processes.note(child);
+            }
+            while let Some(child) = open.pop().and_then(|id| tree.child(id)) {
+                self.processes.learn(child);
+                open.extend(tree.children_of(child.id).map(|below| below.id));
+            }
+        }
+    }
+
+    /// Returns what the tree is to hear of what the keeper told.
+    #[cfg(feature = "process")]
+    pub(crate) fn hear(&mut self, lane: Lane, tree: &Tree, views: &mut Views) -> Inputs {
+        self.processes.hear(lane, tree, views)
     }
 
     /// Gives a child of a dynamic supervisor the code that its arguments were bound to.
@@ -36,9 +81,9 @@ impl World {
                     driver.start(order);
                 }
             }
-            Effect::Stop { child, run, .. } => {
+            Effect::Stop { child, run, step } => {
                 let until = gone_by(tree, child);
-                self.each(|driver| driver.stop(child, run, until));
+                self.each(|driver| driver.stop(child, run, step, until));
             }
             Effect::Kill(child, run) => self.each(|driver| driver.kill(child, run)),
             Effect::Reload(child, run) => self.each(|driver| driver.reload(child, run)),
@@ -48,12 +93,17 @@ impl World {
                 self.each(|driver| driver.forget(child));
             }
             Effect::End(_) => {}
-            // No builder of this crate lets an in-process child ask for these.
-            Effect::Probe { .. }
-            | Effect::Rehydrate(..)
-            | Effect::Freeze(..)
-            | Effect::Thaw(..)
-            | Effect::Change(..) => {}
+            Effect::Probe { child, run, probe, timeout } => {
+                self.each(|driver| driver.probe(child, run, probe, timeout));
+            }
+            Effect::Freeze(child, run) => self.each(|driver| driver.freeze(child, run, true)),
+            Effect::Thaw(child, run) => self.each(|driver| driver.freeze(child, run, false)),
+            Effect::Change(child, run) => {
+                let Some(found) = tree.child(child) else { return };
+                self.each(|driver| driver.change(found, run));
+            }
+            // No builder of this crate lets a child ask for it.
+            Effect::Rehydrate(..) => {}
         }
     }
 
@@ -66,12 +116,16 @@ impl World {
     pub(crate) fn left_behind(&mut self) -> Vec<(Path, RunId)> {
         let mut left = self.tasks.left_behind();
         left.extend(self.threads.left_behind());
+        #[cfg(feature = "process")]
+        left.extend(self.processes.left_behind());
         left
     }
 
     /// Adds to the health of the tree what the tree no longer knows of: runs that were left behind.
     pub(crate) fn health(&mut self, of_tree: Health) -> Health {
         let left = self.tasks.left_behind().len() + self.threads.left_behind().len();
+        #[cfg(feature = "process")]
+        let left = left + self.processes.count_left();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         let is_worse = left > 0 && of_tree.overall == Overall::Serving;
         let overall = if is_worse { Overall::Degraded } else { of_tree.overall };
@@ -83,14 +137,20 @@ impl World {
     fn each(&mut self, act: impl Fn(&mut dyn Driver)) {
         act(&mut self.tasks);
         act(&mut self.threads);
+        #[cfg(feature = "process")]
+        act(&mut self.processes);
     }
 
     fn driver(&mut self, kind: &Kind) -> Option<&mut dyn Driver> {
         match kind {
             Kind::Task => Some(&mut self.tasks),
             Kind::Blocking => Some(&mut self.threads),
+            #[cfg(feature = "process")]
+            Kind::Process => Some(&mut self.processes),
+            #[cfg(not(feature = "process"))]
+            Kind::Process => None,
             // A supervisor has no run of its own; the other kinds cannot be declared here.
-            Kind::Supervisor(_) | Kind::Process | Kind::Host | Kind::Stage => None,
+            Kind::Supervisor(_) | Kind::Host | Kind::Stage => None,
         }
     }
 }

@@ -9,11 +9,13 @@
 
 mod fact;
 mod order;
+pub mod state;
 
 pub use fact::{
-    Ended, Fact, Held, Lost, Notice, Report, Sequence, StartError, Status, Step, Usage, Whence,
+    Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, StartError, Status, Step, Usage,
+    Whence,
 };
-pub use order::{Kick, Order, Whom};
+pub use order::{Order, Whom};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

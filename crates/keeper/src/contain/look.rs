@@ -80,6 +80,24 @@ impl<'a> Look<'a> {
         ours && matches!(self.place, Place::Reaper { .. }) && self.has_children()
     }
 
+    /// Returns every process that descends from one, and has not ended.
+    pub fn below(&self, pid: u32) -> io::Result<Vec<Stat>> {
+        let mut found: Vec<Stat> = Vec::new();
+        let mut queue: Vec<Stat> = self.stat(pid).into_iter().collect();
+        while let Some(of) = queue.pop() {
+            for child in self.children(&of, false)? {
+                let stat = self.stat(child);
+                let is_new = |stat: &Stat| found.iter().all(|known| known.id != stat.id);
+                if let Some(stat) = stat.filter(is_new) {
+                    queue.push(stat.clone());
+                    found.push(stat);
+                }
+            }
+        }
+        found.retain(|stat| !stat.is_gone());
+        Ok(found)
+    }
+
     pub(super) fn is_alone(&self) -> bool {
         matches!(self.place, Place::Reaper { alone: true, .. })
     }

@@ -47,6 +47,11 @@ impl Kin {
         Self { main: Some(main), ours: false, ..Self::new(instance, key) }
     }
 
+    /// Says that its orphans come to us after all.
+    pub(super) fn own(&mut self) {
+        self.ours = true;
+    }
+
     /// Says which process is the main one.
     pub fn set_main(&mut self, main: Id) {
         // The former one is remembered, with its session.

@@ -235,15 +235,17 @@ impl Child {
         self
     }
 
-    /// Makes it ready only when it says so by [`Context::ready`], at the latest after this long.
+    /// Makes it ready only when it says so by [`Context::ready`], at the latest after this long. Of a process it
+    /// bounds what its command says about being ready.
     #[must_use]
     pub fn ready_within(mut self, limit: Duration) -> Self {
-        self.words.say().ready = Some(Ready::Explicit);
+        self.words.say().ready.get_or_insert(Ready::Explicit);
         self.words.say().ready_timeout = Some(limit);
         self
     }
 
-    /// Watches its [`Context::beat`]: lost when silent for `every` times `misses`, from being ready on.
+    /// Watches its [`Context::beat`]: lost when silent for `every` times `misses`, from being ready on. A process
+    /// is asked for it by `WATCHDOG_USEC` and beats by `WATCHDOG=1` on its notify socket.
     #[must_use]
     pub fn heartbeat(mut self, every: Duration, misses: u32) -> Self {
         let heartbeat = Heartbeat { every, misses, startup: None };

@@ -5,6 +5,8 @@ use super::supervisor::{Node, drafts, supervisor_setters};
 use crate::build::{SpecError, StartError};
 use crate::events::Record;
 use crate::owner::Owner;
+#[cfg(feature = "process")]
+use crate::process::Source;
 use crate::report::Report;
 use crate::watchdog::Watchdog;
 use mainstay_core::Path;
@@ -58,6 +60,8 @@ pub(crate) struct Whole {
     pub(crate) history: usize,
     pub(crate) watchdog: Option<Watchdog>,
     pub(crate) hooks: Vec<Hook>,
+    #[cfg(feature = "process")]
+    pub(crate) keeper: Source,
 }
 
 /// Called with every event, in a task of its own.
@@ -73,6 +77,8 @@ impl Default for Whole {
             history: HISTORY,
             watchdog: Some(Watchdog::default()),
             hooks: Vec::new(),
+            #[cfg(feature = "process")]
+            keeper: Source::default(),
         }
     }
 }
@@ -154,6 +160,19 @@ impl Tree {
         self
     }
 
+    /// Names this tree, so that a later life of the program finds the processes that this one left running. One
+    /// name belongs to one running tree of the machine.
+    ///
+    /// Without a name processes get `SIGTERM` from the kernel when the program dies without ending them. With it they
+    /// live on, and the next run of their child is what still runs, unless its
+    /// [`leftovers`](crate::process::Command::leftovers) says otherwise.
+    #[cfg(feature = "process")]
+    #[must_use]
+    pub fn identity(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.whole.keeper.identity = Some(name.into());
+        self
+    }
+
     /// Calls this with every event, in a task of its own: for metrics, or a log of another make.
     ///
     /// A hook that panics ten times is not called again. One that is slow misses events, which
@@ -194,6 +213,8 @@ impl Tree {
     /// Returns the spec the core takes, with what is worth knowing about it.
     pub(crate) fn spec(mut self, profile: Profile) -> Result<(TreeSpec, Vec<Warning>), SpecError> {
         self.draft.children = drafts(self.children, &Path::root());
+        #[cfg(feature = "process")]
+        let problems = crate::process::check_all(&self.draft.children, &Path::root());
         let cores = std::thread::available_parallelism().ok();
         let draft = TreeDraft {
             root: self.draft,
@@ -204,7 +225,10 @@ impl Tree {
             seed: self.whole.seed.unwrap_or_else(|| RandomState::new().hash_one(())),
             cores: cores.and_then(|cores| u32::try_from(cores.get()).ok()),
         };
-        let (spec, mut warnings) = draft.build(profile).map_err(SpecError::new)?;
+        let built = draft.build(profile);
+        #[cfg(feature = "process")]
+        let built = crate::process::with(problems, built);
+        let (spec, mut warnings) = built.map_err(SpecError::new)?;
         // That a task is ready once it has started is what its author means by needing it.
         warnings.retain(|warning| warning.rule != Rule::NeedReady);
         Ok((spec, warnings))

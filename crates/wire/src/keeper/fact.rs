@@ -2,6 +2,7 @@
 
 use super::Key;
 use crate::Text;
+use crate::process::Process;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,14 @@ pub enum Report {
         /// What.
         fact: Fact,
     },
+    /// Descriptors of a child, for a brain that may have to outlive its keeper. They travel beside the
+    /// frame, in this order, and replace those that came before for this child.
+    Descriptors {
+        /// The child and the run they belong to.
+        key: Key,
+        /// What each is.
+        names: Vec<Role>,
+    },
     /// What a child's terminal shows. The bytes are the body of the frame.
     Screen {
         /// Who sees it.
@@ -68,6 +77,34 @@ pub struct Held {
     pub began: u64,
     /// Whether it has said that it is ready.
     pub ready: bool,
+    /// What it was started as.
+    pub process: Arc<Process>,
+}
+
+/// What a descriptor of a child is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The process itself.
+    Process,
+    /// Where its output is read, or its standard output alone.
+    Out,
+    /// Where its standard error is read.
+    Err,
+    /// The keeper's end of its terminal.
+    Terminal,
+    /// Where its input is written.
+    Input,
+    /// Its notify socket.
+    Notify,
+    /// Where it says that it is ready.
+    Ready,
+    /// Memory that counts what its keeper has read of its output and not written, and its place in there.
+    Ledger(u32),
+    /// A socket of this name.
+    Socket(Text),
+    /// A descriptor it has left with the keeper, under this name.
+    Stored(Text),
 }
 
 /// Something that happened to a child.
@@ -248,11 +285,12 @@ fn quoted(about: &str) -> String {
 }
 
 /// What is done between the order to start and the first instruction of the program, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Step {
     /// Reading the settings: a number that is out of bounds, a rule that fits nothing.
+    #[default]
     Settings,
     /// Looking up the user.
     FindUser,
@@ -420,7 +458,7 @@ pub enum Notice {
     Beat,
     /// It wants to be treated as if it had stopped giving signs of life.
     Trigger,
-    /// It will give signs of life this often from now on.
+    /// It will give signs of life this often from now on; zero: none any more.
     Watchdog(Duration),
     /// It needs more time for what it does.
     Extend(Duration),

@@ -120,9 +120,6 @@ pub enum Order {
         /// Whether what it holds is killed.
         kill: bool,
     },
-    /// Something only tests ask for.
-    #[doc(hidden)]
-    Kick(Kick),
 }
 
 /// Who gets a signal.
@@ -133,17 +130,4 @@ pub enum Whom {
     Main,
     /// Every process of the run.
     All,
-}
-
-/// A fault that a test asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kick {
-    /// The keeper kills itself when it comes to this point for the n-th time.
-    DieAt {
-        /// The name of the point.
-        point: String,
-        /// Which time.
-        time: u32,
-    },
 }

@@ -1,0 +1,313 @@
+//! A brain's end of the link to a keeper that is a process.
+
+use crate::hold::{LINK, STATE, put_state};
+use crate::link::Stream;
+use crate::output::unwritten;
+use crate::start::{Given, start};
+use crate::sys::inherit;
+use mainstay_wire::Text;
+use mainstay_wire::frame;
+use mainstay_wire::keeper::state::{self, State};
+use mainstay_wire::keeper::{Fact, Held, Key, Notice, Order, Report, Role, Sequence, VERSION};
+use mainstay_wire::process::{Environment, Output, Process, Session, Stdin, Streams};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The link to the keeper that started this program, with duplicates of all that the keeper holds: should it
+/// die, [`rescue`](Self::rescue) makes another one that goes on.
+pub struct Client {
+    stream: Stream,
+    known: BTreeMap<Arc<str>, Known>,
+    identity: String,
+    last: Sequence,
+}
+
+/// What a brain has to know of a child to save it.
+#[derive(Default)]
+struct Known {
+    last_run: u64,
+    demand: bool,
+    process: Arc<Process>,
+    pid: Option<u32>,
+    began: u64,
+    is_ready: bool,
+    descriptors: Vec<(Role, OwnedFd)>,
+}
+
+/// The keeper is gone. What it held lives on: [`Client::rescue`].
+#[derive(Debug, thiserror::Error)]
+#[error("the keeper is gone")]
+pub struct Gone;
+
+impl Client {
+    /// Takes the link that the keeper has left open for this program. Once.
+    ///
+    /// # Errors
+    ///
+    /// This program was not started by a keeper.
+    pub fn connect(identity: &str) -> io::Result<Self> {
+        let number = std::env::var("MAINSTAY_KEEPER").ok().and_then(|number| number.parse().ok());
+        let socket = number.and_then(|number| inherit::take(number).ok());
+        let socket =
+            socket.ok_or_else(|| io::Error::other("this program was not started by a keeper"))?;
+        Ok(Self {
+            stream: Stream::new(socket),
+            known: BTreeMap::new(),
+            identity: identity.to_owned(),
+            last: Sequence::default(),
+        })
+    }
+
+    /// Returns what to wait for: it can be read when a report has come.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.fd()
+    }
+
+    /// Asks for something. What the keeper has yet to read waits here.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn order(&mut self, order: &Order) -> Result<(), Gone> {
+        let body: &[u8] = match order {
+            Order::Input { bytes, .. } | Order::Type { bytes, .. } => bytes,
+            Order::Start { key, process } => {
+                let known = self.known(&key.child);
+                known.process = Arc::clone(process);
+                known.last_run = key.run;
+                &[]
+            }
+            Order::Listen { child, process, demand } => {
+                let known = self.known(child);
+                known.process = Arc::clone(process);
+                known.demand = *demand;
+                &[]
+            }
+            Order::Forget(child) => {
+                self.known.remove(child);
+                &[]
+            }
+            _ => &[],
+        };
+        let mut bytes = Vec::new();
+        // An order that is longer than any that is ever read is as good as not given.
+        frame::put(order, body, &mut bytes).map_err(|_| Gone)?;
+        self.stream.put(bytes, Vec::new()).map_err(|_| Gone)?;
+        self.stream.flush().map_err(|_| Gone)
+    }
+
+    /// Waits for the next report; `None` after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The keeper is gone.
+    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Report>, Gone> {
+        loop {
+            match self.stream.next::<Report>() {
+                Ok(Some((report, body))) => return Ok(Some(self.learn(report, body))),
+                Ok(None) => {}
+                Err(_) => return Err(Gone),
+            }
+            let room = if self.stream.is_full() { PollFlags::OUT } else { PollFlags::empty() };
+            let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
+            let found = {
+                let fd = self.stream.fd();
+                let mut fds = [PollFd::new(&fd, PollFlags::IN | room)];
+                match poll(&mut fds, timeout.as_ref()) {
+                    Ok(found) => found,
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(_) => return Err(Gone),
+                }
+            };
+            if found == 0 {
+                return Ok(None);
+            }
+            self.stream.flush().map_err(|_| Gone)?;
+            let end = self.stream.fill();
+            if end.is_err() {
+                // What it said last still counts.
+                return match self.stream.next::<Report>() {
+                    Ok(Some((report, body))) => Ok(Some(self.learn(report, body))),
+                    Ok(None) | Err(_) => Err(Gone),
+                };
+            }
+        }
+    }
+
+    fn known(&mut self, child: &Arc<str>) -> &mut Known {
+        self.known.entry(Arc::clone(child)).or_default()
+    }
+
+    /// Keeps what it takes to go on without the keeper.
+    fn learn(&mut self, mut report: Report, body: Vec<u8>) -> Report {
+        match &mut report {
+            Report::Screen { bytes, .. } => *bytes = body,
+            Report::Inventory(held) => {
+                for Held { key, pid, began, ready, process } in held {
+                    let known = self.known(&key.child);
+                    known.last_run = key.run;
+                    (known.pid, known.began, known.is_ready) = (*pid, *began, *ready);
+                    known.process = Arc::clone(process);
+                }
+            }
+            Report::Descriptors { key, names } => {
+                let fds = self.stream.descriptors(names.len());
+                let known = self.known(&key.child);
+                known.descriptors = names.iter().cloned().zip(fds).collect();
+            }
+            Report::Fact { seq, fact, .. } => {
+                self.last = *seq;
+                self.learn_fact(fact);
+            }
+            Report::Hello { .. } | Report::Left { .. } => {}
+        }
+        report
+    }
+
+    fn learn_fact(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Started { key, pid, began, .. } => {
+                let known = self.known(&key.child);
+                (known.last_run, known.pid, known.began) = (key.run, Some(*pid), *began);
+                known.is_ready = false;
+            }
+            Fact::Adopted { key, pid } => {
+                let known = self.known(&key.child);
+                (known.last_run, known.pid) = (key.run, Some(*pid));
+            }
+            Fact::Said { key, notice: Notice::Ready(_) } => self.known(&key.child).is_ready = true,
+            Fact::Said { key, notice: Notice::Main(pid) } => {
+                self.known(&key.child).pid = Some(*pid);
+            }
+            Fact::Ended { key, .. } => {
+                let known = self.known(&key.child);
+                known.pid = None;
+                known
+                    .descriptors
+                    .retain(|(role, _)| matches!(role, Role::Socket(_) | Role::Stored(_)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes another keeper, after the one that was there has died: it goes on with every process, pipe and
+    /// socket, and is linked to this program.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started. Everything is still held here, and this can be tried again.
+    pub fn rescue(&mut self, command: &[Text], brain: Vec<Text>) -> io::Result<()> {
+        let io = |error: mainstay_wire::keeper::StartError| io::Error::other(error);
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let mut placed: Vec<(BorrowedFd<'_>, u32)> = vec![(theirs.as_fd(), LINK)];
+        let brain =
+            state::Brain { command: brain, pid: None, starts: 1, link: Some(LINK.cast_signed()) };
+        let state = State {
+            version: VERSION,
+            identity: self.identity.clone(),
+            seq: self.last,
+            facts: Vec::new(),
+            brain,
+            owned: false,
+            children: self
+                .known
+                .iter()
+                .map(|(name, known)| known.to_state(name, &mut placed))
+                .collect(),
+            outputs: None,
+        };
+        let file = put_state(&state)?;
+        let number = LINK + u32::try_from(placed.len()).unwrap_or(u32::MAX);
+        placed.push((file.as_fd(), number));
+        let process = Process {
+            command: command.to_vec(),
+            environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
+            session: Session::Own,
+            stdin: Stdin::Inherit,
+            output: Output { streams: Streams::Inherit, ..Output::default() },
+            ..Process::default()
+        };
+        let variables = vec![(Text::from(STATE), number.to_string().into())];
+        let given = Given { placed, variables, ..Given::default() };
+        start(&process, &given).map_err(io)?;
+        self.stream = Stream::new(ours);
+        Ok(())
+    }
+}
+
+impl Known {
+    fn to_state<'a>(
+        &'a self,
+        name: &Arc<str>,
+        placed: &mut Vec<(BorrowedFd<'a>, u32)>,
+    ) -> state::Child {
+        let mut pass = |fd: &'a OwnedFd| {
+            let number = LINK + u32::try_from(placed.len()).unwrap_or(u32::MAX);
+            placed.push((fd.as_fd(), number));
+            number.cast_signed()
+        };
+        let (mut sockets, mut stored) = (Vec::new(), Vec::new());
+        let mut run = self.pid.map(|pid| state::Run {
+            key: Key { child: Arc::clone(name), run: self.last_run },
+            process: Arc::clone(&self.process),
+            pid,
+            began: self.began,
+            ready: self.is_ready,
+            access: self.process.notify,
+            pidfd: None,
+            notify: None,
+            ready_fd: None,
+            out: None,
+            err: None,
+            terminal: None,
+            input: None,
+            lost: 0,
+        });
+        for (role, fd) in &self.descriptors {
+            match (role, &mut run) {
+                (Role::Socket(name), _) => {
+                    let declared = self.process.sockets.iter().find(|socket| socket.name == *name);
+                    sockets.extend(declared.map(|socket| (socket.clone(), pass(fd))));
+                }
+                (Role::Stored(name), _) => {
+                    stored.push(state::Stored {
+                        name: name.clone(),
+                        number: pass(fd),
+                        watched: true,
+                    });
+                }
+                (Role::Process, Some(run)) => run.pidfd = Some(pass(fd)),
+                (Role::Out, Some(run)) => run.out = Some(pass(fd)),
+                (Role::Err, Some(run)) => run.err = Some(pass(fd)),
+                (Role::Terminal, Some(run)) => run.terminal = Some(pass(fd)),
+                (Role::Input, Some(run)) => run.input = Some(pass(fd)),
+                (Role::Notify, Some(run)) => run.notify = Some(pass(fd)),
+                (Role::Ready, Some(run)) => run.ready_fd = Some(pass(fd)),
+                (Role::Ledger(slot), Some(run)) => {
+                    run.lost = unwritten(fd, *slot).map_or(0, |unwritten| unwritten.bytes);
+                }
+                (_, None) => {}
+            }
+        }
+        state::Child {
+            name: Arc::clone(name),
+            last_run: self.last_run,
+            demand: self.demand,
+            sockets,
+            stored,
+            run,
+        }
+    }
+}
+
+impl AsRawFd for Client {
+    fn as_raw_fd(&self) -> i32 {
+        self.stream.fd().as_raw_fd()
+    }
+}

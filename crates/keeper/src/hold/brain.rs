@@ -1,0 +1,230 @@
+//! The brain of a keeper that is a process: its first child, started again for as long as it is needed.
+
+use super::wait::now;
+use super::{Due, Hold, Ours, Source};
+use crate::link::Link;
+use crate::start::{Given, start};
+use crate::sys::reap::Reaped;
+use crate::sys::signals::{self, Caught};
+use mainstay_wire::Text;
+use mainstay_wire::keeper::{Held, Report, StartError, Status, VERSION};
+use mainstay_wire::process::{Environment, Output, Process, Session, Stdin, Streams};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::time::Duration;
+
+/// How long after its death the brain is started again, death by death; the last repeats.
+const DELAYS: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5)];
+/// A brain that lived this long has not died of its start.
+const SETTLED: Duration = Duration::from_secs(30);
+/// The number of the brain's end of the link.
+pub(crate) const LINK: u32 = 3;
+
+/// The brain's process.
+#[derive(Debug)]
+pub(crate) struct Brain {
+    pub(super) command: Vec<Text>,
+    pub(super) pid: Option<u32>,
+    /// A brain that is no child of ours.
+    peer: Option<OwnedFd>,
+    /// How often it has been started.
+    pub(super) starts: u32,
+    /// How many deaths followed each other closely.
+    deaths: usize,
+    since: Duration,
+    /// Signals that came while there was none.
+    unheard: Vec<i32>,
+    /// How the last one ended.
+    pub(super) status: Option<Status>,
+}
+
+impl Brain {
+    pub(crate) fn new(command: Vec<Text>) -> Self {
+        Self {
+            command,
+            pid: None,
+            peer: None,
+            starts: 0,
+            deaths: 0,
+            since: Duration::ZERO,
+            unheard: Vec::new(),
+            status: None,
+        }
+    }
+
+    /// The brain that was there before this program took over.
+    pub(super) fn kept(command: Vec<Text>, pid: Option<u32>, starts: u32) -> Self {
+        Self { pid, starts, since: now(), ..Self::new(command) }
+    }
+
+    pub(super) const fn is_alive(&self) -> bool {
+        self.pid.is_some()
+    }
+}
+
+impl Hold {
+    /// Starts the brain, which connects over a socket that it finds open.
+    pub(crate) fn start_brain(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
+        match self.try_start_brain() {
+            Ok(()) => {}
+            Err(error) => {
+                // There is nobody else to tell.
+                eprintln!("mainstay: the brain does not start: {error}");
+                self.brain_again();
+            }
+        }
+    }
+
+    fn try_start_brain(&mut self) -> Result<(), StartError> {
+        let Some(brain) = &mut self.brain else { return Ok(()) };
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+            .map_err(|error| {
+                crate::start::failed(mainstay_wire::keeper::Step::Clone, "the link".into(), error)
+            })?;
+        let process = Process {
+            command: brain.command.clone(),
+            environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
+            session: Session::Shared,
+            stdin: Stdin::Inherit,
+            output: Output { streams: Streams::Inherit, ..Output::default() },
+            ..Process::default()
+        };
+        let given = Given {
+            placed: vec![(theirs.as_fd(), LINK)],
+            variables: vec![(Text::from("MAINSTAY_KEEPER"), LINK.to_string().into())],
+            ..Given::default()
+        };
+        let born = start(&process, &given)?;
+        brain.pid = Some(born.pid.cast_unsigned());
+        brain.since = now();
+        brain.starts += 1;
+        let unheard = std::mem::take(&mut brain.unheard);
+        self.by_pid.insert(born.pid, Ours::Brain);
+        self.greet(ours);
+        for signal in unheard {
+            signals::send_to(born.pid.cast_unsigned(), signal);
+        }
+        Ok(())
+    }
+
+    /// Tells a brain that has just come who is here, what is held, and what it may have missed.
+    pub(super) fn greet(&mut self, socket: OwnedFd) {
+        let Ok(token) = self.waiting.read(socket.as_fd(), Source::Link) else { return };
+        self.link_token = Some(token);
+        self.is_watching_room = false;
+        let starts = self.brain.as_ref().map_or(0, |brain| brain.starts);
+        let held = self.inventory();
+        let Link::Socket(link) = &mut self.link else { return };
+        link.connect(socket);
+        let pid = std::process::id();
+        let brain = starts.saturating_sub(1);
+        self.link.say(Report::Hello { version: VERSION, pid, brain });
+        self.link.say(Report::Inventory(held));
+        let slots = 0..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
+        for slot in slots {
+            self.lend_again(slot);
+        }
+        if let Link::Socket(link) = &mut self.link {
+            link.tell_kept();
+        }
+    }
+
+    fn inventory(&self) -> Vec<Held> {
+        let held = |child: &super::child::Child| {
+            let key = mainstay_wire::keeper::Key { child: child.name.clone(), run: child.last_run };
+            let run = child.run.as_ref();
+            Held {
+                key,
+                pid: run.map(|run| run.pid),
+                began: run.map_or(0, |run| run.began),
+                ready: run.is_some_and(|run| run.is_ready),
+                process: run.map(|run| run.process.clone()).unwrap_or_default(),
+            }
+        };
+        self.children.iter().flatten().map(held).collect()
+    }
+
+    /// The brain has closed the link: it is dead, or as good as.
+    pub(super) fn brain_left(&mut self) {
+        self.drop_link();
+        let Some(brain) = &mut self.brain else { return };
+        match (brain.pid, brain.peer.take()) {
+            // Its end is what lets the next one begin: there are never two.
+            (Some(pid), _) => signals::send_to(pid, libc::SIGKILL),
+            (None, Some(peer)) => {
+                signals::send(peer.as_fd(), libc::SIGKILL);
+                self.brain_again();
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Takes in a brain that is not a child of this process: it has made this keeper.
+    pub(super) fn meet_brain(&mut self, socket: OwnedFd) {
+        let peer = rustix::net::sockopt::socket_peercred(&socket).ok().map(|peer| peer.pid);
+        let flags = rustix::process::PidfdFlags::empty();
+        let peer = peer.and_then(|pid| rustix::process::pidfd_open(pid, flags).ok());
+        if let Some(brain) = &mut self.brain {
+            brain.peer = peer;
+        }
+        self.greet(socket);
+    }
+
+    pub(crate) fn set_brain(&mut self, brain: Brain) {
+        self.brain = Some(brain);
+    }
+
+    /// Returns how the brain ended last.
+    pub(crate) fn brain_status(&self) -> Option<&Status> {
+        self.brain.as_ref()?.status.as_ref()
+    }
+
+    fn drop_link(&mut self) {
+        let Link::Socket(link) = &mut self.link else { return };
+        if let (Some(stream), Some(token)) = (link.disconnect(), self.link_token.take()) {
+            self.waiting.drop_fd(stream.fd(), token);
+        }
+    }
+
+    pub(super) fn brain_ended(&mut self, reaped: &Reaped) {
+        // What it said last still counts.
+        self.hear();
+        self.drop_link();
+        let Some(brain) = &mut self.brain else { return };
+        brain.pid = None;
+        brain.status = Some(reaped.status.clone());
+        self.brain_again();
+    }
+
+    fn brain_again(&mut self) {
+        let Some(brain) = &mut self.brain else { return };
+        if self.leaving.is_some() {
+            return;
+        }
+        let lived = now().saturating_sub(brain.since);
+        brain.deaths = if lived >= SETTLED { 0 } else { brain.deaths };
+        let delay = DELAYS[brain.deaths.min(DELAYS.len() - 1)];
+        brain.deaths += 1;
+        self.waiting.at(now() + delay, Due::Brain);
+    }
+
+    /// Signals to the keeper are the brain's to decide on.
+    pub(super) fn brain_signalled(&mut self, caught: Caught) {
+        match caught.signal {
+            libc::SIGCHLD => return,
+            libc::SIGUSR1 => self.outputs.reopen(),
+            _ => {}
+        }
+        let Some(brain) = &mut self.brain else { return };
+        match brain.pid {
+            Some(pid) => signals::send_to(pid, caught.signal),
+            None if !brain.unheard.contains(&caught.signal) => brain.unheard.push(caught.signal),
+            None => {}
+        }
+    }
+}

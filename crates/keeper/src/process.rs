@@ -1,0 +1,77 @@
+//! A keeper as a process: the parent of all children, with a brain as its first child.
+
+use crate::hold::{Brain, Hold, Settings as HoldSettings, state_left};
+use crate::keeper::{Settings, instance};
+use crate::link::{Link, SocketLink};
+use crate::sys::signals::{self, Signals};
+use mainstay_wire::Text;
+use mainstay_wire::keeper::Status;
+use rustix::process::{Resource, getrlimit, set_child_subreaper, setrlimit};
+use std::io;
+
+/// What a keeper hears, and hands on to its brain but for the first.
+const HEARD: [i32; 8] = [
+    libc::SIGCHLD,
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGWINCH,
+];
+
+/// Keeps processes for a brain, which this starts with the command given and starts again whenever it dies.
+///
+/// It returns when the brain has said that it may leave and nothing is held any more: the exit code for this
+/// process, which is that of the brain. To be called at the very beginning of a program, before there is
+/// another thread: every child of this process is taken in.
+///
+/// # Errors
+///
+/// The system does not let it wait for anything; nothing has been started.
+pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
+    let signals = Signals::open(&HEARD)?;
+    signals::run_soon();
+    // Whoever loses its parent becomes a child of this process.
+    set_child_subreaper(Some(rustix::process::getpid()))?;
+    let children_files = raise_files();
+    let left = state_left()?;
+    let identity = left.as_ref().map_or(&settings.identity, |left| &left.identity);
+    let hold = HoldSettings {
+        instance: instance(identity),
+        identity: identity.clone(),
+        owns_all: true,
+        program: std::env::current_exe().map(|path| path.as_path().into()).unwrap_or_default(),
+        arguments: std::env::args_os().map(Text::from).collect(),
+        files: children_files,
+    };
+    let (seq, facts) = left.as_ref().map(|left| (left.seq, left.facts.clone())).unwrap_or_default();
+    let link = Link::Socket(SocketLink::new(seq, facts));
+    let mut hold = Hold::new(hold, link, Hold::waker()?, Some(signals))?;
+    match left {
+        Some(left) => hold.take_over(left),
+        None => {
+            hold.find_leftovers();
+            hold.set_brain(Brain::new(brain));
+            hold.start_brain();
+        }
+    }
+    hold.serve()?;
+    Ok(match hold.brain_status() {
+        Some(Status::Code(code)) => u8::try_from(*code).unwrap_or(1),
+        Some(Status::Signal { signal, .. }) => 128_u8.saturating_add(*signal),
+        Some(Status::NotStarted(_) | Status::Unseen { .. }) => 1,
+        None => 0,
+    })
+}
+
+/// Allows this process as many descriptors as it may have, and returns what its children get: what was
+/// allowed before.
+fn raise_files() -> Option<(u64, u64)> {
+    let before = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: before.maximum, maximum: before.maximum };
+    setrlimit(Resource::Nofile, raised).ok()?;
+    let number = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+    Some((number(before.current), number(before.maximum)))
+}

@@ -1,0 +1,326 @@
+//! From what there is to say about a process to the process.
+//!
+//! Everything that can be looked up or opened is, before there is a process: what fails here costs nothing.
+//! What only the new process can do to itself becomes a list of acts, each with the step it belongs to.
+
+mod capability;
+mod environment;
+mod user;
+
+use crate::sys::launch::{Act, Born, Making, Program, Unborn, launch};
+use environment::Environment;
+use mainstay_wire::Text;
+use mainstay_wire::keeper::{StartError, Step};
+use mainstay_wire::process::{Descriptor, IoPriority, Mode, Process, Resource, Rlimit, Session};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fs::{Mode as Rights, OFlags};
+use std::ffi::CString;
+use std::io;
+use user::User;
+
+/// What a process gets from the keeper beside its settings.
+#[derive(Debug, Default)]
+pub(crate) struct Given<'a> {
+    /// Standard input, output and error; absent: the keeper's own.
+    pub(crate) stdio: [Option<BorrowedFd<'a>>; 3],
+    /// Whether its standard input is a terminal, which becomes its own.
+    pub(crate) terminal: bool,
+    /// Whether it becomes the group that the keeper's own terminal listens to.
+    pub(crate) foreground: bool,
+    /// Sockets and stored descriptors with their names, from number 3 on.
+    pub(crate) passed: Vec<(BorrowedFd<'a>, &'a Text)>,
+    /// Descriptors under numbers of their own.
+    pub(crate) placed: Vec<(BorrowedFd<'a>, u32)>,
+    /// Variables that nothing else may set.
+    pub(crate) variables: Vec<(Text, Text)>,
+    /// Variables whose value is the number of the process.
+    pub(crate) own_number: Vec<&'static std::ffi::CStr>,
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    pub(crate) pidfd: bool,
+    /// How many descriptors it may have, where its settings do not say.
+    pub(crate) files: Option<(u64, u64)>,
+}
+
+/// Starts a process.
+pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartError> {
+    let files = open_all(&process.descriptors)?;
+    let placed = files.iter().map(|(file, number)| (file.as_fd(), *number));
+    let placed: Vec<_> = given.placed.iter().copied().chain(placed).collect();
+    let who = User::find(process)?;
+    let environment = Environment::make(process, who.as_ref(), given);
+    let mut list = List::default();
+    let (own, raised) = list.descriptors(given, &placed)?;
+    list.session(process, given);
+    list.limits(process, given)?;
+    list.identity(process, who.as_ref())?;
+    if let Some(folder) = &process.folder {
+        list.add(Step::ChangeFolder, folder, Act::Folder(text(Step::ChangeFolder, folder)?));
+    }
+    let program = program(process, environment)?;
+    let making = Making {
+        cgroup: given.cgroup,
+        pid_namespace: process.pid_namespace,
+        pidfd: given.pidfd,
+        shares_descriptors: own,
+    };
+    let born = launch(making, &list.acts, &program);
+    drop(raised);
+    born.map_err(|unborn| list.explain(process, unborn))
+}
+
+/// Returns whom a process runs as.
+pub(crate) fn user(process: &Process) -> u32 {
+    let found = User::find(process).ok().flatten();
+    found.and_then(|user| user.uid).unwrap_or_else(|| rustix::process::geteuid().as_raw())
+}
+
+/// What the new process does, and at which step of the start each act stands.
+#[derive(Default)]
+struct List {
+    acts: Vec<Act>,
+    steps: Vec<(Step, String)>,
+}
+
+impl List {
+    fn add(&mut self, step: Step, about: &impl ToString, act: Act) {
+        self.acts.push(act);
+        self.steps.push((step, about.to_string()));
+    }
+
+    /// Puts every descriptor in its place and lets no other through.
+    ///
+    /// What is passed must not stand where something is placed, so it is first raised above; those
+    /// duplicates have to live until the process has its own.
+    fn descriptors(
+        &mut self,
+        given: &Given<'_>,
+        placed: &[(BorrowedFd<'_>, u32)],
+    ) -> Result<(bool, Vec<OwnedFd>), StartError> {
+        let stdio = given.stdio.iter().enumerate();
+        let stdio = stdio.filter_map(|(to, from)| from.map(|from| (from, to)));
+        let passed = given.passed.iter().enumerate().map(|(index, (from, _))| (*from, 3 + index));
+        let placed = placed.iter().map(|(from, to)| (*from, *to as usize));
+        let all: Vec<(BorrowedFd<'_>, RawFd)> = stdio
+            .chain(passed)
+            .chain(placed)
+            .map(|(from, to)| (from, RawFd::try_from(to).unwrap_or(RawFd::MAX)))
+            .collect();
+        let above = all.iter().map(|(_, to)| *to).max().unwrap_or(2).max(2);
+        if let Some((_, to)) = duplicate(&all) {
+            let about = format!("number {to}, which is given twice");
+            return Err(failed(Step::PassDescriptors, about, rustix::io::Errno::EXIST));
+        }
+        let mut raised = Vec::new();
+        let mut moves = Vec::with_capacity(all.len());
+        for (from, to) in all {
+            let step = step_of(to);
+            if from.as_raw_fd() > above {
+                moves.push((from.as_raw_fd(), to, step));
+                continue;
+            }
+            let high = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1))
+                .map_err(|error| failed(step, format!("number {to}"), error))?;
+            moves.push((high.as_raw_fd(), to, step));
+            raised.push(high);
+        }
+        let highest = moves.iter().map(|(from, _, _)| *from).max().unwrap_or(2).max(2);
+        let first = u32::try_from(highest).unwrap_or(u32::MAX).saturating_add(1);
+        self.add(Step::PassDescriptors, &"", Act::OwnDescriptors(first));
+        self.add(Step::PassDescriptors, &"", Act::HideDescriptors(3));
+        self.add(Step::ResetSignals, &"", Act::ResetSignals);
+        for (from, to, step) in moves {
+            self.add(step, &format!("number {to}"), Act::Place { from, to });
+        }
+        Ok((true, raised))
+    }
+
+    fn session(&mut self, process: &Process, given: &Given<'_>) {
+        match process.session {
+            Session::Own => self.add(Step::MakeSession, &"", Act::NewSession),
+            Session::Group => self.add(Step::MakeSession, &"", Act::NewGroup),
+            Session::Shared => {}
+        }
+        if given.foreground {
+            self.add(Step::TakeTerminal, &"", Act::TakeForeground(0));
+        }
+        if given.terminal {
+            self.add(Step::TakeTerminal, &"", Act::TakeTerminal(0));
+        }
+    }
+
+    fn limits(&mut self, process: &Process, given: &Given<'_>) -> Result<(), StartError> {
+        if let Some((soft, hard)) = given.files {
+            let act = Act::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard };
+            self.add(Step::SetRlimit, &"nofile", act);
+        }
+        for limit in &process.rlimits {
+            let Rlimit { resource, soft, hard } = *limit;
+            let name = format!("{resource:?}").to_lowercase();
+            if soft.unwrap_or(u64::MAX) > hard.unwrap_or(u64::MAX) {
+                let about = format!("{name}: its soft limit is above its hard one");
+                return Err(failed(Step::SetRlimit, about, rustix::io::Errno::INVAL));
+            }
+            let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
+            let resource = rlimit(resource);
+            self.add(Step::SetRlimit, &name, Act::Rlimit { resource, soft, hard });
+        }
+        if let Some(nice) = process.nice {
+            self.add(Step::SetNice, &nice, Act::Nice(nice));
+        }
+        if let Some(priority) = process.io_priority {
+            let number = match priority {
+                IoPriority::Realtime(level) => 1 << 13 | u32::from(level),
+                IoPriority::BestEffort(level) => 2 << 13 | u32::from(level),
+                IoPriority::Idle => 3 << 13,
+            };
+            self.add(Step::SetIoPriority, &format!("{priority:?}"), Act::IoPriority(number));
+        }
+        if let Some(score) = process.oom_score {
+            let written = text(Step::SetOomScore, &score.to_string().into())?;
+            self.add(Step::SetOomScore, &score, Act::OomScore(written));
+        }
+        if let Some(mask) = process.umask {
+            self.add(Step::SetUmask, &format!("{mask:04o}"), Act::Umask(mask));
+        }
+        Ok(())
+    }
+
+    fn identity(&mut self, process: &Process, who: Option<&User>) -> Result<(), StartError> {
+        let kept = process.capabilities.as_deref().map(capability::set).transpose()?;
+        let count = capability::count();
+        if let Some(keep) = kept {
+            self.add(Step::SetCapabilities, &"", Act::BoundCapabilities { keep, count });
+        }
+        let is_other = who.is_some_and(|who| who.uid.is_some_and(|uid| uid != 0));
+        if let Some(who) = who {
+            if let Some(groups) = &who.groups {
+                self.add(Step::ChangeGroups, &who.name, Act::Groups(groups.clone()));
+            }
+            if let Some(gid) = who.gid {
+                let about = process.group.as_ref().map_or_else(|| gid.to_string(), Text::to_string);
+                self.add(Step::ChangeGroup, &about, Act::Group(gid));
+            }
+            if let Some(uid) = who.uid {
+                if kept.is_some_and(|kept| kept != 0) {
+                    self.add(Step::SetCapabilities, &"", Act::KeepCapabilities);
+                }
+                self.add(Step::ChangeUser, &who.name, Act::User(uid));
+            }
+        }
+        if let Some(keep) = kept {
+            let act = Act::Capabilities { keep, count, ambient: is_other };
+            self.add(Step::SetCapabilities, &"", act);
+        }
+        if process.no_new_privileges {
+            self.add(Step::SetNoNewPrivileges, &"", Act::NoNewPrivileges);
+        }
+        // A change of user takes it away, so it is asked for after that.
+        if let Some(signal) = process.death_signal {
+            let parent = std::process::id();
+            self.add(Step::SetDeathSignal, &signal, Act::DeathSignal { signal, parent });
+        }
+        Ok(())
+    }
+
+    fn explain(&self, process: &Process, unborn: Unborn) -> StartError {
+        let name = || process.command.first().map(Text::to_string).unwrap_or_default();
+        let (step, about, error) = match unborn {
+            Unborn::Clone(error) => (Step::Clone, String::new(), error),
+            Unborn::Act(index, error) => {
+                let (step, about) = self.steps.get(index).cloned().unwrap_or_default();
+                (step, about, error)
+            }
+            Unborn::Execute(error) if error.kind() == io::ErrorKind::NotFound => {
+                let is_there = name().contains('/') && process.folder.is_none();
+                if is_there && std::path::Path::new(&name()).exists() {
+                    (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
+                } else {
+                    (Step::FindProgram, name(), error)
+                }
+            }
+            Unborn::Execute(error) => (Step::Execute, name(), error),
+        };
+        StartError { step, about, error: error.raw_os_error().unwrap_or(libc::EIO) }
+    }
+}
+
+fn duplicate<'a>(all: &[(BorrowedFd<'a>, RawFd)]) -> Option<(BorrowedFd<'a>, RawFd)> {
+    let twice = |index: &usize| all[..*index].iter().any(|(_, to)| *to == all[*index].1);
+    (0..all.len()).find(twice).map(|index| all[index])
+}
+
+const fn step_of(number: RawFd) -> Step {
+    if number < 3 { Step::ConnectStdio } else { Step::PassDescriptors }
+}
+
+fn open_all(wanted: &[Descriptor]) -> Result<Vec<(OwnedFd, u32)>, StartError> {
+    let open = |wanted: &Descriptor| {
+        let flags = match wanted.mode {
+            Mode::Read => OFlags::RDONLY,
+            Mode::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,
+            Mode::ReadWrite => OFlags::RDWR | OFlags::CREATE,
+        };
+        // A fifo that nobody reads must not hold up everything else.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let open = rustix::fs::open(wanted.path.as_path(), flags, Rights::from_raw_mode(0o644));
+        let open = open.and_then(|file| {
+            let flags = rustix::fs::fcntl_getfl(&file)?;
+            rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+            Ok(file)
+        });
+        open.map(|file| (file, wanted.number))
+            .map_err(|error| failed(Step::OpenDescriptor, wanted.path.to_string(), error))
+    };
+    wanted.iter().map(open).collect()
+}
+
+/// Resolves where the program may be. It is looked for anew at each start.
+fn program(process: &Process, environment: Environment) -> Result<Program, StartError> {
+    let Some(name) = process.command.first().filter(|name| !name.as_bytes().is_empty()) else {
+        return Err(failed(Step::Settings, "no command".into(), rustix::io::Errno::INVAL));
+    };
+    let paths = if name.as_bytes().contains(&b'/') {
+        vec![text(Step::FindProgram, name)?]
+    } else {
+        let search = environment.search_path();
+        let places = search.split(|byte| *byte == b':').filter(|place| !place.is_empty());
+        let mut paths = Vec::new();
+        for place in places {
+            let path = [place, b"/", name.as_bytes()].concat();
+            paths.push(text(Step::FindProgram, &path.into())?);
+        }
+        paths
+    };
+    let arguments = process.command.iter().map(|argument| text(Step::Settings, argument));
+    Ok(Program {
+        paths,
+        arguments: arguments.collect::<Result<_, _>>()?,
+        own_number: environment.own_number.clone(),
+        environment: environment.into_texts()?,
+    })
+}
+
+const fn rlimit(resource: Resource) -> u32 {
+    match resource {
+        Resource::As => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Cpu => libc::RLIMIT_CPU,
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::Fsize => libc::RLIMIT_FSIZE,
+        Resource::Memlock => libc::RLIMIT_MEMLOCK,
+        Resource::Nofile => libc::RLIMIT_NOFILE,
+        Resource::Nproc => libc::RLIMIT_NPROC,
+        _ => libc::RLIMIT_STACK,
+    }
+}
+
+/// Returns what the kernel takes as a text: it has no zero in it.
+fn text(step: Step, text: &Text) -> Result<CString, StartError> {
+    CString::new(text.as_bytes()).map_err(|_| {
+        failed(step, format!("{text}, which has a zero in it"), rustix::io::Errno::INVAL)
+    })
+}
+
+pub(crate) fn failed(step: Step, about: String, error: rustix::io::Errno) -> StartError {
+    StartError { step, about, error: error.raw_os_error() }
+}

@@ -1,0 +1,4 @@
+//! What children print, through real pipes, terminals and files.
+
+mod harness;
+mod logs;

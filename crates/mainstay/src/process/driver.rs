@@ -1,0 +1,597 @@
+//! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
+
+use super::end;
+use super::lane::{Answer, ChildTold, Lane, Notices, RunTold};
+use super::link::{Link, Source};
+use super::settings::Settings;
+use super::step::{Act, ReloadAct};
+use super::{Process, Used, signal};
+use crate::caught;
+use crate::driver::{Driver, Order};
+use crate::probe::Target;
+use crate::shared::Shared;
+use crate::view::Views;
+use mainstay_core::child::Child;
+use mainstay_core::spec::{Activation, Kind, Ready};
+use mainstay_core::{
+    ChildId, Command, CommandId, Exit, Input, Moment, Path, RunId, StartStep, Tree, Verb,
+};
+use mainstay_wire::Text;
+use mainstay_wire::keeper::{Ended, Key, Order as Ask, Usage, Whom};
+use mainstay_wire::process as wire;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// How long a command may take that nothing else bounds: it is ended with its run at the latest.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How long a command that makes a process read its settings again may take.
+const RELOAD: Duration = Duration::from_secs(60);
+/// Of what a process says that it does, so many bytes are kept.
+const STATUS: usize = 1_024;
+
+/// Starts and ends runs that are processes.
+pub(crate) struct Processes {
+    shared: Arc<Shared>,
+    source: Source,
+    /// There is none until the first process starts.
+    keeper: Option<Box<dyn Link>>,
+    children: BTreeMap<ChildId, Place>,
+    names: BTreeMap<Arc<str>, ChildId>,
+    /// Those that the keeper has, from the order to start to their end.
+    runs: BTreeMap<Key, Run>,
+    /// Commands that are run for children.
+    tickets: BTreeMap<u64, Ticket>,
+    next_ticket: u64,
+    /// Children whose sockets somebody has connected to, and that have not started since.
+    unheard: BTreeSet<ChildId>,
+    /// How many runs nobody waits for any more.
+    left: usize,
+}
+
+/// What the keeper knows of a child.
+struct Place {
+    /// By what name it knows it.
+    name: Arc<str>,
+    settings: Settings,
+    heartbeat: Option<Duration>,
+    /// Made of both.
+    process: Arc<wire::Process>,
+}
+
+/// One run of a child.
+struct Run {
+    child: ChildId,
+    run: RunId,
+    settings: Settings,
+    is_reloading: bool,
+    /// It asked to be treated as if it gave no sign of life: none is passed on.
+    is_silent: bool,
+    /// The tree has gone past it, or its child has left the tree: then where it was.
+    left: Option<Path>,
+}
+
+/// What a command is run for.
+struct Ticket {
+    key: Key,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    Probe(u8),
+    Stop,
+    Reload,
+}
+
+/// What the tree is to hear, in order.
+pub(crate) type Inputs = Vec<(Moment, Input)>;
+
+impl Processes {
+    pub(crate) fn new(shared: &Arc<Shared>, source: Source) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            source,
+            keeper: None,
+            children: BTreeMap::new(),
+            names: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 1,
+            unheard: BTreeSet::new(),
+            left: 0,
+        }
+    }
+
+    /// Returns how many runs nobody waits for any more.
+    pub(crate) const fn count_left(&self) -> usize {
+        self.left
+    }
+
+    /// Something happened to a child. Where somebody connected in vain, because it was paused or its breaker was
+    /// open, the keeper is to look again: it says only once that somebody is there.
+    pub(crate) fn note(&mut self, child: &Child) {
+        if self.unheard.remove(&child.id) && child.life().is_none() {
+            self.learn(child);
+        }
+    }
+
+    /// A child is there, or has other settings: its sockets are opened before it ever runs.
+    pub(crate) fn learn(&mut self, child: &Child) {
+        if child.spec.kind != Kind::Process {
+            return;
+        }
+        let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
+            return;
+        };
+        if settings.parts().process.sockets.is_empty() {
+            return;
+        }
+        if let Err(error) = self.open() {
+            let (at, name) = (self.shared.clock.now(), self.place(child, settings).0);
+            self.shared.inbox.hold(|lane| lane.trouble(at, name, no_keeper(&error)));
+            return;
+        }
+        let (name, process) = self.place(child, settings);
+        let demand = matches!(child.spec.activation, Activation::OnDemand { .. });
+        self.tell(Ask::Listen { child: name, process, demand });
+    }
+
+    fn open(&mut self) -> io::Result<()> {
+        if self.keeper.is_some() {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let tell = move |report| {
+            // So that its clock is the runtime's.
+            let _entered = shared.runtime.enter();
+            let at = shared.clock.now();
+            shared.inbox.hold(|lane| lane.report(at, report));
+        };
+        self.keeper = Some((self.source.open)(self.source.identity.as_deref(), Box::new(tell))?);
+        Ok(())
+    }
+
+    fn tell(&self, order: Ask) {
+        if let Some(keeper) = &self.keeper {
+            keeper.order(order);
+        }
+    }
+
+    /// Returns by what name the keeper knows a child, and what it is told to start.
+    fn place(&mut self, child: &Child, settings: Settings) -> (Arc<str>, Arc<wire::Process>) {
+        let heartbeat = child.spec.liveness.heartbeat;
+        let heartbeat = heartbeat.map(|beat| beat.every.saturating_mul(beat.misses));
+        let is_found = self.source.identity.is_some();
+        let make = || Arc::new(settings.process(heartbeat, is_found));
+        if let Some(place) = self.children.get_mut(&child.id) {
+            if !place.settings.is(&settings) || place.heartbeat != heartbeat {
+                place.process = make();
+                (place.settings, place.heartbeat) = (settings, heartbeat);
+            }
+            return (Arc::clone(&place.name), Arc::clone(&place.process));
+        }
+        let process = make();
+        let path = self.shared.log.path(child.id);
+        let name = self.free_name(path.as_str());
+        self.names.insert(Arc::clone(&name), child.id);
+        let place =
+            Place { name: Arc::clone(&name), settings, heartbeat, process: Arc::clone(&process) };
+        self.children.insert(child.id, place);
+        (name, process)
+    }
+
+    /// A child that has left the tree may still occupy its name, with a run that could not be ended.
+    fn free_name(&self, path: &str) -> Arc<str> {
+        let is_free = |name: &str| {
+            !self.names.contains_key(name) && !self.runs.keys().any(|key| &*key.child == name)
+        };
+        let mut name = path.to_owned();
+        let mut number = 1;
+        while !is_free(&name) {
+            number += 1;
+            name = format!("{path}~{number}");
+        }
+        name.into()
+    }
+
+    fn key(&self, child: ChildId, run: RunId) -> Option<Key> {
+        let place = self.children.get(&child)?;
+        let key = Key { child: Arc::clone(&place.name), run: run.0 };
+        self.runs.contains_key(&key).then_some(key)
+    }
+
+    /// Runs a command for a run.
+    fn execute(&mut self, key: Key, command: Vec<Text>, timeout: Duration, purpose: Purpose) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, Ticket { key: key.clone(), purpose });
+        self.tell(Ask::Execute { key, ticket, command, timeout });
+    }
+
+    /// Nobody waits for the present run of a child any more.
+    fn leave(&mut self, child: ChildId, but: Option<RunId>) {
+        let path = self.shared.log.path(child);
+        for run in self.runs.values_mut() {
+            if run.child == child && Some(run.run) != but && run.left.is_none() {
+                run.left = Some(path.clone());
+                self.left += 1;
+            }
+        }
+    }
+}
+
+/// Nobody watches over the processes any more: those that still live are ended by force.
+impl Drop for Processes {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.leave();
+        }
+    }
+}
+
+impl Driver for Processes {
+    fn start(&mut self, order: Order<'_>) {
+        let (child, run) = (order.child, order.run);
+        let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
+            return;
+        };
+        let (name, process) = self.place(child, settings.clone());
+        let key = Key { child: name, run: run.0 };
+        self.leave(child.id, Some(run));
+        self.runs.insert(
+            key.clone(),
+            Run {
+                child: child.id,
+                run,
+                settings,
+                is_reloading: false,
+                is_silent: false,
+                left: None,
+            },
+        );
+        match self.open() {
+            Ok(()) => self.tell(Ask::Start { key, process }),
+            Err(error) => {
+                let at = self.shared.clock.now();
+                self.shared.inbox.hold(|lane| lane.no_keeper(at, key, no_keeper(&error)));
+            }
+        }
+    }
+
+    fn stop(&mut self, child: ChildId, run: RunId, step: u8, until: Option<Moment>) {
+        let Some(key) = self.key(child, run) else { return };
+        let Some(act) = self.runs.get(&key).map(|run| run.settings.step(step).clone()) else {
+            return;
+        };
+        match act {
+            Act::Signal(signal, whom) => self.tell(Ask::Signal { key, signal, whom }),
+            Act::Message(bytes) => self.tell(Ask::Input { key, bytes, close: false }),
+            Act::Execute(command) => {
+                let now = self.shared.clock.now();
+                let timeout = until.map_or(DAY, |until| until.since(now));
+                self.execute(key, command, timeout, Purpose::Stop);
+            }
+        }
+    }
+
+    fn kill(&mut self, child: ChildId, run: RunId) {
+        if let Some(key) = self.key(child, run) {
+            self.tell(Ask::Kill(key));
+        }
+    }
+
+    fn reload(&mut self, child: ChildId, run: RunId) {
+        let Some(key) = self.key(child, run) else { return };
+        let reload = self.runs.get(&key).and_then(|run| run.settings.parts().reload.clone());
+        match reload {
+            Some(ReloadAct::Signal(signal) | ReloadAct::Notify(signal)) => {
+                self.tell(Ask::Signal { key, signal, whom: Whom::Main });
+            }
+            Some(ReloadAct::Execute(command)) => {
+                self.execute(key, command, RELOAD, Purpose::Reload);
+            }
+            None => {
+                let at = self.shared.clock.now();
+                let what = "it was told to reload, and nothing says how: `Command::reload`";
+                self.shared.inbox.hold(|lane| lane.trouble(at, key.child, what.into()));
+            }
+        }
+    }
+
+    fn probe(&mut self, child: ChildId, run: RunId, probe: u8, limit: Duration) {
+        let Some(key) = self.key(child, run) else { return };
+        let settings = self.runs.get(&key).map(|run| run.settings.clone());
+        let Some(settings) = settings else { return };
+        let target = settings.parts().targets.get(usize::from(probe)).cloned();
+        match target {
+            Some(Target::Exec(command)) => {
+                self.execute(key, command, limit, Purpose::Probe(probe));
+            }
+            Some(target) => {
+                let shared = Arc::clone(&self.shared);
+                drop(self.shared.runtime.spawn(async move {
+                    let answer = ask(&target, limit).await;
+                    let at = shared.clock.now();
+                    shared.inbox.hold(|lane| lane.probed(at, child, run, probe, answer));
+                }));
+            }
+            None => {}
+        }
+    }
+
+    fn freeze(&mut self, child: ChildId, run: RunId, frozen: bool) {
+        if let Some(key) = self.key(child, run) {
+            self.tell(Ask::Freeze { key, frozen });
+        }
+    }
+
+    fn change(&mut self, child: &Child, run: RunId) {
+        let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
+            return;
+        };
+        let (name, process) = self.place(child, settings.clone());
+        let key = Key { child: name, run: run.0 };
+        if let Some(run) = self.runs.get_mut(&key) {
+            run.settings = settings;
+            self.tell(Ask::Change { key, process });
+        }
+    }
+
+    fn rest(&mut self, _child: ChildId) {}
+
+    fn forget(&mut self, child: ChildId) {
+        self.leave(child, None);
+        if let Some(place) = self.children.remove(&child) {
+            self.names.remove(&place.name);
+            self.unheard.remove(&child);
+            self.tell(Ask::Forget(place.name));
+        }
+    }
+
+    fn left_behind(&mut self) -> Vec<(Path, RunId)> {
+        let left = self.runs.values().filter_map(|run| Some((run.left.clone()?, run.run)));
+        if self.left == 0 { Vec::new() } else { left.collect() }
+    }
+}
+
+/// Asks a probe. A runtime without I/O panics at that, which is an answer too.
+async fn ask(target: &Target, limit: Duration) -> Result<(), String> {
+    let mut asking = pin!(target.ask(limit));
+    poll_fn(|cx| match caught::attempt(|| asking.as_mut().poll(cx)) {
+        Some(answer) => answer,
+        None => Poll::Ready(Err("the runtime has no I/O: build it with `enable_all`".into())),
+    })
+    .await
+}
+
+fn no_keeper(error: &io::Error) -> String {
+    format!("the keeper of its process cannot start: {error}")
+}
+
+/// What was heard.
+impl Processes {
+    /// Takes what has come: notes it for those who look, and returns what the tree is to hear.
+    pub(crate) fn hear(&mut self, lane: Lane, tree: &Tree, views: &mut Views) -> Inputs {
+        let mut inputs = Inputs::new();
+        for told in lane.runs {
+            self.hear_run(told, tree, views, &mut inputs);
+        }
+        for (name, told) in lane.children {
+            self.hear_child(&name, told, tree, views, &mut inputs);
+        }
+        for answer in lane.answers {
+            self.hear_answer(answer, tree, views, &mut inputs);
+        }
+        if let Some(last) = lane.last {
+            self.tell(Ask::Acknowledge(last));
+        }
+        inputs
+    }
+
+    fn hear_run(&mut self, told: RunTold, tree: &Tree, views: &mut Views, inputs: &mut Inputs) {
+        let Some(run) = self.runs.get_mut(&told.key) else { return };
+        let (child, number, at) = (run.child, run.run, told.at);
+        if let Some((pid, contain, is_adopted)) = &told.started {
+            let log = run.settings.parts().process.output.log.as_ref();
+            let log = log.map(|log| log.path.as_path().to_owned());
+            views.process(tree, child, |process| {
+                process.pid = Some(*pid);
+                process.contain = text(contain);
+                (process.status, process.trouble, process.log) = (None, None, log);
+            });
+            inputs.push((at, Input::Started(child, number)));
+            // Who has run for long does not say again that it is ready.
+            let is_past = tree.child(child).is_some_and(|child| child.spec.ready != Ready::Probe);
+            if *is_adopted && is_past {
+                inputs.push((at, Input::Ready(child, number)));
+            }
+        }
+        let signal = run.hear(&told.notices, tree, at, inputs);
+        note(&told, child, tree, views);
+        if let Some(signal) = signal {
+            self.tell(Ask::Signal { key: told.key.clone(), signal, whom: Whom::Main });
+        }
+        if let Some(over) = &told.ended {
+            let (exit, detail) = end::judge(over);
+            inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
+            self.ended(&told.key);
+            views.process(tree, child, |process| {
+                let Ended { last, usage, .. } = &over.ended;
+                process.pid = None;
+                process.last = last.iter().map(|line| line.to_str_lossy().into()).collect();
+                let Usage { user, system, memory, .. } = *usage;
+                process.used = Used { user, system, memory };
+            });
+        }
+        if let Some(why) = told.no_keeper {
+            let exit = Exit::StartFailed { step: StartStep::Connect, mendable: true };
+            let detail = Some(why.into());
+            inputs.push((at, Input::Exited { child, run: number, exit, detail }));
+            self.ended(&told.key);
+        }
+    }
+
+    /// A run is over.
+    fn ended(&mut self, key: &Key) {
+        let Some(run) = self.runs.remove(key) else { return };
+        self.tickets.retain(|_, ticket| ticket.key != *key);
+        self.left -= usize::from(run.left.is_some());
+        // Its child has left the tree before it.
+        if !self.names.contains_key(&key.child) {
+            self.tell(Ask::Forget(Arc::clone(&key.child)));
+        }
+    }
+
+    fn hear_child(
+        &mut self,
+        name: &str,
+        told: ChildTold,
+        tree: &Tree,
+        views: &mut Views,
+        inputs: &mut Inputs,
+    ) {
+        let Some(child) = self.names.get(name).copied() else { return };
+        if told.addresses.is_some() || told.trouble.is_some() {
+            views.process(tree, child, |process| {
+                if let Some(addresses) = told.addresses {
+                    process.addresses =
+                        addresses.iter().map(|address| address.to_str_lossy().into()).collect();
+                }
+                if let Some(trouble) = told.trouble {
+                    process.trouble = Some(trouble.into());
+                }
+            });
+        }
+        if told.is_demanded {
+            self.unheard.insert(child);
+            inputs.push((told.at, Input::Demand(child)));
+        }
+    }
+
+    fn hear_answer(&mut self, answer: Answer, tree: &Tree, views: &mut Views, inputs: &mut Inputs) {
+        let (at, child, run, probe, answer) = match answer {
+            Answer::Probed { at, child, run, probe, answer } => (at, child, run, probe, answer),
+            Answer::Done { at, ticket, status, output, error } => {
+                let Some(Ticket { key, purpose }) = self.tickets.remove(&ticket) else { return };
+                let Some(run) = self.runs.get(&key) else { return };
+                let complaint = end::complaint(status.as_ref(), &output, error.as_ref());
+                let answer = complaint.map_or(Ok(()), Err);
+                match (purpose, answer) {
+                    (Purpose::Probe(probe), answer) => (at, run.child, run.run, probe, answer),
+                    (Purpose::Reload, Ok(())) => {
+                        inputs.push((at, Input::Reloaded(run.child, run.run)));
+                        return;
+                    }
+                    (Purpose::Stop, Ok(())) => return,
+                    (Purpose::Stop | Purpose::Reload, Err(why)) => {
+                        let what = if matches!(purpose, Purpose::Stop) { "stop" } else { "reload" };
+                        let what = format!("the command that is to {what} it {why}");
+                        views.process(tree, run.child, |process| {
+                            process.trouble = Some(what.into())
+                        });
+                        return;
+                    }
+                }
+            }
+        };
+        let ok = answer.is_ok();
+        if let Err(why) = answer {
+            let what = format!("its probe {probe} failed: {why}");
+            views.process(tree, child, |process| process.trouble = Some(what.into()));
+        }
+        inputs.push((at, Input::Probed { child, run, probe, ok }));
+    }
+}
+
+impl Run {
+    /// Takes what a run said of itself. Returns a signal that it is to get for it.
+    fn hear(
+        &mut self,
+        notices: &Notices,
+        tree: &Tree,
+        at: Moment,
+        inputs: &mut Inputs,
+    ) -> Option<u8> {
+        let (child, run) = (self.child, self.run);
+        if let Some(beat) = notices.beat.filter(|_| !self.is_silent) {
+            inputs.push((beat, Input::Beat(child, run)));
+        }
+        if let Some((at, by)) = notices.extend {
+            inputs.push((at, Input::Extend { child, run, by }));
+        }
+        if notices.is_ready {
+            if std::mem::take(&mut self.is_reloading) {
+                inputs.push((at, Input::Reloaded(child, run)));
+            } else {
+                inputs.push((at, Input::Ready(child, run)));
+            }
+        }
+        if notices.is_ready_again {
+            inputs.push((at, Input::Reloaded(child, run)));
+        }
+        if notices.reloads {
+            self.is_reloading = notices.is_reloading;
+        }
+        if notices.resets
+            && let Some(path) = tree.path(child)
+        {
+            inputs.push((at, Input::Command(self.forgive(path))));
+        }
+        if notices.is_triggered {
+            self.is_silent = true;
+        }
+        // What its own watchdog says is as good as a lost heartbeat, and a core of it is worth having.
+        notices.is_triggered.then_some(signal::ABRT)
+    }
+
+    /// It asks that its earlier failures are forgotten.
+    fn forgive(&self, path: Path) -> Command {
+        Command {
+            id: CommandId(0),
+            who: format!("{path}{}", self.run).into(),
+            why: "RESTART_RESET=1".into(),
+            target: path,
+            if_run: Some(self.run),
+            if_revision: None,
+            verb: Verb::Reset { start: false },
+        }
+    }
+}
+
+/// Notes for those who look what a run said.
+fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
+    let Notices { main, status, errno, stored, .. } = &told.notices;
+    let is_noted = main.is_some() || status.is_some() || errno.is_some() || stored.is_some();
+    if !is_noted && told.dropped == 0 && told.outlived.is_empty() {
+        return;
+    }
+    views.process(tree, child, |process: &mut Process| {
+        process.pid = main.or(process.pid);
+        process.stored = stored.unwrap_or(process.stored);
+        process.dropped = process.dropped.saturating_add(told.dropped);
+        if let Some(status) = status {
+            process.status = text(status);
+        }
+        if let Some(error) = errno {
+            let what = crate::probe::plain(&io::Error::from_raw_os_error(*error));
+            process.trouble = Some(format!("it says that it has an error: {what}").into());
+        }
+        if !told.outlived.is_empty() {
+            let names = end::names(&told.outlived);
+            process.trouble = Some(format!("force did not end {names}").into());
+        }
+    });
+}
+
+/// Returns what a process says as text; nothing where it says nothing.
+fn text(said: &Text) -> Option<Arc<str>> {
+    let bytes = &said.as_bytes()[..said.as_bytes().len().min(STATUS)];
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.into())
+}

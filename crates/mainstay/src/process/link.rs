@@ -1,0 +1,56 @@
+//! The way to the keeper, and where one comes from.
+
+use mainstay_keeper::{Keeper, Settings};
+use mainstay_wire::keeper::{Order, Report};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// What a tree says to its keeper.
+pub(crate) trait Link: Send {
+    /// Hands over an order. It never waits.
+    fn order(&self, order: Order);
+
+    /// Ends the keeper, and by force whatever it still holds. It returns when that is gone, or named as what
+    /// cannot be ended.
+    fn leave(self: Box<Self>);
+}
+
+/// Called on the keeper's thread with each report; it must not wait.
+pub(crate) type Tell = Box<dyn FnMut(Report) + Send>;
+
+/// Where a tree gets its keeper when it starts its first process.
+#[derive(Clone)]
+pub(crate) struct Source {
+    /// By what a later life of this program finds the processes of this one.
+    pub(crate) identity: Option<Arc<str>>,
+    pub(crate) open: Arc<Open>,
+}
+
+type Open = dyn Fn(Option<&str>, Tell) -> io::Result<Box<dyn Link>> + Send + Sync;
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { identity: None, open: Arc::new(thread) }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// Starts a keeper as a thread of this program.
+fn thread(identity: Option<&str>, tell: Tell) -> io::Result<Box<dyn Link>> {
+    let settings = Settings { identity: identity.unwrap_or_default().to_owned() };
+    Ok(Box::new(Keeper::thread(&settings, tell)?))
+}
+
+impl Link for Keeper {
+    fn order(&self, order: Order) {
+        self.order(order);
+    }
+
+    fn leave(self: Box<Self>) {}
+}
