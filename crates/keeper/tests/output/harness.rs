@@ -71,6 +71,21 @@ impl Plane {
         }
     }
 
+    /// Waits until the wall clock has passed a moment.
+    pub(crate) fn until_clock(&self, moment: Duration) {
+        use rustix::time::{ClockId, clock_gettime};
+        let now = || {
+            let now = clock_gettime(ClockId::Realtime);
+            Duration::new(
+                u64::try_from(now.tv_sec).expect("after the epoch"),
+                u32::try_from(now.tv_nsec).expect("below a second"),
+            )
+        };
+        while now() <= moment {
+            std::hint::spin_loop();
+        }
+    }
+
     fn listen(&mut self, most: Duration) {
         wait_for(&self.wake, PollFlags::IN, most);
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
