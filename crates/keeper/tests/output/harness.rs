@@ -35,6 +35,14 @@ impl Plane {
         Self { outputs, wake, told: Vec::new(), folder: tempfile::tempdir().expect("a folder") }
     }
 
+    /// Puts another output plane in the place of this one.
+    pub(crate) fn replace(&mut self, make: impl FnOnce(Outputs, Arc<OwnedFd>) -> Outputs) {
+        let spare = Arc::clone(&self.wake);
+        let idle = Outputs::new(Arc::clone(&spare)).expect("threads");
+        let old = std::mem::replace(&mut self.outputs, idle);
+        self.outputs = make(old, spare);
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
