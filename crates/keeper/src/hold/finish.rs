@@ -317,7 +317,11 @@ impl Hold {
     }
 }
 
-fn ended(status: Status, usage: Usage) -> Ended {
+fn ended(status: Status, mut usage: Usage) -> Ended {
+    // What a process was before it executed its program counts as its own, and that was this one.
+    if usage.memory <= reap::own_peak() {
+        usage.memory = 0;
+    }
     Ended { status, usage, out_of_memory: false, last: Vec::new(), left: Vec::new(), lost: 0 }
 }
 

@@ -77,6 +77,17 @@ pub(crate) fn one(pid: i32, pidfd: BorrowedFd<'_>) -> io::Result<Option<Reaped>>
     }
 }
 
+/// Returns how many bytes of memory this process has used at the highest.
+pub(crate) fn own_peak() -> u64 {
+    // SAFETY: plain memory that the call fills.
+    let usage = unsafe {
+        let mut usage: libc::rusage = mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    of_usage(&usage).memory
+}
+
 /// Waits for a process that is about to end, and lets go of how it did.
 pub(crate) fn wait_for(pid: i32) {
     let mut status = 0;
