@@ -2,6 +2,7 @@
 
 use crate::hold::{LINK, STATE, put_state};
 use crate::link::Stream;
+use crate::output::unwritten;
 use crate::start::{Given, start};
 use crate::sys::inherit;
 use mainstay_wire::Text;
@@ -51,7 +52,7 @@ impl Client {
     /// This program was not started by a keeper.
     pub fn connect(identity: &str) -> io::Result<Self> {
         let number = std::env::var("MAINSTAY_KEEPER").ok().and_then(|number| number.parse().ok());
-        let socket = number.and_then(inherit::take);
+        let socket = number.and_then(|number| inherit::take(number).ok());
         let socket =
             socket.ok_or_else(|| io::Error::other("this program was not started by a keeper"))?;
         Ok(Self {
@@ -219,6 +220,7 @@ impl Client {
                 .iter()
                 .map(|(name, known)| known.to_state(name, &mut placed))
                 .collect(),
+            outputs: None,
         };
         let file = put_state(&state)?;
         let number = LINK + u32::try_from(placed.len()).unwrap_or(u32::MAX);
@@ -265,7 +267,7 @@ impl Known {
             err: None,
             terminal: None,
             input: None,
-            printed: state::Printed::default(),
+            lost: 0,
         });
         for (role, fd) in &self.descriptors {
             match (role, &mut run) {
@@ -287,7 +289,10 @@ impl Known {
                 (Role::Input, Some(run)) => run.input = Some(pass(fd)),
                 (Role::Notify, Some(run)) => run.notify = Some(pass(fd)),
                 (Role::Ready, Some(run)) => run.ready_fd = Some(pass(fd)),
-                (Role::Log, _) | (_, None) => {}
+                (Role::Ledger(slot), Some(run)) => {
+                    run.lost = unwritten(fd, *slot).map_or(0, |unwritten| unwritten.bytes);
+                }
+                (_, None) => {}
             }
         }
         state::Child {

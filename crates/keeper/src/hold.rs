@@ -273,26 +273,32 @@ impl Hold {
 
     fn outputs_told(&mut self) {
         // What wakes us wakes us once, however much there is.
-        drop(rustix::io::read(&*self.wake, &mut [0; 8]));
+        _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         let mut told = std::mem::take(&mut self.told);
         self.outputs.told(&mut told);
         for told in told.drain(..) {
-            match told {
-                Told::Drained { key, last } => self.drained(&key, last),
-                Told::Line { key } => self.said_by_line(&key),
-                Told::Dropped { key, lines, bytes } => {
-                    self.state(Fact::Dropped { key, lines, bytes });
-                }
-                Told::Trouble { child, what, error } => {
-                    self.state(Fact::Trouble { child, what, error });
-                }
-                Told::Screen { viewer, bytes, lost } => {
-                    self.link.say(Report::Screen { viewer, bytes, lost });
-                }
-                Told::Left { viewer, why } => self.link.say(Report::Left { viewer, why }),
-            }
+            self.output_told(told);
         }
         self.told = told;
+    }
+
+    fn output_told(&mut self, told: Told) {
+        match told {
+            Told::Drained { key, last } => self.drained(&key, last),
+            Told::Line { key } => self.said_by_line(&key),
+            Told::Dropped { key, lines, bytes } => {
+                self.state(Fact::Dropped { key, lines, bytes });
+            }
+            Told::Trouble { child, what, error } => {
+                self.state(Fact::Trouble { child, what, error });
+            }
+            Told::Screen { viewer, bytes, lost } => {
+                let shown = bytes.len();
+                self.link.say(Report::Screen { viewer, bytes, lost });
+                self.outputs.shown(viewer, shown);
+            }
+            Told::Left { viewer, why } => self.link.say(Report::Left { viewer, why }),
+        }
     }
 
     fn signalled(&mut self) {

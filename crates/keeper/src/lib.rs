@@ -8,8 +8,9 @@ mod init;
 mod keeper;
 mod link;
 mod listen;
-mod notify;
-mod output;
+#[doc(hidden)]
+pub mod notify;
+pub mod output;
 mod process;
 mod start;
 mod store;

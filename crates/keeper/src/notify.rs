@@ -3,6 +3,8 @@
 //! A run has a socket of its own, so a message belongs to the run by where it arrives, and the credentials
 //! that the kernel puts beside it only say which process of the run speaks.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod parse;
 mod ready;
 mod speech;
@@ -137,28 +139,6 @@ fn name_of(instance: u64, key: &Key, attempt: u32) -> String {
     };
     let name = format!("mainstay/{instance:016x}/{child}/{}", key.run);
     if attempt == 0 { name } else { format!("{name}.{attempt}") }
-}
-
-/// What fuzz targets and tests outside of this crate reach.
-#[doc(hidden)]
-pub mod fuzzing {
-    use super::{Message, Relation, Speech};
-    use crate::store::Store;
-    use mainstay_wire::keeper::Notice;
-    use mainstay_wire::process::Access;
-
-    /// Hears datagrams, one after the other, as one run says them, and returns what came of them.
-    pub fn hear<'a>(datagrams: impl IntoIterator<Item = &'a [u8]>) -> Vec<Notice> {
-        let mut speech = Speech::new(Access::All);
-        let mut store = Store::default();
-        let mut out = Vec::new();
-        for text in datagrams {
-            let text = text.to_vec();
-            let message = Message { text, is_cut: false, pid: 1, uid: 0, gid: 0, fds: Vec::new() };
-            drop(speech.take(message, Relation::Main, &mut store, &mut out));
-        }
-        out
-    }
 }
 
 #[cfg(test)]

@@ -1,75 +1,609 @@
-//! stub
+//! What children print: read, written to their logs, shown on their terminals.
+//!
+//! [`Outputs`] is the keeper's handle. One thread, the pump, reads the pipes and terminals of all children
+//! and writes their logs; [`log::Reader`] reads such a log, also while it is written.
+//!
+//! - Logs: text is written as soon as it is read, an unfinished line too, so that a keeper that dies takes
+//!   nothing along but what it was just writing. Where lines are written whole (JSON, or outputs that are
+//!   apart), the unfinished line is held, up to 64 KiB. [`unwritten`] says how much a dead keeper held.
+//!   The last line of a run gets its newline only when the next run begins to write.
+//! - Terminals: the log keeps the bytes as the terminal gave them, with `\r\n` at the ends of lines.
+//! - A log that cannot be written: a lossless child waits until it can, a dropping one goes on, and what
+//!   was dropped is counted and marked in the log. Either is told once as [`Told::Trouble`], and again with
+//!   error 0 when it is over.
+
+mod board;
+mod echo;
+mod handover;
+mod input;
+mod last;
+mod ledger;
+mod line;
+pub mod log;
+mod pass;
+mod pattern;
+mod plane;
+mod pump;
+mod record;
+mod run;
+mod sheet;
+mod stamp;
+mod terminal;
+
+use board::{Board, lock};
+use echo::Echo;
+use input::{Input, Sent};
+use last::{DEFAULT_BOUND, Tail};
+use ledger::Ledger;
+use log::file::{Log, Place};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Key, Role, Step};
+use mainstay_wire::keeper::{Key, Step};
 use mainstay_wire::process::Output;
-use rustix::fd::{BorrowedFd, OwnedFd};
+use pattern::Pattern;
+use plane::{Order, Plane};
+use record::Stream;
+use run::{Feed, Port, Run};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use sheet::Sheet;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
-pub(crate) struct Outputs;
-#[derive(Default)]
-pub(crate) struct Last {
-    pub(crate) lines: Vec<Text>,
-    pub(crate) lost: u64,
-}
-pub(crate) enum Source {
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use terminal::Audience;
+
+pub use ledger::{Unwritten, unwritten};
+
+/// How much is read at a time at most.
+pub const MOST_READ: usize = 256 * 1024;
+
+/// Where the output of a run comes from: the keeper's ends.
+#[derive(Debug)]
+pub enum Source {
+    /// One pipe for both.
     Merged(OwnedFd),
-    Apart { out: OwnedFd, err: OwnedFd },
+    /// A pipe each.
+    Apart {
+        /// Standard output.
+        out: OwnedFd,
+        /// Standard error.
+        err: OwnedFd,
+    },
+    /// The master of a terminal.
     Terminal(OwnedFd),
+    /// Nowhere.
     Null,
 }
-pub(crate) enum Told {
-    Drained { key: Key, last: Last },
-    Line { key: Key },
-    Dropped { key: Key, lines: u64, bytes: u64 },
-    Trouble { child: Arc<str>, what: String, error: i32 },
-    Screen { viewer: u64, bytes: Vec<u8>, lost: u64 },
-    Left { viewer: u64, why: String },
+
+/// What is left of a run's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    /// Its last lines.
+    pub lines: Vec<Text>,
+    /// Bytes that were printed and could not be kept.
+    pub lost: u64,
 }
+
+/// What the output plane tells the keeper.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// A run that is over has been read to its end.
+    Drained {
+        /// The run.
+        key: Key,
+        /// What is left of it.
+        last: Last,
+    },
+    /// The line that says that a run is ready has come.
+    Line {
+        /// The run.
+        key: Key,
+    },
+    /// Lines were dropped, and the log can be written again.
+    Dropped {
+        /// The run.
+        key: Key,
+        /// How many since the last time it was told.
+        lines: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// Something does not work; with error 0: it works again.
+    Trouble {
+        /// The child.
+        child: Arc<str>,
+        /// What.
+        what: String,
+        /// The error of the kernel.
+        error: i32,
+    },
+    /// What a terminal shows. Once it has gone on to the viewer, [`Outputs::shown`] lets more come.
+    Screen {
+        /// Who sees it.
+        viewer: u64,
+        /// What is shown.
+        bytes: Vec<u8>,
+        /// How many bytes were left out before it.
+        lost: u64,
+    },
+    /// A viewer sees nothing more.
+    Left {
+        /// Who.
+        viewer: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The descriptors of a run, for somebody who holds them too.
+#[derive(Debug)]
+pub struct Descriptors<'a> {
+    /// What is read from: the only output, or standard output and standard error.
+    pub outputs: Vec<BorrowedFd<'a>>,
+    /// What is written to: its standard input, or the terminal again.
+    pub input: Option<Arc<OwnedFd>>,
+    /// Memory that says how much has been read and not written ([`unwritten`]); the same for all runs.
+    pub ledger: BorrowedFd<'a>,
+    /// The place of this run in it.
+    pub slot: u32,
+}
+
+/// One child, between its runs too.
+#[derive(Debug, Default)]
+struct Child {
+    output: Output,
+    sheet: Option<Arc<Sheet>>,
+    run: Option<Arc<Run>>,
+    audience: Option<Arc<Mutex<Audience>>>,
+}
+
+/// The keeper's handle on the outputs of all children. It owns the threads that do the work; no call waits
+/// for them or for a child.
+pub struct Outputs {
+    plane: Arc<Plane>,
+    children: BTreeMap<Arc<str>, Child>,
+    viewers: BTreeMap<u64, Arc<str>>,
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outputs").field("children", &self.children).finish_non_exhaustive()
+    }
+}
+
 impl Outputs {
-    pub(crate) fn new(_: Arc<OwnedFd>) -> io::Result<Self> {
-        Ok(Self)
+    /// Starts the threads. `wake` is an eventfd: it is written to when there is something in
+    /// [`told`](Self::told). Lines are repeated on standard output. The threads inherit the caller's signal
+    /// mask.
+    ///
+    /// # Errors
+    ///
+    /// The system has no more descriptors or threads.
+    pub fn new(wake: Arc<OwnedFd>) -> io::Result<Self> {
+        let echo = own_output()?;
+        Self::with_echo(wake, echo)
     }
-    pub(crate) fn begin(
+
+    /// Like [`new`](Self::new), with another place where lines are repeated.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_echo(wake: Arc<OwnedFd>, echo: OwnedFd) -> io::Result<Self> {
+        Self::begin_all(wake, echo, Ledger::new()?)
+    }
+
+    fn begin_all(wake: Arc<OwnedFd>, echo: OwnedFd, ledger: Ledger) -> io::Result<Self> {
+        let board = Arc::new(Board::new(wake));
+        let plane = Plane::new(board, Arc::new(Echo::new(echo)), ledger)?;
+        let outputs = Self { plane, children: BTreeMap::new(), viewers: BTreeMap::new() };
+        pump::start(&outputs.plane)?;
+        Ok(outputs)
+    }
+
+    /// Begins a run, before its process exists: opens its log, or finds it open and unchanged, and begins
+    /// to read. `stdin` is the end that its standard input is written to; `line` is what a line has to hold
+    /// for the run to be ready.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be opened, or the outputs not be watched.
+    pub fn begin(
         &mut self,
-        _: &Key,
-        _: Source,
-        _: Option<OwnedFd>,
-        _: &Output,
-        _: Option<&Text>,
+        key: &Key,
+        source: Source,
+        stdin: Option<OwnedFd>,
+        output: &Output,
+        line: Option<&Text>,
     ) -> Result<(), (Step, io::Error)> {
-        Ok(())
+        self.enter(key, source, stdin, output, line, false)
     }
-    pub(crate) fn finish(&mut self, _: &Key) -> Option<Last> {
-        Some(Last::default())
-    }
-    pub(crate) fn abandon(&mut self, _: &Key) -> Last {
-        Last::default()
-    }
-    pub(crate) fn told(&mut self, _: &mut Vec<Told>) {}
-    pub(crate) fn change(&mut self, _: &str, _: &Output) -> io::Result<()> {
-        Ok(())
-    }
-    pub(crate) fn forget(&mut self, _: &str) {}
-    pub(crate) fn reopen(&mut self) {}
-    pub(crate) fn attach(&mut self, _: &str, _: u64, _: bool) {}
-    pub(crate) fn type_in(&mut self, _: u64, _: Vec<u8>) {}
-    pub(crate) fn input(&mut self, _: &Key, _: Vec<u8>, _: bool) {}
-    pub(crate) fn resize(&mut self, _: u64, _: u16, _: u16) {}
-    pub(crate) fn detach(&mut self, _: u64) {}
-    pub(crate) fn pause(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-    pub(crate) fn resume(&mut self) {}
-    pub(crate) fn describe(&self, _: &mut mainstay_wire::keeper::state::Run, _: &[u8]) {}
-    pub(crate) fn restore(
+
+    /// Goes on with a run of a keeper that died, with the descriptors that somebody else had: an
+    /// unfinished line at the end of its log is taken for its own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`begin`](Self::begin).
+    pub fn adopt(
         &mut self,
-        _: &mainstay_wire::keeper::state::Run,
-        _: Source,
-        _: Option<OwnedFd>,
+        key: &Key,
+        source: Source,
+        stdin: Option<OwnedFd>,
+        output: &Output,
+        line: Option<&Text>,
     ) -> Result<(), (Step, io::Error)> {
+        self.enter(key, source, stdin, output, line, true)
+    }
+
+    fn enter(
+        &mut self,
+        key: &Key,
+        source: Source,
+        stdin: Option<OwnedFd>,
+        output: &Output,
+        line: Option<&Text>,
+        goes_on: bool,
+    ) -> Result<(), (Step, io::Error)> {
+        let sheet = self.sheet(&key.child, output).map_err(|error| (Step::OpenLog, error))?;
+        if goes_on
+            && let Some(sheet) = &sheet
+            && let Some(mut log) = sheet.try_lock()
+            && log.place == Place::Broken
+        {
+            log.place = Place::Inside(key.run, Stream::Out);
+        }
+        let child = self.child(&key.child);
+        if let Some(run) = child.run.take() {
+            // Its end was never asked for.
+            self.plane.leave(&run);
+        }
+        let opened = self.open(key, source, stdin, output, line, sheet);
+        opened.map_err(|error| (Step::OpenOutput, error))
+    }
+
+    fn open(
+        &mut self,
+        key: &Key,
+        source: Source,
+        stdin: Option<OwnedFd>,
+        output: &Output,
+        line: Option<&Text>,
+        sheet: Option<Arc<Sheet>>,
+    ) -> io::Result<()> {
+        let child = self.children.entry(Arc::clone(&key.child)).or_default();
+        let mut input = Input::default();
+        let ends = match source {
+            Source::Merged(fd) => vec![(fd, Stream::Out)],
+            Source::Apart { out, err } => vec![(out, Stream::Out), (err, Stream::Err)],
+            Source::Terminal(master) => {
+                // A number of its own, so that epoll can look for either side apart.
+                input.fd = Some(Arc::new(rustix::io::fcntl_dupfd_cloexec(&master, 3)?));
+                input.is_terminal = true;
+                vec![(master, Stream::Out)]
+            }
+            Source::Null => Vec::new(),
+        };
+        let audience =
+            input.is_terminal.then(|| Arc::clone(child.audience.get_or_insert_default()));
+        if let Some(stdin) = stdin.filter(|_| !input.is_terminal) {
+            let flags = rustix::fs::fcntl_getfl(&stdin)?;
+            rustix::fs::fcntl_setfl(&stdin, flags | rustix::fs::OFlags::NONBLOCK)?;
+            input.fd = Some(Arc::new(stdin));
+        }
+        let ports = ends.into_iter().map(|(fd, stream)| Port::new(fd, stream, false));
+        let ports = ports.collect::<io::Result<_>>()?;
+        let manner = self.plane.manner(output, sheet)?;
+        let feed = Feed { pattern: line.map(Pattern::new), ..Feed::default() };
+        let run = self.plane.enter(None, |slot| {
+            Ok(Run {
+                key: key.clone(),
+                slot,
+                ports,
+                manner: Mutex::new(manner),
+                feed: Mutex::new(feed),
+                tail: Mutex::new(Tail::new(output.last.unwrap_or(DEFAULT_BOUND))),
+                dropped: Mutex::default(),
+                input: Mutex::new(input),
+                audience,
+                is_draining: AtomicBool::new(false),
+                is_over: AtomicBool::new(false),
+                is_grown: AtomicBool::new(false),
+            })
+        })?;
+        child.run = Some(run);
+        child.output = output.clone();
+        child.fit_window();
         Ok(())
     }
-    pub(crate) fn descriptors(&self, _: &Key) -> Vec<(Role, BorrowedFd<'_>)> {
-        Vec::new()
+
+    fn child(&mut self, name: &Arc<str>) -> &mut Child {
+        self.children.entry(Arc::clone(name)).or_default()
+    }
+
+    /// Returns the log of a child as it is to be, opened where it is not.
+    fn sheet(&mut self, name: &Arc<str>, output: &Output) -> io::Result<Option<Arc<Sheet>>> {
+        let child = self.child(name);
+        let Some(wanted) = &output.log else {
+            child.sheet = None;
+            return Ok(None);
+        };
+        let present = child.output.log.as_ref();
+        if let Some(sheet) = &child.sheet
+            && present.is_some_and(|log| log.path == wanted.path)
+        {
+            if present != Some(wanted) {
+                sheet.ask_change(wanted.clone());
+            }
+        } else {
+            let log = Log::open(Arc::clone(name), wanted.clone())?;
+            child.sheet = Some(Arc::new(Sheet::new(Arc::clone(name), log)));
+        }
+        child.output.log = Some(wanted.clone());
+        Ok(child.sheet.clone())
+    }
+
+    fn run(&self, key: &Key) -> Option<&Arc<Run>> {
+        self.children.get(&key.child)?.run.as_ref().filter(|run| run.key == *key)
+    }
+
+    /// Ends a run: all its processes are gone. Returns what is left of it where nothing remains to be read;
+    /// otherwise it is read to its end, and [`Told::Drained`] follows. The caller gives up by
+    /// [`abandon`](Self::abandon).
+    pub fn finish(&mut self, key: &Key) -> Option<Last> {
+        let Some(run) = self.run(key).map(Arc::clone) else { return Some(Last::default()) };
+        if self.is_dry(&run) {
+            let last = run.last();
+            self.plane.leave(&run);
+            self.child(&key.child).run = None;
+            return Some(last);
+        }
+        run.is_draining.store(true, Ordering::Release);
+        self.plane.ask(Order::Drain(run));
+        None
+    }
+
+    /// Returns whether all that a run printed has gone its way.
+    fn is_dry(&self, run: &Run) -> bool {
+        // What waits in a terminal is not always counted by the kernel.
+        if run.is_terminal() {
+            return false;
+        }
+        // Nobody is reading, and nobody is stuck.
+        let Ok(feed) = run.feed.try_lock() else { return false };
+        let is_dry = run.waiting() == 0
+            && feed.splitters.iter().all(|splitter| splitter.held().is_empty())
+            && lock(&run.dropped).bytes == 0;
+        let manner = lock(&run.manner);
+        is_dry
+            && manner
+                .sheet
+                .as_ref()
+                .is_none_or(|sheet| sheet.try_lock().is_some_and(|log| !log.is_behind()))
+    }
+
+    /// Gives up on reading a run to its end. What is still in its pipes is lost and counted; what waits for
+    /// the log is still written when that can be.
+    pub fn abandon(&mut self, key: &Key) -> Last {
+        if let Some(last) = self.plane.board.take_drained(key) {
+            self.child(&key.child).run = None;
+            return last;
+        }
+        let Some(run) = self.run(key).map(Arc::clone) else { return Last::default() };
+        let mut last = run.last();
+        last.lost += run.waiting() + lock(&run.dropped).bytes;
+        if let Ok(feed) = run.feed.try_lock()
+            && run.is_apart()
+        {
+            last.lost += feed.splitters.iter().map(|held| held.held().len() as u64).sum::<u64>();
+        }
+        self.plane.leave(&run);
+        self.child(&key.child).run = None;
+        last
+    }
+
+    /// Takes what there is to tell.
+    pub fn told(&mut self, into: &mut Vec<Told>) {
+        let from = into.len();
+        self.plane.board.take(into);
+        let mut index = from;
+        while index < into.len() {
+            if let Told::Drained { key, .. } = &into[index] {
+                if self.run(key).is_none() {
+                    // It was abandoned meanwhile.
+                    into.remove(index);
+                    continue;
+                }
+                let child = Arc::clone(&key.child);
+                self.child(&child).run = None;
+            }
+            index += 1;
+        }
+        for audience in self.plane.take_shows() {
+            lock(&audience).take(into);
+        }
+    }
+
+    /// Applies new settings to a live run: its log, its pressure, what is repeated and kept.
+    ///
+    /// # Errors
+    ///
+    /// The new log cannot be opened; the run goes on with the old settings.
+    pub fn change(&mut self, key: &Key, output: &Output) -> Result<(), (Step, io::Error)> {
+        let Some(run) = self.run(key).map(Arc::clone) else { return Ok(()) };
+        let sheet = self.sheet(&key.child, output).map_err(|error| (Step::OpenLog, error))?;
+        let manner = self.plane.manner(output, sheet).map_err(|error| (Step::OpenLog, error))?;
+        *lock(&run.manner) = manner;
+        lock(&run.tail).rebound(output.last.unwrap_or(DEFAULT_BOUND));
+        self.child(&key.child).output = output.clone();
+        Ok(())
+    }
+
+    /// Closes what is kept for a child between its runs, and sends its viewers away.
+    pub fn forget(&mut self, name: &str) {
+        let Some(child) = self.children.remove(name) else { return };
+        if let Some(run) = &child.run {
+            self.plane.leave(run);
+        }
+        let plane = &self.plane;
+        self.viewers.retain(|viewer, of| {
+            if &**of != name {
+                return true;
+            }
+            let why = "the child is forgotten".to_owned();
+            plane.board.tell(Told::Left { viewer: *viewer, why });
+            false
+        });
+    }
+
+    /// Closes all logs and opens them by their paths: somebody has moved them away.
+    pub fn reopen(&mut self) {
+        for sheet in self.children.values().filter_map(|child| child.sheet.as_ref()) {
+            self.plane.ask(Order::Reopen(Arc::clone(sheet)));
+        }
+    }
+
+    /// Has a viewer join the terminal of a child. [`Told::Screen`] follows with the last of what it
+    /// printed, or [`Told::Left`] where there is no terminal.
+    pub fn attach(&mut self, name: &str, viewer: u64, is_read_only: bool) {
+        let found = self.children.get_key_value(name);
+        let Some((name, audience)) =
+            found.and_then(|(name, child)| Some((name, child.audience.as_ref()?)))
+        else {
+            let why = match found {
+                Some(_) => "the child has no terminal",
+                None => "there is no such child",
+            };
+            return self.plane.board.tell(Told::Left { viewer, why: why.to_owned() });
+        };
+        lock(audience).join(viewer, is_read_only);
+        self.plane.show(audience);
+        self.viewers.insert(viewer, Arc::clone(name));
+    }
+
+    fn seen_by(&self, viewer: u64) -> Option<&Child> {
+        self.children.get(self.viewers.get(&viewer)?)
+    }
+
+    /// Types what a viewer types, where it may. The window becomes that of this viewer. A terminal that
+    /// takes nothing refuses what is beyond 64 KiB, which is [`Told::Trouble`].
+    pub fn type_in(&mut self, viewer: u64, bytes: &[u8]) {
+        let Some(child) = self.seen_by(viewer) else { return };
+        let Some(audience) = &child.audience else { return };
+        if !lock(audience).touch(viewer) {
+            return;
+        }
+        child.fit_window();
+        if let Some(run) = &child.run {
+            self.send(run, bytes, false);
+        }
+    }
+
+    /// Writes to the standard input or the terminal of a run. Like [`type_in`](Self::type_in), it refuses
+    /// what the child does not take and what is beyond 64 KiB.
+    pub fn input(&mut self, key: &Key, bytes: &[u8], close: bool) {
+        if let Some(run) = self.run(key) {
+            self.send(run, bytes, close);
+        }
+    }
+
+    fn send(&self, run: &Run, bytes: &[u8], close: bool) {
+        let mut input = lock(&run.input);
+        let sent = input.send(bytes, close);
+        let must_watch = !input.queue.is_empty();
+        drop(input);
+        if must_watch {
+            self.plane.watch_input(run);
+        }
+        match sent {
+            Sent::Taken => {}
+            Sent::Refused(bytes, is_new) => {
+                if is_new {
+                    let what =
+                        format!("it does not read its input, so that {bytes} bytes were refused");
+                    self.plane.board.trouble(&run.key.child, what, Errno::AGAIN.raw_os_error());
+                }
+            }
+            Sent::Closed => {
+                let what =
+                    format!("its input is closed, so that {} bytes were refused", bytes.len());
+                self.plane.board.trouble(&run.key.child, what, Errno::PIPE.raw_os_error());
+            }
+        }
+    }
+
+    /// Takes note of the size of a viewer's window.
+    pub fn resize(&mut self, viewer: u64, rows: u16, columns: u16) {
+        let Some(child) = self.seen_by(viewer) else { return };
+        let Some(audience) = &child.audience else { return };
+        lock(audience).resize(viewer, rows, columns);
+        child.fit_window();
+    }
+
+    /// Takes note that so many bytes of [`Told::Screen`] have gone on to the viewer.
+    pub fn shown(&mut self, viewer: u64, bytes: usize) {
+        let Some(child) = self.seen_by(viewer) else { return };
+        let Some(audience) = &child.audience else { return };
+        let has_more = {
+            let mut audience = lock(audience);
+            audience.shown(viewer, bytes) && !std::mem::replace(&mut audience.is_told, true)
+        };
+        if has_more {
+            self.plane.show(audience);
+        }
+    }
+
+    /// Has a viewer leave.
+    pub fn detach(&mut self, viewer: u64) {
+        let child = self.viewers.remove(&viewer).and_then(|name| self.children.get(&name));
+        let Some(child) = child else { return };
+        if let Some(audience) = &child.audience {
+            lock(audience).leave(viewer);
+        }
+        child.fit_window();
+    }
+
+    /// Returns the descriptors of a run. The log is not among them: it changes when it rotates, and it has a
+    /// path.
+    pub fn descriptors(&self, key: &Key) -> Option<Descriptors<'_>> {
+        let run = self.run(key)?;
+        Some(Descriptors {
+            outputs: run.ports.iter().map(|port| port.fd.as_fd()).collect(),
+            input: lock(&run.input).fd.clone(),
+            ledger: self.plane.ledger.file().as_fd(),
+            slot: run.slot,
+        })
+    }
+}
+
+/// Returns the keeper's own output; without one, lines are repeated nowhere.
+fn own_output() -> io::Result<OwnedFd> {
+    let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
+    own.or_else(|_| {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+        rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())
+    })
+    .map_err(io::Error::from)
+}
+
+impl Child {
+    /// Gives the terminal the window of the viewer who was active last.
+    fn fit_window(&self) {
+        if let (Some(audience), Some(run)) = (&self.audience, &self.run)
+            && let Some(size) = lock(audience).window()
+            && run.is_terminal()
+            && let Some(port) = run.ports.first()
+        {
+            // A terminal that is gone has no window.
+            let _ = rustix::termios::tcsetwinsize(&port.fd, size);
+        }
+    }
+}
+
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        pump::stop(&self.plane);
+        self.plane.compressor.stop();
+        self.plane.echo.stop();
     }
 }

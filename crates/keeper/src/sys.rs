@@ -3,6 +3,7 @@
 pub(crate) mod datagram;
 pub(crate) mod inherit;
 pub(crate) mod launch;
+pub(crate) mod page;
 pub(crate) mod reap;
 pub(crate) mod same;
 pub(crate) mod signals;

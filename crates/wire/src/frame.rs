@@ -89,6 +89,33 @@ pub fn take<M: DeserializeOwned>(bytes: &[u8]) -> Result<Option<Frame<'_, M>>, B
     Ok(Some(Frame { message, body: &frame[head..], length: PREFIX + head + body }))
 }
 
+/// Reads frames until there are no more, or the stream is broken, and asserts that each is the same once it
+/// has been written and read again. Returns how many there were.
+#[doc(hidden)]
+pub fn check_stream<M>(mut bytes: &[u8]) -> usize
+where
+    M: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let mut count = 0;
+    while let Ok(Some(frame)) = take::<M>(bytes) {
+        let mut again = Vec::new();
+        if put(&frame.message, frame.body, &mut again).is_ok() {
+            let length = again.len();
+            let same = Frame { message: &frame.message, body: frame.body, length };
+            let read = take::<M>(&again).ok().flatten();
+            let read = read.as_ref().map(|of| Frame {
+                message: &of.message,
+                body: of.body,
+                length: of.length,
+            });
+            assert_eq!(read, Some(same));
+        }
+        bytes = &bytes[frame.length..];
+        count += 1;
+    }
+    count
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

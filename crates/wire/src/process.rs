@@ -296,6 +296,16 @@ pub enum Readiness {
     Line(Text),
 }
 
+impl Readiness {
+    /// Returns the line that says so.
+    pub const fn line(&self) -> Option<&Text> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Unsaid | Self::Notify | Self::Fd(_) => None,
+        }
+    }
+}
+
 /// Who may speak for a process on its notify socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

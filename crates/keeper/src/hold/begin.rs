@@ -137,6 +137,7 @@ impl Hold {
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
             ready_fd: None,
             is_ready: false,
+            lost: 0,
             is_forced: false,
             stage: Stage::Live,
             left: None,
@@ -221,13 +222,9 @@ impl Hold {
         if !ends.terminal {
             self.open_input(&mut ends, process)?;
         }
-        let line = match &process.ready {
-            Readiness::Line(line) => Some(line),
-            Readiness::Unsaid | Readiness::Notify | Readiness::Fd(_) => None,
-        };
         let input = ends.input.take();
         self.outputs
-            .begin(key, printed, input, &process.output, line)
+            .begin(key, printed, input, &process.output, process.ready.line())
             .map_err(|(step, error)| failed(step, log_path(process), errno(&error)))?;
         let says = process.notify.is_some() || process.ready == Readiness::Notify;
         if says || process.watchdog.is_some() {
@@ -239,7 +236,7 @@ impl Hold {
         if let Readiness::Fd(number) = process.ready {
             let (read, write) =
                 pipe().map_err(|error| failed(Step::OpenNotify, String::new(), error))?;
-            drop(rustix::io::ioctl_fionbio(&read, true));
+            _ = rustix::io::ioctl_fionbio(&read, true);
             ends.ready = Some((read, write, number));
         }
         Ok(ends)
@@ -252,7 +249,7 @@ impl Hold {
             Stdin::Null => ends.stdio[0] = Some(null(OFlags::RDONLY).map_err(input)?),
             Stdin::Pipe => {
                 let (read, write) = pipe().map_err(input)?;
-                drop(rustix::io::ioctl_fionbio(&write, true));
+                _ = rustix::io::ioctl_fionbio(&write, true);
                 ends.stdio[0] = Some(read);
                 ends.input = Some(write);
             }

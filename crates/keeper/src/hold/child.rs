@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) speech: Speech,
     pub(super) ready_fd: Option<Watched>,
     pub(super) is_ready: bool,
+    /// Bytes of its output that an earlier keeper took along.
+    pub(super) lost: u64,
     /// Whether it has been ended by force.
     pub(super) is_forced: bool,
     pub(super) stage: Stage,

@@ -57,7 +57,7 @@ impl Hold {
         };
         let io = |error| failed(Step::OpenOutput, String::new(), error);
         let (read, write) = pipe().map_err(io)?;
-        drop(rustix::io::ioctl_fionbio(&read, true));
+        _ = rustix::io::ioctl_fionbio(&read, true);
         let error = rustix::io::fcntl_dupfd_cloexec(&write, 3).map_err(io)?;
         let input = null(OFlags::RDONLY).map_err(io)?;
         let mut variables = vec![

@@ -259,7 +259,7 @@ impl Hold {
     pub(super) fn drained(&mut self, key: &Key, last: Last) {
         let Some(slot) = self.find(key) else { return };
         let Some(run) = self.child(slot).and_then(|child| child.run.take()) else { return };
-        let Run { bond, stage, pidfd, notify, ready_fd, left, deadlines, .. } = run;
+        let Run { bond, stage, pidfd, lost, notify, ready_fd, left, deadlines, .. } = run;
         for deadline in deadlines {
             self.waiting.cancel(deadline);
         }
@@ -275,7 +275,7 @@ impl Hold {
         };
         let mut ended = ended(status, usage);
         ended.last = last.lines;
-        ended.lost = last.lost;
+        ended.lost = lost + last.lost;
         if let Means::Group(group) = bond.into_means() {
             ended.out_of_memory = group.oom_kills() > 0;
             ended.usage.memory = group.memory_peak().unwrap_or(ended.usage.memory);

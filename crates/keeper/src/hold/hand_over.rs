@@ -5,14 +5,16 @@ use super::{Brain, Hold, Ours, Source};
 use crate::contain::{Bond, Id};
 use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
-use crate::output::Source as Printing;
+use crate::output::{Descriptors, Outputs, Source as Printing};
 use crate::start::failed;
 use crate::sys::inherit;
 use crate::sys::reap::Reaped;
-use mainstay_wire::Text;
 use mainstay_wire::keeper::state::{self, State};
-use mainstay_wire::keeper::{Fact, Key, Report, Role, StartError, Status, Step, Usage, VERSION};
-use mainstay_wire::process::{Access, Leftovers, Process};
+use mainstay_wire::keeper::{
+    Fact, Key, Report, Role, Sequence, StartError, Status, Step, Usage, VERSION,
+};
+use mainstay_wire::process::{Access, Leftovers, Process, Streams};
+use mainstay_wire::{Text, handover};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::MemfdFlags;
 use rustix::io::{Errno, FdFlags};
@@ -20,6 +22,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The variable that names the descriptor with the state.
 pub(crate) const STATE: &str = "MAINSTAY_KEEPER_STATE";
@@ -68,10 +71,29 @@ impl Hold {
             return failed(Step::FindProgram, about, error);
         }
         crate::fault::point("upgrade.before");
-        let state = self.write_state();
+        let mut state = self.write_state();
+        // The pump stands still from here on; whoever prints waits.
+        let outputs = match Outputs::new(Arc::clone(&self.wake)) {
+            Ok(fresh) => std::mem::replace(&mut self.outputs, fresh),
+            Err(error) => return failed(Step::OpenOutput, about, super::begin::errno(&error)),
+        };
+        match outputs.hand_over() {
+            Ok((outputs, told)) => {
+                state.outputs = Some(outputs);
+                for told in told {
+                    self.output_told(told);
+                }
+                // What that said is to be told by the next program.
+                (state.seq, state.facts) = self.kept_facts();
+            }
+            Err(error) => return failed(Step::OpenOutput, about, super::begin::errno(&error)),
+        }
         let file = match put_state(&state) {
             Ok(file) => file,
-            Err(error) => return failed(Step::OpenDescriptor, "its state".into(), error),
+            Err(error) => {
+                self.take_outputs(state.outputs);
+                return failed(Step::OpenDescriptor, "its state".into(), error);
+            }
         };
         let kept: Vec<i32> = numbers(&state).chain([file.as_raw_fd()]).collect();
         pass_on(&kept, true);
@@ -87,16 +109,33 @@ impl Hold {
         crate::fault::point("upgrade.exec");
         let error = inherit::become_program(&program, &arguments, &environment);
         pass_on(&kept, false);
-        self.outputs.resume();
+        self.take_outputs(state.outputs);
         failed(Step::Execute, about, super::begin::errno(&error))
     }
 
-    fn write_state(&mut self) -> State {
-        let printed = self.outputs.pause();
-        let (seq, facts) = match &self.link {
+    fn kept_facts(&self) -> (Sequence, Vec<(Sequence, Duration, Fact)>) {
+        match &self.link {
             Link::Thread(_) => Default::default(),
             Link::Socket(link) => link.kept(),
-        };
+        }
+    }
+
+    /// Goes on with what children print, as another program or this one has left it.
+    fn take_outputs(&mut self, outputs: Option<handover::Outputs>) {
+        let Some(outputs) = outputs else { return };
+        match Outputs::take_over(outputs, Arc::clone(&self.wake)) {
+            Ok(outputs) => self.outputs = outputs,
+            Err(error) => {
+                let what = "cannot go on reading what children print".to_owned();
+                let error = error.raw_os_error().unwrap_or(0);
+                self.state(Fact::Trouble { child: Arc::from(""), what, error });
+            }
+        }
+    }
+
+    /// Returns the state of everything but what is printed.
+    fn write_state(&self) -> State {
+        let (seq, facts) = self.kept_facts();
         let link = match &self.link {
             Link::Thread(_) => None,
             Link::Socket(link) => link.stream().map(|stream| stream.fd().as_raw_fd()),
@@ -109,10 +148,7 @@ impl Hold {
         });
         let mut children = Vec::new();
         for child in self.children.iter().flatten() {
-            let mut run = child.run.as_ref().map(Run::to_state);
-            if let Some(run) = &mut run {
-                self.outputs.describe(run, &printed);
-            }
+            let run = child.run.as_ref().map(Run::to_state);
             children.push(state::Child {
                 name: Arc::clone(&child.name),
                 last_run: child.last_run,
@@ -123,12 +159,14 @@ impl Hold {
             });
         }
         let identity = self.settings.identity.clone();
-        State { version: VERSION, identity, seq, facts, brain, owned: true, children }
+        let outputs = None;
+        State { version: VERSION, identity, seq, facts, brain, owned: true, children, outputs }
     }
 
     /// Takes over what another program held.
     pub(crate) fn take_over(&mut self, state: State) {
-        let State { brain, owned, children, .. } = state;
+        let State { brain, owned, children, outputs, .. } = state;
+        self.take_outputs(outputs);
         self.find_leftovers();
         for child in children {
             self.take_child(child, owned);
@@ -138,7 +176,7 @@ impl Hold {
             self.by_pid.insert(pid.cast_signed(), Ours::Brain);
         }
         self.brain = Some(known);
-        match brain.link.and_then(inherit::take) {
+        match brain.link.and_then(|number| inherit::take(number).ok()) {
             Some(link) if owned => self.greet(link),
             Some(link) => self.meet_brain(link),
             None => self.start_brain(),
@@ -149,7 +187,7 @@ impl Hold {
 
     fn take_child(&mut self, from: state::Child, owned: bool) {
         let slot = self.slot(&from.name);
-        let open = |number: i32| inherit::take(number);
+        let open = |number: i32| inherit::take(number).ok();
         let sockets: Vec<_> =
             from.sockets.into_iter().filter_map(|(socket, fd)| Some((socket, open(fd)?))).collect();
         let stored: Vec<_> = from
@@ -177,20 +215,24 @@ impl Hold {
     fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool) {
         let main = Id { pid: from.pid, began: from.began };
         let bond = self.bond_again(&from.key, &from.process, main, owned);
-        let open = |number: Option<i32>| number.and_then(inherit::take);
-        let (out, err, terminal) = (open(from.out), open(from.err), open(from.terminal));
-        let printing = match (out, err, terminal) {
-            (_, _, Some(master)) => Printing::Terminal(master),
-            (Some(out), Some(err), None) => Printing::Apart { out, err },
-            (Some(out), None, None) => Printing::Merged(out),
-            (None, _, None) => Printing::Null,
+        let open = |number: Option<i32>| number.and_then(|number| inherit::take(number).ok());
+        let printing = match (open(from.out), open(from.err), open(from.terminal)) {
+            (_, _, Some(master)) => Some(Printing::Terminal(master)),
+            (Some(out), Some(err), None) => Some(Printing::Apart { out, err }),
+            (Some(out), None, None) => Some(Printing::Merged(out)),
+            (None, _, None) => None,
         };
-        let input = open(from.input);
-        let printed = self.outputs.restore(&from, printing, input);
-        if let Err((_, error)) = printed {
-            let (child, error) = (Arc::clone(&from.key.child), error.raw_os_error().unwrap_or(0));
-            let what = "cannot go on reading its output".to_owned();
-            self.state(Fact::Trouble { child, what, error });
+        if let Some(printing) = printing {
+            let (input, line) = (open(from.input), from.process.ready.line());
+            let line = line.filter(|_| !from.ready);
+            let goes_on =
+                self.outputs.adopt(&from.key, printing, input, &from.process.output, line);
+            if let Err((_, error)) = goes_on {
+                let child = Arc::clone(&from.key.child);
+                let what = "cannot go on reading its output".to_owned();
+                let error = error.raw_os_error().unwrap_or(0);
+                self.state(Fact::Trouble { child, what, error });
+            }
         }
         let mut run = Run {
             key: from.key,
@@ -203,6 +245,7 @@ impl Hold {
             speech: Speech::new(from.access.unwrap_or(Access::None)),
             ready_fd: None,
             is_ready: from.ready,
+            lost: from.lost,
             is_forced: false,
             stage: Stage::Live,
             left: None,
@@ -253,10 +296,12 @@ impl Hold {
     /// The same, where the descriptor of the process is at hand.
     pub(super) fn lend(&mut self, key: &Key, slot: Slot, process: Option<&OwnedFd>) {
         let Some(child) = self.children.get(slot as usize).and_then(Option::as_ref) else { return };
+        let printed;
         let mut lent: Vec<(Role, BorrowedFd<'_>)> = Vec::new();
         lent.extend(process.map(|fd| (Role::Process, fd.as_fd())));
         if let Some(run) = &child.run {
-            lent.extend(self.outputs.descriptors(&run.key));
+            printed = self.outputs.descriptors(&run.key);
+            lent.extend(printed.iter().flat_map(|printed| roles(run, printed)));
             lent.extend(run.notify.as_ref().map(|(socket, _)| (Role::Notify, socket.as_fd())));
             lent.extend(run.ready_fd.as_ref().map(|ready| (Role::Ready, ready.fd())));
         }
@@ -266,6 +311,20 @@ impl Hold {
         let report = Report::Descriptors { key: key.clone(), names };
         self.link.share(&report, &fds);
     }
+}
+
+/// Returns what each descriptor of a run's output is.
+fn roles<'a>(
+    run: &Run,
+    printed: &'a Descriptors<'a>,
+) -> impl Iterator<Item = (Role, BorrowedFd<'a>)> {
+    let is_terminal = matches!(run.process.output.streams, Streams::Terminal { .. });
+    let outputs =
+        if is_terminal { [Role::Terminal, Role::Terminal] } else { [Role::Out, Role::Err] };
+    let input = printed.input.as_ref().filter(|_| !is_terminal);
+    let ledger = (Role::Ledger(printed.slot), printed.ledger);
+    let outputs = outputs.into_iter().zip(printed.outputs.iter().copied());
+    outputs.chain(input.map(|input| (Role::Input, input.as_fd()))).chain([ledger])
 }
 
 /// Opens the process of this number, if it is still the one that began then.
@@ -342,6 +401,7 @@ impl Hold {
             speech: Speech::new(Access::None),
             ready_fd: None,
             is_ready: false,
+            lost: 0,
             is_forced: false,
             stage: Stage::Live,
             left: None,
@@ -382,7 +442,7 @@ impl Run {
             err: None,
             terminal: None,
             input: None,
-            printed: state::Printed::default(),
+            lost: 0,
         }
     }
 }
@@ -399,7 +459,17 @@ pub(crate) fn numbers(state: &State) -> impl Iterator<Item = i32> + '_ {
         });
         sockets.chain(stored).chain(run).collect::<Vec<_>>()
     };
-    state.children.iter().flat_map(of_child).chain(state.brain.link)
+    let of_output = |of: &handover::OutputOf| {
+        let streams = of.run.iter().flat_map(|run| &run.streams).map(|stream| stream.descriptor);
+        let input = of.run.iter().filter_map(|run| run.input.as_ref()).map(|it| it.descriptor);
+        let log = of.log.as_ref().map(|log| log.file);
+        streams.chain(input).chain(log).collect::<Vec<_>>()
+    };
+    let outputs = state.outputs.iter();
+    let outputs = outputs.flat_map(move |outputs| {
+        outputs.children.iter().flat_map(of_output).chain([outputs.ledger]).collect::<Vec<_>>()
+    });
+    state.children.iter().flat_map(of_child).chain(state.brain.link).chain(outputs)
 }
 
 /// Lets descriptors pass to the next program, or not.
@@ -424,7 +494,7 @@ pub(crate) fn put_state(state: &State) -> Result<OwnedFd, Errno> {
 pub(crate) fn state_left() -> io::Result<Option<State>> {
     let Some(number) = std::env::var_os(STATE) else { return Ok(None) };
     let number = number.to_str().and_then(|number| number.parse().ok());
-    let file = number.and_then(inherit::take);
+    let file = number.and_then(|number| inherit::take(number).ok());
     let mut file = File::from(file.ok_or_else(|| io::Error::other("its state is not open"))?);
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;

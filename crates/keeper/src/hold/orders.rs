@@ -15,7 +15,7 @@ impl Hold {
             Order::Signal { key, signal, whom } => self.signal(&key, signal, whom),
             Order::Input { key, bytes, close } => {
                 if self.find(&key).is_some() {
-                    self.outputs.input(&key, bytes, close);
+                    self.outputs.input(&key, &bytes, close);
                 }
             }
             Order::Execute { key, ticket, command, timeout } => {
@@ -33,7 +33,7 @@ impl Hold {
             Order::Attach { child, viewer, read_only } => {
                 self.outputs.attach(&child, viewer, read_only);
             }
-            Order::Type { viewer, bytes } => self.outputs.type_in(viewer, bytes),
+            Order::Type { viewer, bytes } => self.outputs.type_in(viewer, &bytes),
             Order::Resize { viewer, rows, columns } => self.outputs.resize(viewer, rows, columns),
             Order::Detach(viewer) => self.outputs.detach(viewer),
             Order::Upgrade { program, arguments } => self.upgrade(program, arguments),
@@ -47,14 +47,14 @@ impl Hold {
         process: Arc<mainstay_wire::process::Process>,
     ) {
         let Some(slot) = self.find(key) else { return };
-        let changed = self.outputs.change(&key.child, &process.output);
+        let changed = self.outputs.change(key, &process.output);
         let limited = self.limit(slot, &process.limits);
         if let Some(run) = self.run(slot) {
             run.process = process;
         }
-        let changed = changed
-            .err()
-            .map(|error| ("cannot change its log".to_owned(), error.raw_os_error().unwrap_or(0)));
+        let changed = changed.err().map(|(_, error)| {
+            ("cannot change its log".to_owned(), error.raw_os_error().unwrap_or(0))
+        });
         let limited =
             limited.err().map(|error| (format!("cannot change its limits: {error}"), error.error));
         for (what, error) in changed.into_iter().chain(limited) {

@@ -60,12 +60,12 @@ impl<S: Clone, D> Waiting<S, D> {
 
     pub(super) fn change(&self, fd: BorrowedFd<'_>, token: Token, flags: EventFlags) {
         // It fails only for a descriptor that is not waited for.
-        drop(epoll::modify(&self.epoll, fd, EventData::new_u64(token.0), flags));
+        _ = epoll::modify(&self.epoll, fd, EventData::new_u64(token.0), flags);
     }
 
     /// Waits no more for a descriptor that is still open.
     pub(super) fn drop_fd(&mut self, fd: BorrowedFd<'_>, token: Token) {
-        drop(epoll::delete(&self.epoll, fd));
+        _ = epoll::delete(&self.epoll, fd);
         self.sources.remove(&token.0);
     }
 

@@ -40,7 +40,7 @@ impl Mailbox {
 /// Wakes whoever waits for this eventfd.
 pub(crate) fn wake(fd: BorrowedFd<'_>) {
     // It fails only when its count is full, and then it wakes as well.
-    drop(rustix::io::write(fd, &1_u64.to_ne_bytes()));
+    _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
 }
 
 /// The keeper's end.
@@ -68,7 +68,7 @@ impl ThreadLink {
     pub(super) fn hear(&self, into: &mut Vec<Order>) -> Heard {
         let mut count = [0; 8];
         // Nothing to read means that nobody has woken us, which is as good.
-        drop(rustix::io::read(&*self.mailbox.wake, &mut count));
+        _ = rustix::io::read(&*self.mailbox.wake, &mut count);
         let mut orders = self.mailbox.orders.lock().unwrap_or_else(PoisonError::into_inner);
         into.append(&mut orders);
         Heard::Orders

@@ -82,7 +82,7 @@ fn every_kind_opens() {
 fn ipv6_leaves_ipv4_alone() {
     let any = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
     if std::net::TcpListener::bind(any).is_err() {
-        writeln!(std::io::stderr(), "skipped: there is no IPv6 on this machine").expect("written");
+        writeln!(io::stderr(), "skipped: there is no IPv6 on this machine").expect("written");
         return;
     }
     let listeners = open(&[socket("six", Address::Tcp(any))]);
@@ -101,7 +101,7 @@ fn a_change_keeps_what_stays_and_closes_what_goes() {
     assert_ne!(first[0], first[1]);
     let inode = path.metadata().expect("it is there").ino();
 
-    let renamed = Socket { name: "new".into(), backlog: Some(1), ..tcp.clone() };
+    let renamed = Socket { name: "new".into(), backlog: Some(1), ..tcp };
     listeners.change(&[socket("u", unix(&path, Some(0o640))), renamed]).expect("it changes");
     assert_eq!(place(&listeners, 1), first[0]);
     TcpStream::connect(first[1]).expect_err("it is closed");
@@ -125,7 +125,7 @@ fn what_cannot_open_is_named_and_the_rest_stays() {
     let tcp = socket("tcp", Address::Tcp(any_port()));
     let mut listeners = open(std::slice::from_ref(&tcp));
     let at = place(&listeners, 0);
-    let error = listeners.change(&[socket("bad", unix(&path, None)), tcp.clone()]);
+    let error = listeners.change(&[socket("bad", unix(&path, None)), tcp]);
     let error = error.expect_err("there is no folder");
     assert_eq!((error.step, error.error), (Step::Listen, libc::ENOENT));
     assert_eq!(error.about, path.to_str().expect("plain"));

@@ -11,11 +11,12 @@ use rustix::fs::{fstat, fstatfs};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// What a run has said so far.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Speech {
-    access: Access,
+    /// Who may speak at present.
+    pub(crate) access: Access,
     /// It has said that it is about to end. That is final.
-    is_stopping: bool,
+    pub(crate) is_stopping: bool,
 }
 
 /// What the sender of a message is to the run on whose socket it came.

@@ -32,12 +32,16 @@ impl Run {
 
     /// Waits for one message and hears it.
     fn hear(&mut self, sender: Relation) -> Result<(), Unheard> {
+        let message = self.wait();
+        self.sender = (message.pid, message.uid, message.gid);
+        self.speech.take(message, sender, &mut self.store, &mut self.out)
+    }
+
+    fn wait(&self) -> Message {
         let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
         poll(&mut waiting, None).expect("it waits");
         let mut buffer = [0; LONGEST];
-        let message = self.socket.receive(&mut buffer).expect("received").expect("a message");
-        self.sender = (message.pid, message.uid, message.gid);
-        self.speech.take(message, sender, &mut self.store, &mut self.out)
+        self.socket.receive(&mut buffer).expect("received").expect("a message")
     }
 
     /// Hears everything a program says until it ends, which it must do well.

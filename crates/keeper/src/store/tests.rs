@@ -120,3 +120,28 @@ fn everything_is_closed_in_the_end() {
     far.read_to_end(&mut rest).expect("its end");
     assert_eq!(rest, b"");
 }
+
+#[test]
+fn a_connection_that_lingers_holds_nobody_up() {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    let patience = std::time::Duration::from_secs(30);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
+    let near = TcpStream::connect(listener.local_addr().expect("a port")).expect("connected");
+    let (mut far, _) = listener.accept().expect("accepted");
+    near.set_nonblocking(true).expect("set");
+    let mut sent = 0;
+    while let Ok(length) = (&near).write(&[7; 65536]) {
+        sent += length;
+    }
+    // Closing it would wait until all of this is taken.
+    rustix::net::sockopt::set_socket_linger(&near, Some(patience)).expect("set");
+    let mut store = with(8);
+    store.add(&"slow".into(), near.into(), true);
+    let before = std::time::Instant::now();
+    assert_eq!(store.remove(&"slow".into()), 1);
+    assert!(before.elapsed() < patience / 2, "{:?}", before.elapsed());
+    let mut taken = Vec::new();
+    far.read_to_end(&mut taken).expect("its end");
+    assert_eq!(taken.len(), sent);
+}

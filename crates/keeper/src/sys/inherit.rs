@@ -1,24 +1,31 @@
 //! What passes from one program of a process to the next.
 #![expect(unsafe_code, reason = "descriptors by number, and exec with the signals as they are")]
 
-use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use rustix::io::FdFlags;
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::{FdFlags, fcntl_setfd};
 use std::ffi::CString;
 use std::io;
 use std::ptr;
 
-/// Takes a descriptor that stands open under this number and belongs to nobody in this program.
-///
-/// It becomes one that no child inherits. `None`: there is none.
-pub(crate) fn take(number: RawFd) -> Option<OwnedFd> {
+/// Leaves a descriptor open for the program that this one becomes. The caller sees to it that it is never
+/// closed in this one.
+pub(crate) fn leave_open(fd: BorrowedFd<'_>) -> io::Result<RawFd> {
+    fcntl_setfd(fd, FdFlags::empty())?;
+    Ok(fd.as_raw_fd())
+}
+
+/// Takes a descriptor that was left open under this number, each number once. It does not stay open any
+/// further.
+pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
-        return None;
+        return Err(rustix::io::Errno::BADF.into());
     }
-    // SAFETY: only looked at; a number that is not open is an error and no more.
-    let there = unsafe { BorrowedFd::borrow_raw(number) };
-    rustix::io::fcntl_setfd(there, FdFlags::CLOEXEC).ok()?;
-    // SAFETY: it is open, and the caller says that nobody else here has it.
-    Some(unsafe { OwnedFd::from_raw_fd(number) })
+    // SAFETY: the descriptor is only asked about; where the number is not open, that is an error.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl_setfd(fd, FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, and the program before this one left it to this one alone: whoever
+    // had it before `leave_open` never closes it, and each number is taken once.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) })
 }
 
 /// Executes another program in this process. Blocked signals stay blocked, so that none is lost on the way.
@@ -41,6 +48,6 @@ pub(crate) fn become_program(
 pub(crate) fn set_flags(number: RawFd, flags: FdFlags) {
     if number >= 0 {
         // SAFETY: only its flag changes; a number that is not open is an error and no more.
-        drop(rustix::io::fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, flags));
+        _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, flags);
     }
 }

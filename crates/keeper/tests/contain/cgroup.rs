@@ -16,15 +16,17 @@ fn a_daemon_does_not_survive() {
     let daemon = run.number();
     let look = Look::new(Place::Guest).expect("look");
     let members = run.bond.members(&look).expect("members");
-    let mut pids: Vec<u32> = members.iter().map(|stat| stat.id.pid).collect();
-    pids.sort_unstable();
-    assert_eq!(pids, [run.main.pid, daemon]);
+    // The shell between the two may not have ended yet.
+    let has = |pid| members.iter().any(|stat| stat.id.pid == pid);
+    assert!(has(run.main.pid) && has(daemon));
     run.tell("end");
     run.reap();
     let look = Look::new(Place::Guest).expect("look");
     let left = run.bond.left(&look).expect("left");
     assert_eq!(left.len(), 1);
-    assert_eq!((left[0].pid, left[0].name.as_bytes()), (daemon, &b"sleep"[..]));
+    assert_eq!(left[0].pid, daemon);
+    // It says its number just before it becomes the second.
+    assert!([&b"sh"[..], b"sleep"].contains(&left[0].name.as_bytes()));
     let group = run.bond.group().expect("group");
     assert!(group.is_populated());
     assert!(group.remove().is_err());
@@ -38,9 +40,11 @@ fn a_daemon_does_not_survive() {
 #[test]
 fn a_signal_reaches_all() {
     let Some(mut home) = Home::with_cgroups("a_signal_reaches_all") else { return };
+    // They only wait, for a line that never comes: who forks can do so once more before it takes a signal.
     let script = "trap 'echo main; exit' TERM
-        (setsid sh -c 'trap \"echo grandchild; exit\" TERM; echo ready; while :; do sleep 1000 & wait; done' &)
-        while :; do sleep 1000 & wait; done";
+        exec 3<&0
+        setsid sh -c 'trap \"echo grandchild; exit\" TERM; echo ready; read -r end' <&3 &
+        read -r end";
     let mut run = Run::start(&mut home.0, "a", Contain::Cgroup, script);
     assert_eq!(run.line(), "ready");
     assert!(!run.bond.signal(Signal::TERM, Place::Guest).expect("sent"));
@@ -160,7 +164,7 @@ fn what_dead_instances_left_is_removed() {
         let mut living = Home::new("tidy: living");
         let mut dead = Ladder::new(instance("tidy: dead"));
         let none = Limits::default();
-        let mut make = |ladder: &mut Ladder| {
+        let make = |ladder: &mut Ladder| {
             ladder.bond(&key("a"), Contain::Cgroup, false, &none).expect("made");
             ladder.cgroups().expect("cgroups").path()
         };

@@ -26,7 +26,7 @@ pub(crate) fn instance(test: &str) -> Instance {
     Instance::of(&format!("{test} of {}", std::process::id()))
 }
 
-/// Whose it is, and what it removes at the end.
+/// Means that leave no folder behind.
 pub(crate) struct Home(pub(crate) Ladder);
 
 impl Home {
@@ -107,6 +107,13 @@ impl Run {
         self.output.read_to_end(&mut Vec::new()).expect("its end");
     }
 
+    /// Returns whether nobody has its output open, as soon as it is so.
+    pub(crate) fn is_silent_soon(&self) -> bool {
+        let mut fds = [PollFd::new(self.output.get_ref(), PollFlags::HUP)];
+        let soon = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+        poll(&mut fds, Some(&soon)).expect("poll") == 1
+    }
+
     /// Waits for the main process.
     pub(crate) fn reap(&mut self) {
         self.child.wait().expect("reaped");
@@ -123,6 +130,15 @@ impl Run {
         let look = Look::new(place).expect("look");
         assert!(self.bond.is_empty(&look).expect("asked"));
         assert_eq!(self.bond.left(&look).expect("asked"), []);
+    }
+}
+
+impl Drop for Run {
+    /// A test that fails leaves nobody behind.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.bond.kill(Place::Guest);
+        }
     }
 }
 

@@ -99,8 +99,8 @@ pub enum Role {
     Notify,
     /// Where it says that it is ready.
     Ready,
-    /// Its log.
-    Log,
+    /// Memory that counts what its keeper has read of its output and not written, and its place in there.
+    Ledger(u32),
     /// A socket of this name.
     Socket(Text),
     /// A descriptor it has left with the keeper, under this name.

@@ -3,6 +3,7 @@
 
 use super::{Fact, Key, Sequence};
 use crate::Text;
+use crate::handover::Outputs;
 use crate::process::{Access, Process, Socket};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct State {
     pub owned: bool,
     /// Every child.
     pub children: Vec<Child>,
+    /// What children print, as the program before has left it.
+    pub outputs: Option<Outputs>,
 }
 
 /// The brain of a keeper.
@@ -110,21 +113,7 @@ pub struct Run {
     pub terminal: Option<Number>,
     /// Where its input is written.
     pub input: Option<Number>,
-    /// What its output has come to.
+    /// Bytes of its output that a keeper which died had read and not written.
     #[serde(default)]
-    pub printed: Printed,
-}
-
-/// What the output of a run has come to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub struct Printed {
-    /// The beginning of a line whose end has not come, of each stream.
-    pub partial: [Text; 2],
-    /// Its last lines.
-    pub last: Vec<Text>,
-    /// Bytes that were read and could not be kept.
     pub lost: u64,
-    /// Lines and bytes that were dropped and have not been told.
-    pub dropped: (u64, u64),
 }
