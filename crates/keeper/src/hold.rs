@@ -229,6 +229,8 @@ impl Hold {
     fn take_in(&mut self, source: Source) {
         match source {
             Source::Wake => {
+                // Before anything is taken: what comes after that wakes us again.
+                _ = rustix::io::read(&*self.wake, &mut [0; 8]);
                 if matches!(self.link, Link::Thread(_)) {
                     self.hear();
                 }
@@ -275,8 +277,6 @@ impl Hold {
     }
 
     fn outputs_told(&mut self) {
-        // What wakes us wakes us once, however much there is.
-        _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         let mut told = std::mem::take(&mut self.told);
         self.outputs.told(&mut told);
         for told in told.drain(..) {
