@@ -250,6 +250,10 @@ impl Pump {
 
     /// Gives a run one read.
     fn turn(&mut self, run: &Arc<Run>, port: usize) -> Turn {
+        if port >= run.ports.len() {
+            // The event was for the run that had this slot before.
+            return Turn::Nothing;
+        }
         let manner = run.manner();
         if let Some(sheet) = &manner.sheet
             && sheet.is_stalled()
