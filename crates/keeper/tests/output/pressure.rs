@@ -92,7 +92,7 @@ fn a_child_that_drops_does_not_wait_for_its_log() {
     plane.until(is_trouble("stuck", Some(0)));
     write(&to, b" and its rest\nthe last line\n");
     drop(to);
-    plane.finish(&stuck);
+    let last = plane.finish(&stuck);
     let found = reading.join().expect("it has read");
     let mut dropped = (0, 0);
     for news in plane.told() {
@@ -101,6 +101,7 @@ fn a_child_that_drops_does_not_wait_for_its_log() {
         }
     }
     assert!(dropped.0 > 0);
+    assert_eq!(last.lost, dropped.1);
     let rest = b"the head of a line that is lost and its rest\nthe last line\n";
     let printed = String::from_utf8([&printed[..], rest].concat()).expect("utf-8");
     let (mut kept, mut kept_lines, mut marked) = (0, 0, (0, 0));
