@@ -226,6 +226,9 @@ impl Hold {
     fn take_in(&mut self, source: Source) {
         match source {
             Source::Wake => {
+                // What wakes us wakes us once, however much there is. It is taken back first: what comes
+                // from now on wakes us again.
+                _ = rustix::io::read(&*self.wake, &mut [0; 8]);
                 if matches!(self.link, Link::Thread(_)) {
                     self.hear();
                 }
@@ -272,8 +275,6 @@ impl Hold {
     }
 
     fn outputs_told(&mut self) {
-        // What wakes us wakes us once, however much there is.
-        _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         let mut told = std::mem::take(&mut self.told);
         self.outputs.told(&mut told);
         for told in told.drain(..) {
