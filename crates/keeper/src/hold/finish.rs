@@ -106,7 +106,7 @@ impl Hold {
             // It is not our child, or somebody in this process has taken it in: the kernel may still know.
             Err(_) => Reaped {
                 pid,
-                status: reap::told(pidfd.fd()).unwrap_or_else(|| {
+                status: reap::told(pidfd.fd(), run.pid).unwrap_or_else(|| {
                     let now = now();
                     Status::Unseen { from: now, to: now }
                 }),
