@@ -463,7 +463,7 @@ impl Processes {
                         addresses.iter().map(|address| address.to_str_lossy().into()).collect();
                 }
                 if let Some(trouble) = told.trouble {
-                    process.trouble = Some(trouble.into());
+                    process.trouble = (!trouble.is_empty()).then(|| trouble.into());
                 }
             });
         }

@@ -114,7 +114,7 @@ impl Lane {
         self.answers.push(Answer::Probed { at, child, run, probe, answer });
     }
 
-    /// Takes something of a child that does not work.
+    /// Takes something of a child that does not work; no text: it does again.
     pub(super) fn trouble(&mut self, at: Moment, child: Arc<str>, what: String) {
         self.child(at, child).trouble = Some(what);
     }
@@ -152,8 +152,11 @@ impl Lane {
                 self.child(at, child).addresses = Some(addresses);
             }
             Fact::Trouble { child, what, error } => {
-                let error = plain(&std::io::Error::from_raw_os_error(error));
-                self.trouble(at, child, format!("{what}: {error}"));
+                // Told with no error, it is over.
+                let error = std::io::Error::from_raw_os_error(error);
+                let is_over = error.raw_os_error() == Some(0);
+                let text = format!("{what}: {}", plain(&error));
+                self.trouble(at, child, if is_over { String::new() } else { text });
             }
             Fact::Done { ticket, status, output, error, .. } => {
                 self.answers.push(Answer::Done { at, ticket, status, output, error });
