@@ -8,7 +8,7 @@
 //! cannot start and one that fails. Every process here is a line of shell, so that nothing has to be
 //! installed; a real one reads the same.
 
-use mainstay::process::{Command, Ready};
+use mainstay::process::{Command, Ready, StopStep};
 use mainstay::{
     BoxError, Context, OnRestart, Shape, Standing, consecutive, need, process, task, tree,
 };
@@ -16,11 +16,12 @@ use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    // It becomes ready by what it prints, and needs a moment to end.
-    let store = Command::shell(
-        "trap 'echo closed; exit 0' TERM; echo listening on 6400; while :; do sleep 0.1; done",
-    )
-    .ready(Ready::line("listening on *"));
+    // It becomes ready by what it prints, and has something to do before it ends. What it waits for is ended
+    // behind it.
+    let store =
+        Command::shell("trap 'echo closed; exit' TERM; echo listening on 6400; sleep 1000 & wait")
+            .ready(Ready::line("listening on *"))
+            .stop(StopStep::signal("TERM"));
     // Nobody has installed this.
     let mailer = Command::new("mailer-that-is-not-there");
     // This ends as it must not.

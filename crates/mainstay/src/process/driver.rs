@@ -338,6 +338,8 @@ impl Driver for Processes {
         let key = Key { child: name, run: run.0 };
         if let Some(run) = self.runs.get_mut(&key) {
             run.settings = settings;
+            let (at, name) = (self.shared.clock.now(), Arc::clone(&key.child));
+            self.shared.inbox.hold(|lane| lane.changed(at, name));
             self.tell(Ask::Change { key, process });
         }
     }
@@ -397,8 +399,7 @@ impl Processes {
         let Some(run) = self.runs.get_mut(&told.key) else { return };
         let (child, number, at) = (run.child, run.run, told.at);
         if let Some((pid, contain, is_adopted)) = &told.started {
-            let log = run.settings.parts().process.output.log.as_ref();
-            let log = log.map(|log| log.path.as_path().to_owned());
+            let log = run.settings.log();
             views.process(tree, child, |process| {
                 process.pid = Some(*pid);
                 process.contain = text(contain);
@@ -456,6 +457,10 @@ impl Processes {
         inputs: &mut Inputs,
     ) {
         let Some(child) = self.names.get(name).copied() else { return };
+        if told.is_changed {
+            let log = self.children.get(&child).and_then(|place| place.settings.log());
+            views.process(tree, child, |process| process.log = log);
+        }
         if told.addresses.is_some() || told.trouble.is_some() {
             views.process(tree, child, |process| {
                 if let Some(addresses) = told.addresses {

@@ -89,6 +89,8 @@ pub(super) struct Notices {
 pub(super) struct ChildTold {
     pub(super) at: Moment,
     pub(super) is_demanded: bool,
+    /// Its live run has other settings.
+    pub(super) is_changed: bool,
     pub(super) addresses: Option<Vec<Text>>,
     pub(super) trouble: Option<String>,
 }
@@ -117,6 +119,11 @@ impl Lane {
     /// Takes something of a child that does not work; no text: it does again.
     pub(super) fn trouble(&mut self, at: Moment, child: Arc<str>, what: String) {
         self.child(at, child).trouble = Some(what);
+    }
+
+    /// Takes that the live run of a child has other settings.
+    pub(super) fn changed(&mut self, at: Moment, child: Arc<str>) {
+        self.child(at, child).is_changed = true;
     }
 
     /// Takes that there is no keeper to start a run.

@@ -9,6 +9,7 @@ use mainstay_core::spec::{self, Change, Grace, Payload};
 use mainstay_wire::keeper::Whom;
 use mainstay_wire::process::{self as wire, Readiness};
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,11 @@ impl Settings {
     /// Returns whether both are the very same.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns the file that takes its output.
+    pub(super) fn log(&self) -> Option<PathBuf> {
+        Some(self.0.process.output.log.as_ref()?.path.as_path().to_owned())
     }
 
     /// Returns how a stop step is done; the last one stands for those that nobody described.
