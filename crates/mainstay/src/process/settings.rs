@@ -89,7 +89,7 @@ impl Settings {
     pub(super) fn step(&self, index: u8) -> &Act {
         const TERM: Act = Act::Signal(signal::TERM, Whom::Main);
         let steps = &self.0.steps;
-        steps.get(usize::from(index)).or(steps.last()).unwrap_or(&TERM)
+        steps.get(usize::from(index)).or_else(|| steps.last()).unwrap_or(&TERM)
     }
 
     /// Returns what the keeper is told of a run with this heartbeat, in a tree that is or is not found again.
