@@ -55,6 +55,7 @@ impl Client {
         let socket = number.and_then(|number| inherit::take(number).ok());
         let socket =
             socket.ok_or_else(|| io::Error::other("this program was not started by a keeper"))?;
+        crate::fault::point("brain.connected");
         Ok(Self {
             stream: Stream::new(socket),
             known: BTreeMap::new(),
@@ -66,6 +67,11 @@ impl Client {
     /// Returns what to wait for: it can be read when a report has come.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.fd()
+    }
+
+    /// Returns whether orders wait for the keeper to read those before: then room is to be waited for as well.
+    pub fn is_full(&self) -> bool {
+        self.stream.is_full()
     }
 
     /// Asks for something. What the keeper has yet to read waits here.
@@ -97,8 +103,16 @@ impl Client {
         let mut bytes = Vec::new();
         // An order that is longer than any that is ever read is as good as not given.
         frame::put(order, body, &mut bytes).map_err(|_| Gone)?;
+        let point = if matches!(order, Order::Acknowledge(_)) {
+            ["brain.acknowledges", "brain.acknowledged"]
+        } else {
+            ["brain.orders", "brain.ordered"]
+        };
+        crate::fault::point(point[0]);
         self.stream.put(bytes, Vec::new()).map_err(|_| Gone)?;
-        self.stream.flush().map_err(|_| Gone)
+        let flushed = self.stream.flush().map_err(|_| Gone);
+        crate::fault::point(point[1]);
+        flushed
     }
 
     /// Waits for the next report; `None` after `timeout`.
@@ -145,6 +159,7 @@ impl Client {
 
     /// Keeps what it takes to go on without the keeper.
     fn learn(&mut self, mut report: Report, body: Vec<u8>) -> Report {
+        crate::fault::point("brain.heard");
         match &mut report {
             Report::Screen { bytes, .. } => *bytes = body,
             Report::Inventory(held) => {
@@ -202,6 +217,7 @@ impl Client {
     ///
     /// The program cannot be started. Everything is still held here, and this can be tried again.
     pub fn rescue(&mut self, command: &[Text], brain: Vec<Text>) -> io::Result<()> {
+        crate::fault::point("brain.rescue.before");
         let io = |error: mainstay_wire::keeper::StartError| io::Error::other(error);
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -235,7 +251,9 @@ impl Client {
         };
         let variables = vec![(Text::from(STATE), number.to_string().into())];
         let given = Given { placed, variables, ..Given::default() };
+        crate::fault::point("brain.rescue.ready");
         start(&process, &given).map_err(io)?;
+        crate::fault::point("brain.rescue.born");
         self.stream = Stream::new(ours);
         Ok(())
     }

@@ -132,6 +132,7 @@ impl Hold {
         if let Link::Socket(link) = &mut self.link {
             link.tell_kept();
         }
+        crate::fault::point("met");
     }
 
     fn inventory(&self) -> Vec<Held> {

@@ -167,8 +167,10 @@ impl Hold {
     pub(crate) fn take_over(&mut self, state: State) {
         let State { brain, owned, children, outputs, .. } = state;
         self.take_outputs(outputs);
+        crate::fault::point("take.before");
         self.find_leftovers();
         for child in children {
+            crate::fault::point("take.child");
             self.take_child(child, owned);
         }
         let known = Brain::kept(brain.command, brain.pid.filter(|_| owned), brain.starts);
@@ -181,6 +183,7 @@ impl Hold {
             Some(link) => self.meet_brain(link),
             None => self.start_brain(),
         }
+        crate::fault::point("take.after");
         // Whoever ended on the way has been told to the program before.
         self.reap();
     }
