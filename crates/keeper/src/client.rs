@@ -25,6 +25,8 @@ pub struct Client {
     known: BTreeMap<Arc<str>, Known>,
     identity: String,
     last: Sequence,
+    /// When the keeper was last heard.
+    seen: Duration,
 }
 
 /// What a brain has to know of a child to save it.
@@ -61,6 +63,7 @@ impl Client {
             known: BTreeMap::new(),
             identity: identity.to_owned(),
             last: Sequence::default(),
+            seen: crate::hold::now(),
         })
     }
 
@@ -143,7 +146,9 @@ impl Client {
             }
             self.stream.flush().map_err(|_| Gone)?;
             let end = self.stream.fill();
-            if end.is_err() {
+            if end.is_ok() {
+                self.seen = crate::hold::now();
+            } else {
                 // What it said last still counts.
                 return match self.stream.next::<Report>() {
                     Ok(Some((report, body))) => Ok(Some(self.learn(report, body))),
@@ -231,6 +236,7 @@ impl Client {
             facts: Vec::new(),
             brain,
             owned: false,
+            seen: self.seen,
             children: self
                 .known
                 .iter()

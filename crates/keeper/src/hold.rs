@@ -214,6 +214,9 @@ impl Hold {
             self.upgrade_when_quiet();
         }
         self.flush();
+        if let Some(cgroups) = self.ladder.cgroups() {
+            cgroups.remove();
+        }
         Ok(())
     }
 

@@ -35,7 +35,6 @@ use echo::Echo;
 use input::{Input, Sent};
 use last::{DEFAULT_BOUND, Tail};
 use ledger::Ledger;
-use line::Splitter;
 use log::file::{Log, Place};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Step};
@@ -43,7 +42,7 @@ use mainstay_wire::process::Output;
 use pattern::Pattern;
 use plane::{Order, Plane};
 use record::Stream;
-use run::{Feed, Manner, Port, Run};
+use run::{Feed, Port, Run};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use sheet::Sheet;
@@ -181,9 +180,7 @@ impl Outputs {
     ///
     /// The system has no more descriptors or threads.
     pub fn new(wake: Arc<OwnedFd>) -> io::Result<Self> {
-        let echo = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
-        // A keeper without an output repeats nothing: to write to the eventfd's own descriptor is an error.
-        let echo = echo.or_else(|_| rustix::io::fcntl_dupfd_cloexec(&wake, 3))?;
+        let echo = own_output()?;
         Self::with_echo(wake, echo)
     }
 
@@ -577,6 +574,16 @@ impl Outputs {
             slot: run.slot,
         })
     }
+}
+
+/// Returns the keeper's own output; without one, lines are repeated nowhere.
+fn own_output() -> io::Result<OwnedFd> {
+    let own = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3);
+    own.or_else(|_| {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+        rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())
+    })
+    .map_err(io::Error::from)
 }
 
 impl Child {

@@ -3,6 +3,7 @@
 //! Everything that can be looked up or opened is, before there is a process: what fails here costs nothing.
 //! What only the new process can do to itself becomes a list of acts, each with the step it belongs to.
 
+mod bounds;
 mod capability;
 mod environment;
 mod user;
@@ -14,8 +15,11 @@ use mainstay_wire::keeper::{StartError, Step};
 use mainstay_wire::process::{Descriptor, IoPriority, Mode, Process, Resource, Rlimit, Session};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{Mode as Rights, OFlags};
-use std::ffi::CString;
+use rustix::io::Errno;
+use std::ffi::{CString, OsStr};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use user::User;
 
 /// What a process gets from the keeper beside its settings.
@@ -43,6 +47,7 @@ pub(crate) struct Given<'a> {
 
 /// Starts a process.
 pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartError> {
+    bounds::check(process)?;
     let files = open_all(&process.descriptors)?;
     let placed = files.iter().map(|(file, number)| (file.as_fd(), *number));
     let placed: Vec<_> = given.placed.iter().copied().chain(placed).collect();
@@ -65,7 +70,7 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
     };
     let born = launch(making, &list.acts, &program);
     drop(raised);
-    born.map_err(|unborn| list.explain(process, unborn))
+    born.map_err(|unborn| list.explain(process, &program, unborn))
 }
 
 /// Returns whom a process runs as.
@@ -108,7 +113,7 @@ impl List {
         let above = all.iter().map(|(_, to)| *to).max().unwrap_or(2).max(2);
         if let Some((_, to)) = duplicate(&all) {
             let about = format!("number {to}, which is given twice");
-            return Err(failed(Step::PassDescriptors, about, rustix::io::Errno::EXIST));
+            return Err(failed(Step::PassDescriptors, about, Errno::EXIST));
         }
         let mut raised = Vec::new();
         let mut moves = Vec::with_capacity(all.len());
@@ -118,8 +123,12 @@ impl List {
                 moves.push((from.as_raw_fd(), to, step));
                 continue;
             }
-            let high = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1))
-                .map_err(|error| failed(step, format!("number {to}"), error))?;
+            let high = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1));
+            let high = high.map_err(|error| match error {
+                // It is the highest that is out of bounds, not the one that has to stand above it.
+                Errno::INVAL => failed(step_of(above), format!("number {above}"), error),
+                error => failed(step, format!("number {to}"), error),
+            })?;
             moves.push((high.as_raw_fd(), to, step));
             raised.push(high);
         }
@@ -158,7 +167,7 @@ impl List {
             let name = format!("{resource:?}").to_lowercase();
             if soft.unwrap_or(u64::MAX) > hard.unwrap_or(u64::MAX) {
                 let about = format!("{name}: its soft limit is above its hard one");
-                return Err(failed(Step::SetRlimit, about, rustix::io::Errno::INVAL));
+                return Err(failed(Step::SetRlimit, about, Errno::INVAL));
             }
             let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
             let resource = rlimit(resource);
@@ -222,7 +231,7 @@ impl List {
         Ok(())
     }
 
-    fn explain(&self, process: &Process, unborn: Unborn) -> StartError {
+    fn explain(&self, process: &Process, program: &Program, unborn: Unborn) -> StartError {
         let name = || process.command.first().map(Text::to_string).unwrap_or_default();
         let (step, about, error) = match unborn {
             Unborn::Clone(error) => (Step::Clone, String::new(), error),
@@ -231,8 +240,10 @@ impl List {
                 (step, about, error)
             }
             Unborn::Execute(error) if error.kind() == io::ErrorKind::NotFound => {
-                let is_there = name().contains('/') && process.folder.is_none();
-                if is_there && std::path::Path::new(&name()).exists() {
+                let folder = process.folder.as_ref().map_or_else(|| Path::new(""), Text::as_path);
+                let is_there =
+                    |path: &CString| folder.join(OsStr::from_bytes(path.to_bytes())).exists();
+                if program.paths.iter().any(is_there) {
                     (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
                 } else {
                     (Step::FindProgram, name(), error)
@@ -277,7 +288,7 @@ fn open_all(wanted: &[Descriptor]) -> Result<Vec<(OwnedFd, u32)>, StartError> {
 /// Resolves where the program may be. It is looked for anew at each start.
 fn program(process: &Process, environment: Environment) -> Result<Program, StartError> {
     let Some(name) = process.command.first().filter(|name| !name.as_bytes().is_empty()) else {
-        return Err(failed(Step::Settings, "no command".into(), rustix::io::Errno::INVAL));
+        return Err(failed(Step::Settings, "no command".into(), Errno::INVAL));
     };
     let paths = if name.as_bytes().contains(&b'/') {
         vec![text(Step::FindProgram, name)?]
@@ -316,11 +327,10 @@ const fn rlimit(resource: Resource) -> u32 {
 
 /// Returns what the kernel takes as a text: it has no zero in it.
 fn text(step: Step, text: &Text) -> Result<CString, StartError> {
-    CString::new(text.as_bytes()).map_err(|_| {
-        failed(step, format!("{text}, which has a zero in it"), rustix::io::Errno::INVAL)
-    })
+    CString::new(text.as_bytes())
+        .map_err(|_| failed(step, format!("{text}, which has a zero in it"), Errno::INVAL))
 }
 
-pub(crate) fn failed(step: Step, about: String, error: rustix::io::Errno) -> StartError {
+pub(crate) fn failed(step: Step, about: String, error: Errno) -> StartError {
     StartError { step, about, error: error.raw_os_error() }
 }

@@ -296,6 +296,9 @@
 //! - Run your code where it decides: hooks, conditions and destructors run elsewhere, under guard.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "process", not(target_os = "linux")))]
+compile_error!("the feature `process` is for Linux: its keeper needs what only that kernel has");
+
 mod build;
 mod caught;
 mod clock;

@@ -40,8 +40,8 @@ pub struct OutputOf {
 pub struct OpenLog {
     /// Its settings.
     pub settings: Log,
-    /// The file.
-    pub file: i32,
+    /// The file; absent: it is opened by its path.
+    pub file: Option<i32>,
     /// The length at which the next file begins.
     pub ceiling: u64,
     /// When the file began, in seconds of the wall clock.

@@ -4,8 +4,9 @@ use super::{Broken, Invariant, Judge, wrong};
 use crate::model::command::gate_of;
 use crate::model::event::plain;
 use crate::model::{Book, Model, Notice, Owed, Plan, Stage, Work};
-use mainstay_core::child::{self, Alert, Child, Phase, Rest, State, Want};
+use mainstay_core::child::{self, Alert, Child, Finish, Phase, Rest, State, Want};
 use mainstay_core::policy::budget::Window;
+use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::OnRestart;
 use mainstay_core::{ChildId, Effect, Effects, Input, Tree};
 
@@ -438,6 +439,11 @@ impl Book {
             return;
         }
         self.demanded = true;
+        if self.spec.restart != Restart::Never
+            && matches!(self.plan, Plan::Never(Finish::Completed | Finish::Skipped))
+        {
+            self.plan = Plan::Run;
+        }
         if let Some(run) = self.live.as_mut().filter(|run| run.watch.idle.is_some()) {
             run.watch.idle = idle.map(|idle| now + idle);
         }

@@ -9,6 +9,7 @@ use crate::exit::{Asked, Cause, Exit};
 use crate::id::{ChildId, RunId};
 use crate::policy::breaker::{Breaker, BreakerState};
 use crate::policy::budget::Within;
+use crate::policy::restart::Restart;
 use crate::spec::{Activation, Ready, Until};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -150,7 +151,8 @@ impl Tree {
         self.set_phase(slot, phase);
     }
 
-    /// Somebody wants to use a child. While its breaker is open that is in vain, and not kept for later.
+    /// Somebody wants to use a child. While its breaker is open that is in vain, and not kept for later. One that
+    /// came to a clean end has served whom it was started for, and runs again for who comes now.
     pub(super) fn demand(&mut self, id: ChildId) {
         let Some(child) = self.child(id) else { return };
         let Activation::OnDemand { idle } = child.spec.activation else { return };
@@ -160,6 +162,10 @@ impl Tree {
         let later = idle.map(|idle| self.now + idle);
         let child = self.at_mut(id.slot);
         child.demanded = true;
+        let is_served = matches!(child.plan, Plan::Never(Finish::Completed | Finish::Skipped));
+        if is_served && child.spec.restart != Restart::Never {
+            child.plan = Plan::Run;
+        }
         if let Some(watch) = child.watch.as_mut().filter(|watch| watch.idle.is_some()) {
             watch.idle = later;
         }

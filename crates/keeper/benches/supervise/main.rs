@@ -4,12 +4,15 @@
 //! several rounds of it, so that what else happens on the machine happens to all of them. A ratio is that of the medians;
 //! the reference is measured twice, under two names, which shows how much a ratio of 1 varies.
 
+mod keeper;
 #[path = "../measure/mod.rs"]
 #[allow(dead_code, reason = "each bench takes what it needs")]
 mod measure;
 mod reference;
 mod scenario;
 
+use keeper::{Apart, Manner, Thread};
+use mainstay_wire::Text;
 use reference::Reference;
 use scenario::{SCENARIOS, Scenario};
 use std::path::{Path, PathBuf};
@@ -32,6 +35,10 @@ trait Supervisor {
 type Begin<'a> = Box<dyn Fn(&Job<'_>) -> Box<dyn Supervisor> + 'a>;
 
 fn main() {
+    let words: Vec<Text> = std::env::args_os().map(Text::from).collect();
+    if words.get(1) == Some(&Text::from(keeper::KEEPER)) {
+        return keeper::serve(&words);
+    }
     let program = measure::compile("reference.c", "reference", &[]);
     let child = measure::compile("child.c", "child", &["-static"]);
     let names: Vec<String> =
@@ -48,7 +55,16 @@ fn main() {
 fn contestants(reference: &Path) -> Vec<(&'static str, Begin<'_>)> {
     let begin =
         move |job: &Job<'_>| -> Box<dyn Supervisor> { Box::new(Reference::new(reference, job)) };
-    vec![("reference", Box::new(begin)), ("reference again", Box::new(begin))]
+    let thread = |manner| -> Begin<'_> { Box::new(move |job| Box::new(Thread::new(job, manner))) };
+    let apart = |manner| -> Begin<'_> { Box::new(move |job| Box::new(Apart::new(job, manner))) };
+    vec![
+        ("reference", Box::new(begin)),
+        ("reference again", Box::new(begin)),
+        ("keeper, a thread, bare", thread(Manner::BARE)),
+        ("keeper, a thread", thread(Manner::USUAL)),
+        ("keeper, a process, bare", apart(Manner::BARE)),
+        ("keeper, a process", apart(Manner::USUAL)),
+    ]
 }
 
 fn compare(scenario: &Scenario, contestants: &[(&str, Begin<'_>)], child: &Path) {

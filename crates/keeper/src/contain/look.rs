@@ -51,6 +51,35 @@ impl<'a> Look<'a> {
         Ok(Self { place, strangers: OnceCell::new(), everyone: OnceCell::new(), proc })
     }
 
+    pub(super) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
+    /// Whether this look, which shows nobody of a run, can have missed somebody who was started while it
+    /// was taken. `breeds` tells whether the run has started others before.
+    pub(super) fn is_doubtful(&self, ours: bool, breeds: bool) -> io::Result<bool> {
+        if !self.lists_orphans(ours) {
+            return Ok(breeds);
+        }
+        // Whoever passed a run on has become our child, and tells nothing any more.
+        Ok(self.candidates(false)?.any(|seen| self.mark(seen).is_none()))
+    }
+
+    /// Whether a later look shows the same orphans; absent: they are not listed.
+    pub(super) fn is_same(&self, later: &Look<'_>, ours: bool) -> io::Result<Option<bool>> {
+        if !self.lists_orphans(ours) {
+            return Ok(None);
+        }
+        let ids = |look: &Look<'_>| -> io::Result<Vec<Id>> {
+            Ok(look.candidates(false)?.map(Seen::id).collect())
+        };
+        Ok(Some(ids(self)? == ids(later)?))
+    }
+
+    fn lists_orphans(&self, ours: bool) -> bool {
+        ours && matches!(self.place, Place::Reaper { .. }) && self.has_children()
+    }
+
     /// Returns every process that descends from one, and has not ended.
     pub fn below(&self, pid: u32) -> io::Result<Vec<Stat>> {
         let mut found: Vec<Stat> = Vec::new();
@@ -151,7 +180,7 @@ impl<'a> Look<'a> {
 }
 
 impl Seen {
-    fn new(stat: Stat) -> Self {
+    pub(super) fn new(stat: Stat) -> Self {
         Self { stat, mark: OnceCell::new() }
     }
 

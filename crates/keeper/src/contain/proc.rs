@@ -211,10 +211,15 @@ pub(super) fn read_all(file: impl AsFd, bound: usize, bytes: &mut Vec<u8>) -> io
     }
 }
 
-/// Reads the numbers that a file of them holds. A broken one is left out.
+/// Reads the numbers that a file of them holds. What is none is left out.
 pub(super) fn numbers(bytes: &[u8], out: &mut Vec<u32>) {
     let words = bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    out.extend(words.filter_map(|word| str::from_utf8(word).ok()?.parse::<u32>().ok()));
+    out.extend(words.filter_map(|word| {
+        word.iter().try_fold(0_u32, |number, digit| match digit {
+            b'0'..=b'9' => number.checked_mul(10)?.checked_add(u32::from(digit - b'0')),
+            _ => None,
+        })
+    }));
 }
 
 /// The folders whose name is a number.

@@ -106,7 +106,7 @@ impl Hold {
             // It is not our child, or somebody in this process has taken it in: the kernel may still know.
             Err(_) => Reaped {
                 pid,
-                status: reap::told(pidfd.fd()).unwrap_or_else(|| {
+                status: reap::told(pidfd.fd(), run.pid).unwrap_or_else(|| {
                     let now = now();
                     Status::Unseen { from: now, to: now }
                 }),
@@ -317,7 +317,11 @@ impl Hold {
     }
 }
 
-fn ended(status: Status, usage: Usage) -> Ended {
+fn ended(status: Status, mut usage: Usage) -> Ended {
+    // What a process was before it executed its program counts as its own, and that was this one.
+    if usage.memory <= reap::own_peak() {
+        usage.memory = 0;
+    }
     Ended { status, usage, out_of_memory: false, last: Vec::new(), left: Vec::new(), lost: 0 }
 }
 

@@ -160,18 +160,28 @@ impl Hold {
         }
         let identity = self.settings.identity.clone();
         let outputs = None;
-        State { version: VERSION, identity, seq, facts, brain, owned: true, children, outputs }
+        State {
+            version: VERSION,
+            identity,
+            seq,
+            facts,
+            brain,
+            owned: true,
+            seen: super::now(),
+            children,
+            outputs,
+        }
     }
 
     /// Takes over what another program held.
     pub(crate) fn take_over(&mut self, state: State) {
-        let State { brain, owned, children, outputs, .. } = state;
+        let State { brain, owned, seen, children, outputs, .. } = state;
         self.take_outputs(outputs);
         crate::fault::point("take.before");
         self.find_leftovers();
         for child in children {
             crate::fault::point("take.child");
-            self.take_child(child, owned);
+            self.take_child(child, owned, seen);
         }
         let known = Brain::kept(brain.command, brain.pid.filter(|_| owned), brain.starts);
         if let Some(pid) = known.pid {
@@ -188,7 +198,7 @@ impl Hold {
         self.reap();
     }
 
-    fn take_child(&mut self, from: state::Child, owned: bool) {
+    fn take_child(&mut self, from: state::Child, owned: bool, seen: Duration) {
         let slot = self.slot(&from.name);
         let open = |number: i32| inherit::take(number).ok();
         let sockets: Vec<_> =
@@ -210,12 +220,12 @@ impl Hold {
         }
         self.watch_store(slot);
         match from.run {
-            Some(run) => self.take_run(slot, run, owned),
+            Some(run) => self.take_run(slot, run, owned, seen),
             None => self.arm(slot),
         }
     }
 
-    fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool) {
+    fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool, seen: Duration) {
         let main = Id { pid: from.pid, began: from.began };
         let bond = self.bond_again(&from.key, &from.process, main, owned);
         let open = |number: Option<i32>| number.and_then(|number| inherit::take(number).ok());
@@ -276,7 +286,7 @@ impl Hold {
             child.run = Some(run);
         }
         if is_lost {
-            self.main_lost(slot);
+            self.main_lost(slot, seen);
         }
     }
 }
@@ -337,11 +347,11 @@ fn open_process(pid: u32, began: u64) -> Option<OwnedFd> {
 
 impl Hold {
     /// The main process of a run ended while nobody looked.
-    fn main_lost(&mut self, slot: Slot) {
+    fn main_lost(&mut self, slot: Slot, seen: Duration) {
         let now = super::now();
         let Some(run) = self.run(slot) else { return };
         let pid = run.pid.cast_signed();
-        let status = Status::Unseen { from: now, to: now };
+        let status = Status::Unseen { from: seen, to: now };
         self.main_ended(slot, Reaped { pid, status, usage: Usage::default() });
     }
 
@@ -465,7 +475,7 @@ pub(crate) fn numbers(state: &State) -> impl Iterator<Item = i32> + '_ {
     let of_output = |of: &handover::OutputOf| {
         let streams = of.run.iter().flat_map(|run| &run.streams).map(|stream| stream.descriptor);
         let input = of.run.iter().filter_map(|run| run.input.as_ref()).map(|it| it.descriptor);
-        let log = of.log.as_ref().map(|log| log.file);
+        let log = of.log.as_ref().and_then(|log| log.file);
         streams.chain(input).chain(log).collect::<Vec<_>>()
     };
     let outputs = state.outputs.iter();

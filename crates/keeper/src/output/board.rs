@@ -49,7 +49,11 @@ impl Board {
         let at = told.iter().position(|n| matches!(n, Told::Drained { key, .. } if key == of))?;
         match told.remove(at) {
             Told::Drained { last, .. } => Some(last),
-            _ => None,
+            Told::Line { .. }
+            | Told::Dropped { .. }
+            | Told::Trouble { .. }
+            | Told::Screen { .. }
+            | Told::Left { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::sys::page::Page;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How many runs are counted at a time. Untouched pages take no memory.
@@ -19,7 +20,7 @@ const READING: u64 = 1 << 63;
 /// The counters of all runs.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    file: OwnedFd,
+    file: Arc<OwnedFd>,
     page: Page,
 }
 
@@ -36,10 +37,10 @@ impl Ledger {
     /// Goes on with the counters of an earlier keeper.
     pub(super) fn resume(file: OwnedFd) -> io::Result<Self> {
         let page = Page::map(&file, RUNS)?;
-        Ok(Self { file, page })
+        Ok(Self { file: Arc::new(file), page })
     }
 
-    pub(super) fn file(&self) -> &OwnedFd {
+    pub(super) fn file(&self) -> &Arc<OwnedFd> {
         &self.file
     }
 
@@ -48,6 +49,12 @@ impl Ledger {
         if let Some(word) = self.page.word(slot as usize) {
             word.fetch_or(READING, Ordering::Relaxed);
         }
+    }
+
+    /// Returns how many bytes have been read and not written.
+    pub(super) fn held(&self, slot: u32) -> u64 {
+        let word = self.page.word(slot as usize).map(|word| word.load(Ordering::Relaxed));
+        word.unwrap_or_default() & !READING
     }
 
     /// Sets how many bytes have been read and not written.

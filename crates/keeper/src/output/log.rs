@@ -2,4 +2,9 @@
 
 pub(super) mod compress;
 pub(super) mod file;
+mod files;
 pub(super) mod older;
+mod read;
+mod since;
+
+pub use read::{From, Place, Reader};

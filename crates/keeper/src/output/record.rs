@@ -20,8 +20,6 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    pub(super) const BOTH: [Self; 2] = [Self::Out, Self::Err];
-
     pub(super) fn index(self) -> usize {
         match self {
             Self::Out => 0,
@@ -179,7 +177,7 @@ mod tests {
         let stamp = Stamp::at(0, 0);
         let mut out = Vec::new();
         stamped(b"end\n\nwhole\nbegin", stamp, true, &mut out);
-        let s = stamp.as_str();
+        let s = str::from_utf8(stamp.as_bytes()).expect("utf-8");
         assert_eq!(out, format!("end\n{s} \n{s} whole\n{s} begin").as_bytes());
     }
 

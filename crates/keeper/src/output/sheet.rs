@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub(super) struct Sheet {
     pub(super) child: Arc<str>,
     log: Mutex<Log>,
+    /// What it is written to be, also while somebody is stuck in it.
+    settings: Mutex<Settings>,
     /// A thread is stuck in a write: nobody else may wait for the lock.
     is_stalled: AtomicBool,
     /// Runs that are not read from until something has been written.
@@ -24,6 +26,7 @@ impl Sheet {
     pub(super) fn new(child: Arc<str>, log: Log) -> Self {
         Self {
             child,
+            settings: Mutex::new(log.settings().clone()),
             log: Mutex::new(log),
             is_stalled: AtomicBool::new(false),
             waiting: Mutex::default(),
@@ -64,7 +67,12 @@ impl Sheet {
 
     /// Asks for new settings from the next write on.
     pub(super) fn ask_change(&self, settings: Settings) {
+        lock(&self.settings).clone_from(&settings);
         *lock(&self.change) = Some(settings);
+    }
+
+    pub(super) fn settings(&self) -> Settings {
+        lock(&self.settings).clone()
     }
 
     pub(super) fn wait(&self, run: &Arc<Run>) {

@@ -6,6 +6,7 @@ use mainstay_wire::Text;
 use mainstay_wire::keeper::{StartError, Step};
 use mainstay_wire::process::Process;
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs;
 
 /// Whom a process runs as; what is absent stays as it is.
@@ -52,7 +53,24 @@ impl User {
             let wanted = wanted.iter().map(|group| gid(&groups, group));
             user.groups = Some(wanted.collect::<Result<_, _>>()?);
         }
+        // Only root may set groups, and whoever is in them already need not.
+        if user.groups.as_ref().is_some_and(|groups| user.is_in_just(groups)) {
+            user.groups = None;
+        }
         Ok(Some(user))
+    }
+
+    /// Returns whether these are the groups of this process, whose own group it keeps or is to get as well.
+    fn is_in_just(&self, groups: &[u32]) -> bool {
+        let Ok(held) = rustix::process::getgroups() else { return false };
+        let own = rustix::process::getegid().as_raw();
+        if self.gid.is_some_and(|gid| gid != own) {
+            return false;
+        }
+        let set = |groups: &mut dyn Iterator<Item = u32>| -> BTreeSet<u32> {
+            groups.chain([own]).collect()
+        };
+        set(&mut held.iter().map(|group| group.as_raw())) == set(&mut groups.iter().copied())
     }
 }
 

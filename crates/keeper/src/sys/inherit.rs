@@ -1,16 +1,17 @@
 //! What passes from one program of a process to the next.
 #![expect(unsafe_code, reason = "descriptors by number, and exec with the signals as they are")]
 
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::ffi::CString;
 use std::io;
 use std::ptr;
 
-/// Gives a descriptor to the program that this one becomes: it stays open under its number.
-pub(crate) fn leave(fd: OwnedFd) -> io::Result<RawFd> {
-    fcntl_setfd(&fd, FdFlags::empty())?;
-    Ok(fd.into_raw_fd())
+/// Leaves a descriptor open for the program that this one becomes. The caller sees to it that it is never
+/// closed in this one.
+pub(crate) fn leave_open(fd: BorrowedFd<'_>) -> io::Result<RawFd> {
+    fcntl_setfd(fd, FdFlags::empty())?;
+    Ok(fd.as_raw_fd())
 }
 
 /// Takes a descriptor that was left open under this number, each number once. It does not stay open any
@@ -21,9 +22,9 @@ pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     }
     // SAFETY: the descriptor is only asked about; where the number is not open, that is an error.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    fcntl_setfd(fd.as_fd(), FdFlags::CLOEXEC)?;
-    // SAFETY: it is open, and the program before this one left it to this one alone: `leave` gave up its
-    // ownership, and each number is taken once.
+    fcntl_setfd(fd, FdFlags::CLOEXEC)?;
+    // SAFETY: it is open, and the program before this one left it to this one alone: whoever
+    // had it before `leave_open` never closes it, and each number is taken once.
     Ok(unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) })
 }
 

@@ -12,6 +12,7 @@
 
 use libc::{c_char, c_int, c_long, c_ulong};
 use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem;
@@ -154,12 +155,20 @@ pub(crate) fn launch(making: Making<'_>, acts: &[Act], program: &Program) -> Res
         failed: usize::MAX,
         error: 0,
     };
-    let mut stack = Stack::new().map_err(Unborn::Clone)?;
+    let kept = STACK.with_borrow_mut(Option::take);
+    let mut stack = kept.map_or_else(Stack::new, Ok).map_err(Unborn::Clone)?;
     let mask = block_signals();
+    let changes_user = acts.iter().any(|act| matches!(act, Act::User(_) | Act::Group(_)));
+    let is_dumpable = changes_user && dumpable();
     // SAFETY: `shared` and all it points to outlive the call, because this thread is suspended until the
     // new process has executed a program or ended; `stack` is used by nobody else.
     let made = unsafe { make(making, &mut stack, &raw mut shared) };
+    if is_dumpable {
+        // Who changes its user makes its memory undumpable, and that was ours as well.
+        set_dumpable();
+    }
     restore_signals(&mask);
+    STACK.set(Some(stack));
     let born = made.map_err(Unborn::Clone)?;
     // SAFETY: the new process writes here before this thread goes on, which the compiler cannot see.
     let (failed, error) = unsafe {
@@ -181,34 +190,45 @@ fn own_number(name: &CStr) -> Vec<u8> {
     text
 }
 
-/// The stack of the new process. It is small: nothing there is deep.
+/// The stack of the new process. It is small: nothing there is deep. Below it is a page that nobody may touch.
 struct Stack {
     base: *mut libc::c_void,
 }
 
+thread_local! {
+    /// One process is made at a time by a thread, so it needs one stack.
+    static STACK: RefCell<Option<Stack>> = const { RefCell::new(None) };
+}
+
 impl Stack {
     const SIZE: usize = 64 * 1024;
+    const GUARD: usize = 64 * 1024;
 
     fn new() -> io::Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
+        let size = Self::GUARD + Self::SIZE;
         // SAFETY: a fresh mapping touches nothing that exists.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                Self::SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { base }) }
+        let base = unsafe { libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let stack = Self { base };
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: the part above the guard is of the same mapping.
+        let opened = unsafe { libc::mprotect(stack.bottom(), Self::SIZE, rights) };
+        if opened == 0 { Ok(stack) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Returns its lowest usable address.
+    fn bottom(&self) -> *mut libc::c_void {
+        self.base.wrapping_byte_add(Self::GUARD)
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: it was mapped with this size, and whoever ran on it has gone elsewhere.
-        unsafe { libc::munmap(self.base, Self::SIZE) };
+        unsafe { libc::munmap(self.base, Self::GUARD + Self::SIZE) };
     }
 }
 
@@ -221,6 +241,16 @@ fn block_signals() -> libc::sigset_t {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
         before
     }
+}
+
+fn dumpable() -> bool {
+    // SAFETY: a plain question.
+    unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) == 1 }
+}
+
+fn set_dumpable() {
+    // SAFETY: it allows what was allowed before.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
 }
 
 fn restore_signals(mask: &libc::sigset_t) {
@@ -266,7 +296,7 @@ unsafe fn make(making: Making<'_>, stack: &mut Stack, shared: *mut Shared<'_>) -
         flags: u64::from(flags.cast_unsigned()),
         pidfd: (&raw mut pidfd) as u64,
         exit_signal: libc::SIGCHLD as u64,
-        stack: stack.base as u64,
+        stack: stack.bottom() as u64,
         stack_size: Stack::SIZE as u64,
         ..CloneArgs::default()
     };

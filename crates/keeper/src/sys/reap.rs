@@ -77,6 +77,17 @@ pub(crate) fn one(pid: i32, pidfd: BorrowedFd<'_>) -> io::Result<Option<Reaped>>
     }
 }
 
+/// Returns how many bytes of memory this process has used at the highest.
+pub(crate) fn own_peak() -> u64 {
+    // SAFETY: plain memory that the call fills.
+    let usage = unsafe {
+        let mut usage: libc::rusage = mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    of_usage(&usage).memory
+}
+
 /// Waits for a process that is about to end, and lets go of how it did.
 pub(crate) fn wait_for(pid: i32) {
     let mut status = 0;
@@ -127,8 +138,28 @@ struct PidfdInfo {
     core_and_padding: [u32; 2],
 }
 
-/// Returns how a process ended that was never our child, if the kernel still knows.
-pub(crate) fn told(pidfd: BorrowedFd<'_>) -> Option<Status> {
+/// Returns how a process ended that is not our child, if the kernel still knows: since Linux 6.15 of one that
+/// has been taken in, before that only of one that has not been.
+pub(crate) fn told(pidfd: BorrowedFd<'_>, pid: u32) -> Option<Status> {
+    told_by_pidfd(pidfd).or_else(|| told_of_zombie(pid))
+}
+
+/// The last of the numbers of a process that has ended and was not taken in is its status. It is zero for
+/// those who may not see it, so a zero says nothing.
+fn told_of_zombie(pid: u32) -> Option<Status> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after = line.rsplit_once(')')?.1;
+    let mut fields = after.split_ascii_whitespace();
+    let is_zombie = fields.next() == Some("Z");
+    let status = fields.next_back()?.parse().ok().filter(|status| *status != 0 || is_root())?;
+    is_zombie.then(|| of_status(status))
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn told_by_pidfd(pidfd: BorrowedFd<'_>) -> Option<Status> {
     const EXIT: u64 = 1 << 3;
     // _IOWR(0xff, 11, struct): the size is part of the number.
     let request = 3 << 30 | (size_of::<PidfdInfo>() as u64) << 16 | 0xff << 8 | 11;

@@ -107,6 +107,13 @@ impl Run {
         self.output.read_to_end(&mut Vec::new()).expect("its end");
     }
 
+    /// Returns whether nobody has its output open, as soon as it is so.
+    pub(crate) fn is_silent_soon(&self) -> bool {
+        let mut fds = [PollFd::new(self.output.get_ref(), PollFlags::HUP)];
+        let soon = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+        poll(&mut fds, Some(&soon)).expect("poll") == 1
+    }
+
     /// Waits for the main process.
     pub(crate) fn reap(&mut self) {
         self.child.wait().expect("reaped");

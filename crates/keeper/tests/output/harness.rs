@@ -35,6 +35,14 @@ impl Plane {
         Self { outputs, wake, told: Vec::new(), folder: tempfile::tempdir().expect("a folder") }
     }
 
+    /// Puts another output plane in the place of this one.
+    pub(crate) fn replace(&mut self, make: impl FnOnce(Outputs, Arc<OwnedFd>) -> Outputs) {
+        let spare = Arc::clone(&self.wake);
+        let idle = Outputs::new(Arc::clone(&spare)).expect("threads");
+        let old = std::mem::replace(&mut self.outputs, idle);
+        self.outputs = make(old, spare);
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -68,6 +76,21 @@ impl Plane {
                 return held;
             }
             watch.wait(&held);
+        }
+    }
+
+    /// Waits until the wall clock has passed a moment.
+    pub(crate) fn until_clock(&self, moment: Duration) {
+        use rustix::time::{ClockId, clock_gettime};
+        let now = || {
+            let now = clock_gettime(ClockId::Realtime);
+            Duration::new(
+                u64::try_from(now.tv_sec).expect("after the epoch"),
+                u32::try_from(now.tv_nsec).expect("below a second"),
+            )
+        };
+        while now() <= moment {
+            std::hint::spin_loop();
         }
     }
 

@@ -409,7 +409,8 @@ pub struct Usage {
     pub user: Duration,
     /// Time in the kernel.
     pub system: Duration,
-    /// Bytes of memory at the highest, of the main process or, with a cgroup, of all.
+    /// Bytes of memory at the highest, of the main process or, with a cgroup that counts it, of all. Zero:
+    /// not known, for a main process that used less than the program that started it.
     pub memory: u64,
     /// Blocks read from disks.
     pub read: u64,

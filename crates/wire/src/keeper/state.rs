@@ -28,6 +28,8 @@ pub struct State {
     pub brain: Brain,
     /// Whether the processes are children of the program that reads this.
     pub owned: bool,
+    /// When all of this was so, by the monotonic clock: whoever lived then was seen alive.
+    pub seen: Duration,
     /// Every child.
     pub children: Vec<Child>,
     /// What children print, as the program before has left it.

@@ -1,5 +1,6 @@
 //! Compresses older files of logs, on a thread that gives way to everybody else.
 
+use super::files::{self, COMMENT};
 use super::older::{self, Older};
 use crate::output::board::{Board, lock};
 use flate2::{Compression, GzBuilder};
@@ -60,7 +61,6 @@ impl Compressor {
             let compressor = Arc::clone(self);
             let thread = std::thread::Builder::new()
                 .name("compress".to_owned())
-                .stack_size(256 * 1024)
                 .spawn(move || compressor.work());
             // Without a thread the jobs wait for the next rotation of any log.
             queue.is_running = thread.is_ok();
@@ -123,8 +123,10 @@ impl Compressor {
         let about = from.metadata()?;
         let to = File::create(&unfinished)?;
         to.set_permissions(about.permissions())?;
-        // The number of the plain file is kept, so that a reader finds the place it was at.
-        let mut to = GzBuilder::new().comment(comment(about.ino())).write(to, Compression::fast());
+        // It says which file it was, so that a reader finds the place it was at.
+        let mut to = GzBuilder::new()
+            .comment(format!("{COMMENT}{}", files::identity(&about)))
+            .write(to, Compression::fast());
         let mut portion = vec![0; PORTION];
         loop {
             if self.is_stopped.load(Ordering::Acquire) {
@@ -160,9 +162,4 @@ impl Compressor {
             Ok(())
         })
     }
-}
-
-/// Returns what a compressed file says of the plain one.
-pub(in crate::output) fn comment(inode: u64) -> String {
-    format!("inode={inode}")
 }

@@ -4,9 +4,11 @@ use super::compress::Compressor;
 use super::older::Older;
 use crate::output::record::Stream;
 use crate::output::stamp::Stamp;
+use crate::sys::inherit;
+use mainstay_wire::handover::{self as wire, OpenLog};
 use mainstay_wire::process::Log as Settings;
 use memchr::{memchr, memrchr};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 use std::io;
@@ -58,7 +60,16 @@ impl Log {
     /// Opens the file, or makes it. What is there stays: it is written at the end.
     pub(in crate::output) fn open(child: Arc<str>, settings: Settings) -> io::Result<Self> {
         let found = find(&settings, RIGHTS)?;
-        let mut log = Self {
+        let mut log = Self::new(child, settings, found);
+        if log.length > 0 && !log.ends_with_newline() {
+            log.line = Some(log.length);
+            log.place = Place::Broken;
+        }
+        Ok(log)
+    }
+
+    fn new(child: Arc<str>, settings: Settings, found: Found) -> Self {
+        Self {
             ceiling: settings.size,
             settings,
             child,
@@ -74,12 +85,7 @@ impl Log {
             place: Place::Start,
             error: None,
             news: Vec::new(),
-        };
-        if log.length > 0 && !log.ends_with_newline() {
-            log.line = Some(log.length);
-            log.place = Place::Broken;
         }
-        Ok(log)
     }
 
     fn ends_with_newline(&self) -> bool {
@@ -111,7 +117,7 @@ impl Log {
     }
 
     fn turn_to(&mut self, found: Found) {
-        self.line = self.line.and((found.length > 0).then_some(found.length));
+        self.line = self.line.filter(|_| found.length > 0).map(|_| found.length);
         if found.inode != self.inode && found.length > 0 && self.place != Place::Start {
             // Another file, which somebody has begun: a line that began elsewhere does not go on in it.
             self.place = Place::Broken;
@@ -220,11 +226,9 @@ impl Log {
     }
 
     fn is_old(&self, now: Stamp) -> bool {
-        let age = i64::try_from((now.seconds() - self.began).max(0)).unwrap_or_default();
-        self.is_regular
-            && self.settings.age.is_some_and(|most| {
-                !most.is_zero() && u64::try_from(age).is_ok_and(|age| age >= most.as_secs())
-            })
+        let age = u64::try_from(now.seconds() - self.began).unwrap_or_default();
+        let most = self.settings.age.filter(|most| !most.is_zero());
+        self.is_regular && most.is_some_and(|most| age >= most.as_secs())
     }
 
     /// Writes to the file; the error is how many bytes are written.
@@ -323,13 +327,17 @@ fn find(settings: &Settings, rights: Mode) -> io::Result<Found> {
         | OFlags::NOCTTY
         // A pipe without a reader is an error, and nothing to wait for.
         | OFlags::NONBLOCK;
-    let file = rustix::fs::open(settings.path.as_path(), flags, rights)?;
+    let found = about(rustix::fs::open(settings.path.as_path(), flags, rights)?)?;
+    if !found.is_regular {
+        rustix::fs::fcntl_setfl(&found.file, OFlags::APPEND)?;
+    }
+    Ok(found)
+}
+
+fn about(file: OwnedFd) -> io::Result<Found> {
     let wish = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let about = rustix::fs::statx(&file, "", AtFlags::EMPTY_PATH, wish)?;
     let is_regular = FileType::from_raw_mode(about.stx_mode.into()) == FileType::RegularFile;
-    if !is_regular {
-        rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
-    }
     let has_birth = about.stx_mask & StatxFlags::BTIME.bits() != 0;
     Ok(Found {
         file,
@@ -342,10 +350,50 @@ fn find(settings: &Settings, rights: Mode) -> io::Result<Found> {
 }
 
 fn look(
-    folder: impl rustix::fd::AsFd,
+    folder: impl AsFd,
     path: &std::path::Path,
     flags: AtFlags,
 ) -> rustix::io::Result<(u64, u64)> {
     let about = rustix::fs::statx(folder, path, flags, StatxFlags::BASIC_STATS)?;
     Ok((about.stx_ino, about.stx_size))
+}
+
+impl Log {
+    /// Describes the log for the next program; its file stays open for that.
+    pub(in crate::output) fn describe(&self) -> io::Result<OpenLog> {
+        Ok(OpenLog {
+            settings: self.settings.clone(),
+            file: Some(inherit::leave_open(self.file.as_fd())?),
+            ceiling: self.ceiling,
+            began: self.began,
+            place: match self.place {
+                Place::Start => wire::Place::Start,
+                Place::Inside(run, Stream::Out) => wire::Place::Out(run),
+                Place::Inside(run, Stream::Err) => wire::Place::Err(run),
+                Place::Broken => wire::Place::Broken,
+            },
+            line: self.line,
+            backlog: self.backlog.clone().into(),
+            error: self.error,
+        })
+    }
+
+    /// Goes on with a log that was described.
+    pub(in crate::output) fn take_over(child: Arc<str>, state: OpenLog) -> io::Result<Self> {
+        let Some(file) = state.file else { return Self::open(child, state.settings) };
+        let found = about(inherit::take(file)?)?;
+        let mut log = Self::new(child, state.settings, found);
+        log.ceiling = state.ceiling;
+        log.began = state.began;
+        log.line = state.line;
+        log.backlog = state.backlog.as_bytes().to_vec();
+        log.error = state.error;
+        log.place = match state.place {
+            wire::Place::Start => Place::Start,
+            wire::Place::Out(run) => Place::Inside(run, Stream::Out),
+            wire::Place::Err(run) => Place::Inside(run, Stream::Err),
+            wire::Place::Broken => Place::Broken,
+        };
+        Ok(log)
+    }
 }

@@ -1,0 +1,234 @@
+//! Logs that take nothing, and children that print too much.
+
+use crate::harness::{Plane, key, output, wait_for, write};
+use mainstay_keeper::output::{Told, unwritten};
+use mainstay_wire::process::{Log, Output, Pressure};
+use rustix::event::PollFlags;
+use rustix::fd::OwnedFd;
+use rustix::fs::{FileType, Mode, OFlags};
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+/// A log that is a pipe which nobody reads before the test does: a disk that stands still.
+fn stuck_log(plane: &Plane) -> (Log, OwnedFd) {
+    let log = plane.log("stuck.log");
+    let path = log.path.as_path();
+    rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("a fifo");
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let reader = rustix::fs::open(path, flags, Mode::empty()).expect("a reader");
+    (log, reader)
+}
+
+/// Reads a pipe until what has come is enough.
+fn read_until(reader: &OwnedFd, all: &mut Vec<u8>, enough: impl Fn(&[u8]) -> bool) {
+    let mut block = vec![0; 65536];
+    while !enough(all) {
+        assert!(wait_for(reader, PollFlags::IN, Duration::from_secs(20)), "{} bytes", all.len());
+        match rustix::io::read(reader, &mut block) {
+            Ok(length) => all.extend_from_slice(&block[..length]),
+            Err(rustix::io::Errno::AGAIN) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn numbered(lines: usize) -> Vec<u8> {
+    (0..lines).flat_map(|line| format!("{line:099}\n").into_bytes()).collect()
+}
+
+fn is_trouble(child: &str, error: Option<i32>) -> impl Fn(&Told) -> Option<String> {
+    move |news| match news {
+        Told::Trouble { child: of, what, error: found }
+            if &**of == child && error.is_none_or(|wanted| wanted == *found) =>
+        {
+            Some(what.clone())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn a_log_that_stands_still_holds_up_its_own_child_alone() {
+    let mut plane = Plane::new();
+    let (log, reader) = stuck_log(&plane);
+    let stuck = key("stuck", 1);
+    let to = plane.merged(&stuck, &output(log));
+    let printed = numbered(20_000);
+    let expected = printed.clone();
+    let child = std::thread::spawn(move || write(&to, &printed));
+    plane.until(is_trouble("stuck", Some(rustix::io::Errno::TIMEDOUT.raw_os_error())));
+    for run in 1..=3 {
+        let other = key("other", run);
+        let to = plane.merged(&other, &output(plane.log("other.log")));
+        write(&to, b"a line\n");
+        plane.until_file("other.log", |log| log.len() as u64 == 7 * run);
+        drop(to);
+        assert_eq!(plane.finish(&other).lost, 0);
+    }
+    assert!(!child.is_finished(), "the child waits");
+    let mut found = Vec::new();
+    read_until(&reader, &mut found, |found| found.len() == expected.len());
+    child.join().expect("it has written");
+    assert!(found == expected, "nothing is lost, nothing comes twice");
+    plane.until(is_trouble("stuck", Some(0)));
+    plane.finish(&stuck);
+}
+
+#[test]
+fn a_child_that_drops_does_not_wait_for_its_log() {
+    let mut plane = Plane::new();
+    let (log, reader) = stuck_log(&plane);
+    let stuck = key("stuck", 1);
+    let settings = Output { pressure: Pressure::Dropping, ..output(log) };
+    let to = plane.merged(&stuck, &settings);
+    let printed = numbered(50_000);
+    write(&to, &printed);
+    write(&to, b"the head of a line that is lost");
+    let mut found = Vec::new();
+    read_until(&reader, &mut found, |found| found.ends_with(b"\n") && found.len() > 200_000);
+    plane.until(is_trouble("stuck", Some(0)));
+    write(&to, b" and its rest\nthe last line\n");
+    drop(to);
+    plane.finish(&stuck);
+    read_until(&reader, &mut found, |found| found.ends_with(b"the last line\n"));
+    let (lines, bytes) = plane.until(|news| match news {
+        Told::Dropped { lines, bytes, .. } => Some((*lines, *bytes)),
+        _ => None,
+    });
+    let text = String::from_utf8(found).expect("utf-8");
+    let marker = format!("[{lines} lines, {bytes} bytes dropped]\n");
+    let (before, after) = text.split_once(&marker).expect("the place is marked");
+    assert_eq!(after, "the last line\n");
+    let (before, _stamp) = before.rsplit_once('\n').expect("a stamp stands before the marker");
+    // What was printed is in the log or counted: a line that was cut is in both by a part.
+    let kept = before.trim_end_matches('\n').len();
+    let all = printed.len() + "the head of a line that is lost and its rest\n".len();
+    let sum = kept as u64 + bytes;
+    assert!(sum == all as u64 || sum + 1 == all as u64, "{kept} + {bytes} is not {all}");
+    assert!(printed.starts_with(&before.as_bytes()[..kept]));
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_lossless_children_wait() {
+    let mut plane = Plane::new();
+    symlink("/dev/full", plane.path("a.log")).expect("a link");
+    let key = key("a", 1);
+    let to = plane.merged(&key, &output(plane.log("a.log")));
+    write(&to, b"first\n");
+    let what = plane.until(is_trouble("a", Some(rustix::io::Errno::NOSPC.raw_os_error())));
+    assert!(what.contains("a.log"), "{what}");
+    write(&to, b"second\n");
+    drop(to);
+    assert_eq!(plane.outputs.finish(&key), None, "the second line is still in the pipe");
+    std::fs::remove_file(plane.path("a.log")).expect("removed");
+    plane.outputs.reopen();
+    let last = plane.until(|news| match news {
+        Told::Drained { last, .. } => Some(last.clone()),
+        _ => None,
+    });
+    assert_eq!(last.lost, 0);
+    assert_eq!(plane.read("a.log"), b"first\nsecond\n");
+    plane.until(is_trouble("a", Some(0)));
+    assert_eq!(plane.told(), []);
+}
+
+#[test]
+fn a_run_that_cannot_be_drained_is_given_up_with_a_count() {
+    let mut plane = Plane::new();
+    symlink("/dev/full", plane.path("a.log")).expect("a link");
+    let key = key("a", 1);
+    let to = plane.merged(&key, &output(plane.log("a.log")));
+    write(&to, b"first\n");
+    plane.until(is_trouble("a", None));
+    write(&to, b"second\n");
+    assert_eq!(plane.outputs.finish(&key), None);
+    let last = plane.outputs.abandon(&key);
+    assert_eq!((last.lines, last.lost), (vec!["first".into()], 7));
+    assert_eq!(plane.outputs.abandon(&key).lost, 0, "it is gone");
+}
+
+#[test]
+fn a_full_disk_drops_what_may_be_dropped() {
+    let mut plane = Plane::new();
+    symlink("/dev/full", plane.path("a.log")).expect("a link");
+    let key = key("a", 1);
+    let settings = Output { pressure: Pressure::Dropping, ..output(plane.log("a.log")) };
+    let to = plane.merged(&key, &settings);
+    let printed = numbered(3000);
+    write(&to, &printed);
+    plane.until(is_trouble("a", None));
+    std::fs::remove_file(plane.path("a.log")).expect("removed");
+    plane.outputs.reopen();
+    plane.until_file("a.log", |_| true);
+    drop(to);
+    let to = {
+        plane.finish(&key);
+        let next = crate::harness::key("a", 2);
+        plane.merged(&next, &settings)
+    };
+    write(&to, b"here again\n");
+    plane.until_file("a.log", |log| log.ends_with(b"here again\n"));
+    let dropped = plane.told().into_iter().find_map(|news| match news {
+        Told::Dropped { lines, bytes, .. } => Some((lines, bytes)),
+        _ => None,
+    });
+    let log = String::from_utf8(plane.read("a.log")).expect("utf-8");
+    if let Some((lines, bytes)) = dropped {
+        assert!(log.contains(&format!("[{lines} lines, {bytes} bytes dropped]")), "{log}");
+        let kept = log.lines().filter(|line| line.len() == 99).count() as u64;
+        assert_eq!(kept + lines, 3000);
+    } else {
+        panic!("that lines were dropped has to be told: {log}");
+    }
+}
+
+#[test]
+fn what_a_dead_keeper_had_not_written_is_counted() {
+    let mut plane = Plane::new();
+    let key = key("a", 1);
+    let (out, err) = plane.apart(&key, &output(plane.log("a.log")));
+    write(&out, b"a line\nthe beginning of ");
+    write(&err, b"an error\n");
+    plane.until_file("a.log", |log| log.ends_with(b"an error\n") && log.starts_with(b"a line\n"));
+    let held = plane.outputs.descriptors(&key).expect("it runs");
+    assert_eq!(held.outputs.len(), 2);
+    let counted = unwritten(held.ledger, held.slot).expect("a counter");
+    assert_eq!((counted.bytes, counted.was_reading), (17, false));
+}
+
+#[test]
+fn a_flood_does_not_delay_others() {
+    let mut plane = Plane::new();
+    let flood = key("flood", 1);
+    let to = plane.merged(&flood, &output(plane.log("flood.log")));
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stopped = std::sync::Arc::clone(&stop);
+    let flooding = std::thread::spawn(move || {
+        let block = vec![b'x'; 65536];
+        let mut written = 0_u64;
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            write(&to, &block);
+            written += block.len() as u64;
+        }
+        written
+    });
+    plane.until_file("flood.log", |log| log.len() > 1 << 20);
+    for run in 1..=50 {
+        let quiet = key("quiet", run);
+        let to = plane.merged(&quiet, &output(plane.log("quiet.log")));
+        write(&to, b"a line\n");
+        plane.until_file("quiet.log", |log| log.len() as u64 == 7 * run);
+        drop(to);
+        plane.finish(&quiet);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let written = flooding.join().expect("it has flooded");
+    plane.finish(&flood);
+    let files = std::fs::read_dir(plane.folder.path()).expect("a folder");
+    let flooded = files.map(|entry| entry.expect("an entry")).filter_map(|entry| {
+        let name = entry.file_name().into_string().expect("utf-8");
+        name.starts_with("flood").then(|| entry.metadata().expect("its length").len())
+    });
+    let kept: u64 = flooded.sum();
+    assert!(kept == written || written > 110 << 20, "all of it, but for what was rotated away");
+}
