@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes: a scene that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a relay is started.
 #[derive(Clone, Debug, Default)]
@@ -178,6 +178,11 @@ impl Scene {
     /// Returns every living process that has the mark of a run of this scene.
     pub fn marked(&self) -> Vec<Living> {
         marked(self.instance())
+    }
+
+    /// Returns the last run of a child.
+    pub fn last(&self, child: &str) -> Key {
+        self.model.last(child).expect("it was ordered").0.clone()
     }
 
     /// Returns which point has let somebody die.
@@ -368,7 +373,7 @@ impl Scene {
     /// Everything that is known, for the report of a failure.
     pub fn dump(&self, what: &str) -> String {
         format!(
-            "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}",
+            "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,
             self.lives,
             self.brains,
@@ -377,6 +382,7 @@ impl Scene {
             self.fault_met(),
             self.model,
             self.marked(),
+            std::fs::read_to_string(self.path("errors")).unwrap_or_default(),
         )
     }
 
@@ -436,7 +442,8 @@ fn launch(manner: &Manner, folder: &Path, identity: &str) -> Child {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("RELAY_IDENTITY", identity);
     let errors = std::fs::File::options().create(true).append(true).open(folder.join("errors"));
-    command.stderr(errors.expect("a file for errors"));
+    let errors = errors.expect("a file for errors");
+    command.stdout(errors.try_clone().expect("a duplicate")).stderr(errors);
     command.current_dir("/");
     if let Some(fault) = &manner.fault {
         command.env("MAINSTAY_FAULT", format!("{fault}:{}/fault", folder.display()));

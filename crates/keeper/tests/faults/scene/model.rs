@@ -15,6 +15,8 @@ pub struct Model {
     /// The life of the relay whose inventory was seen last.
     pub inventories: u32,
     pub life: u32,
+    /// How many commands are done.
+    pub done: u32,
 }
 
 /// What is known of a run.
@@ -157,6 +159,7 @@ impl Model {
 
     fn learn(&mut self, fact: &Fact) -> Result<(), String> {
         let Some(key) = key_of(fact) else { return Ok(()) };
+        self.done += u32::from(matches!(fact, Fact::Done { .. }));
         let told = self.runs.get(key).ok_or("nobody ordered it")?;
         if told.ended.is_some() {
             return Err("it has ended".into());

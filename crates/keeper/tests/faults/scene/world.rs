@@ -78,7 +78,7 @@ pub fn kill(fd: &OwnedFd) {
 
 pub fn signal(fd: &OwnedFd, signal: Signal) {
     // One that is gone does not hear it.
-    drop(pidfd_send_signal(fd, signal));
+    _ = pidfd_send_signal(fd, signal);
 }
 
 /// Returns the number, state and parent of a process.
