@@ -8,34 +8,43 @@
 //! echo '{"start":{"key":{"child":"a","run":1},"process":{"command":["sleep","9"]}}}' | nc -U /tmp/relay.sock
 //! ```
 //!
-//! Without a listener facts wait. A fact is acknowledged once it has been written to whoever listens. The same
-//! program is keeper and brain; the brain is the one that finds `MAINSTAY_KEEPER` in its environment. Should the
-//! keeper die, the brain makes another one.
+//! With `--dial` it connects to the socket, each brain anew, instead of listening there. Without a listener facts
+//! wait. A fact is acknowledged once it has been written to whoever listens. A line that begins with `!` goes to
+//! the keeper byte by byte as it is, which is how a broken brain talks.
+//!
+//! The same program is keeper and brain; the brain is the one that finds `MAINSTAY_KEEPER` in its environment.
+//! Should the keeper die, the brain makes another one.
 
 use mainstay_keeper::{Client, Settings, keep};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Order, Report};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::collections::VecDeque;
 use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 const IDENTITY: &str = "RELAY_IDENTITY";
 
 fn main() -> ExitCode {
     let arguments: Vec<Text> = std::env::args_os().map(Text::from).collect();
-    let [_, path] = &arguments[..] else {
-        eprintln!("usage: relay SOCKET");
-        return ExitCode::from(64);
+    let (path, dials) = match &arguments[..] {
+        [_, path] => (path, false),
+        [_, option, path] if option.as_bytes() == b"--dial" => (path, true),
+        _ => {
+            eprintln!("usage: relay [--dial] SOCKET");
+            return ExitCode::from(64);
+        }
     };
     let identity = std::env::var(IDENTITY).unwrap_or_default();
     // A keeper that was made to go on where another one died has both variables; its state tells it apart.
     let is_brain = std::env::var_os("MAINSTAY_KEEPER").is_some()
         && std::env::var_os("MAINSTAY_KEEPER_STATE").is_none();
     let result = if is_brain {
-        relay(&identity, path, &arguments).map(|()| 0).map_err(|error| error.to_string())
+        relay(&identity, path, dials, &arguments).map(|()| 0).map_err(|error| error.to_string())
     } else {
         keep(&Settings { identity }, arguments.clone()).map_err(|error| error.to_string())
     };
@@ -49,76 +58,131 @@ fn main() -> ExitCode {
 }
 
 /// Relays until the keeper may leave.
-fn relay(identity: &str, path: &Text, command: &[Text]) -> Result<(), Box<dyn Error>> {
+fn relay(
+    identity: &str,
+    path: &Text,
+    dials: bool,
+    command: &[Text],
+) -> Result<(), Box<dyn Error>> {
     let mut keeper = Client::connect(identity)?;
-    // The brain before this one may have left its socket.
-    drop(std::fs::remove_file(path.as_path()));
-    let listener = UnixListener::bind(path.as_path())?;
-    let (tell, heard) = channel();
-    std::thread::spawn(move || listen(&listener, &tell));
-    let mut listening: Option<UnixStream> = None;
-    let mut waiting: Vec<Report> = Vec::new();
+    let mut outside = if dials { Outside::dial(path)? } else { Outside::listen(path)? };
+    let mut waiting = VecDeque::new();
     loop {
-        match keeper.next(Some(Duration::from_millis(5))) {
-            Ok(report) => waiting.extend(report),
-            Err(gone) => {
-                eprintln!("relay: {gone}, makes another one");
-                keeper.rescue(command, command.to_vec())?;
-            }
-        }
-        for heard in take(&heard) {
-            match heard {
-                Heard::Joined(stream) => listening = Some(stream),
-                Heard::Order(order) => {
-                    let leaves = matches!(order, Order::Leave { .. });
-                    drop(keeper.order(&order));
-                    if leaves {
-                        return Ok(());
-                    }
+        loop {
+            match keeper.next(Some(Duration::ZERO)) {
+                Ok(Some(report)) => waiting.push_back(report),
+                Ok(None) => break,
+                Err(gone) => {
+                    eprintln!("relay: {gone}, makes another one");
+                    keeper.rescue(command, command.to_vec())?;
                 }
             }
         }
-        let Some(stream) = &mut listening else { continue };
-        let mut is_gone = false;
-        let mut told = 0;
-        for report in &waiting {
-            let line = serde_json::to_string(report)? + "\n";
-            is_gone = stream.write_all(line.as_bytes()).is_err();
-            if is_gone {
-                break;
-            }
-            told += 1;
-            if let Report::Fact { seq, .. } = report {
-                drop(keeper.order(&Order::Acknowledge(*seq)));
-            }
+        if let Some(last) = outside.tell(&mut waiting)? {
+            drop(keeper.order(&last));
         }
-        waiting.drain(..told);
-        if is_gone {
-            listening = None;
+        outside.wait(&keeper)?;
+        for line in outside.hear() {
+            if let Some(raw) = line.strip_prefix('!') {
+                rustix::io::write(keeper.fd(), raw.as_bytes())?;
+                continue;
+            }
+            let order = match serde_json::from_str(&line) {
+                Ok(order) => order,
+                Err(error) => {
+                    eprintln!("relay: no order: {error}: {line}");
+                    continue;
+                }
+            };
+            // Where the keeper is gone, the next one tells what it holds, and is asked again.
+            drop(keeper.order(&order));
+            if matches!(order, Order::Leave { .. }) {
+                return Ok(());
+            }
         }
     }
 }
 
-enum Heard {
-    Joined(UnixStream),
-    Order(Order),
+/// Whoever gives the orders.
+struct Outside {
+    listener: Option<UnixListener>,
+    stream: Option<UnixStream>,
+    /// The beginning of a line whose end has not come.
+    unread: Vec<u8>,
 }
 
-fn take(heard: &Receiver<Heard>) -> impl Iterator<Item = Heard> + '_ {
-    std::iter::from_fn(|| heard.try_recv().ok())
-}
+impl Outside {
+    fn listen(path: &Text) -> Result<Self, std::io::Error> {
+        // The brain before this one may have left its socket.
+        drop(std::fs::remove_file(path.as_path()));
+        let listener = UnixListener::bind(path.as_path())?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener: Some(listener), stream: None, unread: Vec::new() })
+    }
 
-fn listen(listener: &UnixListener, tell: &Sender<Heard>) {
-    for stream in listener.incoming().flatten() {
-        let Ok(write) = stream.try_clone() else { continue };
-        if tell.send(Heard::Joined(write)).is_err() {
-            return;
-        }
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            match serde_json::from_str(&line) {
-                Ok(order) => drop(tell.send(Heard::Order(order))),
-                Err(error) => eprintln!("relay: no order: {error}: {line}"),
+    fn dial(path: &Text) -> Result<Self, std::io::Error> {
+        let stream = Some(UnixStream::connect(path.as_path())?);
+        Ok(Self { listener: None, stream, unread: Vec::new() })
+    }
+
+    /// Writes reports, and returns the order that acknowledges them.
+    fn tell(&mut self, waiting: &mut VecDeque<Report>) -> Result<Option<Order>, Box<dyn Error>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let mut last = None;
+        while let Some(report) = waiting.front() {
+            let line = serde_json::to_string(report)? + "\n";
+            if stream.write_all(line.as_bytes()).is_err() {
+                self.stream = None;
+                break;
             }
+            if let Report::Fact { seq, .. } = report {
+                last = Some(Order::Acknowledge(*seq));
+            }
+            waiting.pop_front();
         }
+        Ok(last)
+    }
+
+    /// Waits for anything to come from either side.
+    fn wait(&self, keeper: &Client) -> Result<(), Box<dyn Error>> {
+        let fd = keeper.fd();
+        let room = if keeper.is_full() { PollFlags::OUT } else { PollFlags::empty() };
+        let mut fds = vec![PollFd::from_borrowed_fd(fd, PollFlags::IN | room)];
+        let stream = self.stream.as_ref().map(|stream| stream.as_fd());
+        let listener = self.listener.as_ref().map(|listener| listener.as_fd());
+        let others = stream.into_iter().chain(listener);
+        fds.extend(others.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the lines that have come, and takes in who connects: the last who does is told.
+    fn hear(&mut self) -> Vec<String> {
+        if let Some(listener) = &self.listener
+            && let Ok((stream, _)) = listener.accept()
+        {
+            self.unread.clear();
+            self.stream = Some(stream);
+        }
+        let Some(stream) = &mut self.stream else { return Vec::new() };
+        let mut bytes = [0; 16 * 1024];
+        let is_there = {
+            let mut fds = [PollFd::new(stream, PollFlags::IN)];
+            poll(&mut fds, Some(&rustix::time::Timespec::default())).is_ok_and(|found| found > 0)
+        };
+        if !is_there {
+            return Vec::new();
+        }
+        match stream.read(&mut bytes) {
+            Ok(0) | Err(_) => self.stream = None,
+            Ok(read) => self.unread.extend_from_slice(&bytes[..read]),
+        }
+        let Some(end) = self.unread.iter().rposition(|byte| *byte == b'\n') else {
+            return Vec::new();
+        };
+        let whole: Vec<u8> = self.unread.drain(..=end).collect();
+        String::from_utf8_lossy(&whole).lines().map(str::to_owned).collect()
     }
 }

@@ -4,7 +4,7 @@ use crate::hold::{LINK, STATE, put_state};
 use crate::link::Stream;
 use crate::output::unwritten;
 use crate::start::{Given, start};
-use crate::sys::inherit;
+use crate::sys::{inherit, reap, signals};
 use mainstay_wire::Text;
 use mainstay_wire::frame;
 use mainstay_wire::keeper::state::{self, State};
@@ -12,8 +12,9 @@ use mainstay_wire::keeper::{Fact, Held, Key, Notice, Order, Report, Role, Sequen
 use mainstay_wire::process::{Environment, Output, Process, Session, Stdin, Streams};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::process::PidfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +26,23 @@ pub struct Client {
     known: BTreeMap<Arc<str>, Known>,
     identity: String,
     last: Sequence,
+    /// What was heard and not acknowledged, for the next keeper to tell again.
+    facts: VecDeque<(Sequence, Duration, Fact)>,
+    /// The keeper's process.
+    keeper: Option<OwnedFd>,
     /// When the keeper was last heard.
     seen: Duration,
 }
+
+/// How long a keeper that was killed may take to end.
+const DEATH: Duration = Duration::from_secs(10);
 
 /// What a brain has to know of a child to save it.
 #[derive(Default)]
 struct Known {
     last_run: u64,
+    /// A run that was ordered and not answered.
+    ordered: Option<u64>,
     demand: bool,
     process: Arc<Process>,
     pid: Option<u32>,
@@ -57,11 +67,16 @@ impl Client {
         let socket = number.and_then(|number| inherit::take(number).ok());
         let socket =
             socket.ok_or_else(|| io::Error::other("this program was not started by a keeper"))?;
+        let peer = rustix::net::sockopt::socket_peercred(&socket)?;
+        let keeper = rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()).ok();
+        crate::fault::point("brain.connected");
         Ok(Self {
             stream: Stream::new(socket),
             known: BTreeMap::new(),
             identity: identity.to_owned(),
             last: Sequence::default(),
+            facts: VecDeque::new(),
+            keeper,
             seen: crate::hold::now(),
         })
     }
@@ -69,6 +84,11 @@ impl Client {
     /// Returns what to wait for: it can be read when a report has come.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.fd()
+    }
+
+    /// Returns whether orders wait for the keeper to read those before: then room is to be waited for as well.
+    pub fn is_full(&self) -> bool {
+        self.stream.is_full()
     }
 
     /// Asks for something. What the keeper has yet to read waits here.
@@ -82,13 +102,19 @@ impl Client {
             Order::Start { key, process } => {
                 let known = self.known(&key.child);
                 known.process = Arc::clone(process);
-                known.last_run = key.run;
+                known.ordered = Some(key.run);
                 &[]
             }
             Order::Listen { child, process, demand } => {
                 let known = self.known(child);
                 known.process = Arc::clone(process);
                 known.demand = *demand;
+                &[]
+            }
+            Order::Acknowledge(seq) => {
+                while self.facts.front().is_some_and(|(first, _, _)| first <= seq) {
+                    self.facts.pop_front();
+                }
                 &[]
             }
             Order::Forget(child) => {
@@ -100,8 +126,16 @@ impl Client {
         let mut bytes = Vec::new();
         // An order that is longer than any that is ever read is as good as not given.
         frame::put(order, body, &mut bytes).map_err(|_| Gone)?;
+        let point = if matches!(order, Order::Acknowledge(_)) {
+            ["brain.acknowledges", "brain.acknowledged"]
+        } else {
+            ["brain.orders", "brain.ordered"]
+        };
+        crate::fault::point(point[0]);
         self.stream.put(bytes, Vec::new()).map_err(|_| Gone)?;
-        self.stream.flush().map_err(|_| Gone)
+        let flushed = self.stream.flush().map_err(|_| Gone);
+        crate::fault::point(point[1]);
+        flushed
     }
 
     /// Waits for the next report; `None` after `timeout`.
@@ -148,8 +182,16 @@ impl Client {
         self.known.entry(Arc::clone(child)).or_default()
     }
 
+    /// The keeper has said what became of a run that was ordered.
+    fn answered(&mut self, key: &Key) -> &mut Known {
+        let known = self.known(&key.child);
+        known.ordered = known.ordered.filter(|ordered| *ordered > key.run);
+        known
+    }
+
     /// Keeps what it takes to go on without the keeper.
     fn learn(&mut self, mut report: Report, body: Vec<u8>) -> Report {
+        crate::fault::point("brain.heard");
         match &mut report {
             Report::Screen { bytes, .. } => *bytes = body,
             Report::Inventory(held) => {
@@ -165,32 +207,37 @@ impl Client {
                 let known = self.known(&key.child);
                 known.descriptors = names.iter().cloned().zip(fds).collect();
             }
-            Report::Fact { seq, fact, .. } => {
-                self.last = *seq;
-                self.learn_fact(fact);
+            Report::Fact { seq, at, fact } => {
+                // After a rescue the keeper tells again what was heard before.
+                if self.facts.back().is_none_or(|(last, _, _)| last < seq) {
+                    self.facts.push_back((*seq, *at, fact.clone()));
+                }
+                // What is older than the greeting stands in the inventory.
+                if self.last < *seq {
+                    self.last = *seq;
+                    self.learn_fact(fact);
+                }
             }
-            Report::Hello { .. } | Report::Left { .. } => {}
+            Report::Hello { seq, .. } => self.last = self.last.max(*seq),
+            Report::Left { .. } => {}
         }
         report
     }
 
     fn learn_fact(&mut self, fact: &Fact) {
         match fact {
-            Fact::Started { key, pid, began, .. } => {
-                let known = self.known(&key.child);
+            Fact::Started { key, pid, began, .. } | Fact::Adopted { key, pid, began } => {
+                let known = self.answered(key);
                 (known.last_run, known.pid, known.began) = (key.run, Some(*pid), *began);
                 known.is_ready = false;
-            }
-            Fact::Adopted { key, pid } => {
-                let known = self.known(&key.child);
-                (known.last_run, known.pid) = (key.run, Some(*pid));
             }
             Fact::Said { key, notice: Notice::Ready(_) } => self.known(&key.child).is_ready = true,
             Fact::Said { key, notice: Notice::Main(pid) } => {
                 self.known(&key.child).pid = Some(*pid);
             }
             Fact::Ended { key, .. } => {
-                let known = self.known(&key.child);
+                let known = self.answered(key);
+                known.last_run = known.last_run.max(key.run);
                 known.pid = None;
                 known
                     .descriptors
@@ -207,6 +254,7 @@ impl Client {
     ///
     /// The program cannot be started. Everything is still held here, and this can be tried again.
     pub fn rescue(&mut self, command: &[Text], brain: Vec<Text>) -> io::Result<()> {
+        crate::fault::point("brain.rescue.before");
         let io = |error: mainstay_wire::keeper::StartError| io::Error::other(error);
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -217,7 +265,7 @@ impl Client {
             version: VERSION,
             identity: self.identity.clone(),
             seq: self.last,
-            facts: Vec::new(),
+            facts: self.facts.iter().cloned().collect(),
             brain,
             owned: false,
             seen: self.seen,
@@ -240,9 +288,29 @@ impl Client {
             ..Process::default()
         };
         let variables = vec![(Text::from(STATE), number.to_string().into())];
-        let given = Given { placed, variables, ..Given::default() };
-        start(&process, &given).map_err(io)?;
+        let given = Given { placed, variables, pidfd: true, ..Given::default() };
+        crate::fault::point("brain.rescue.ready");
+        self.end_keeper()?;
+        crate::fault::point("brain.rescue.ended");
+        let born = start(&process, &given).map_err(io)?;
+        crate::fault::point("brain.rescue.born");
+        drop(given);
+        self.keeper = born.pidfd;
         self.stream = Stream::new(ours);
+        Ok(())
+    }
+
+    /// Sees to it that the keeper before is dead: there are never two, whatever let the link break.
+    fn end_keeper(&self) -> io::Result<()> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        signals::send(keeper.as_fd(), libc::SIGKILL);
+        let mut fds = [PollFd::new(keeper, PollFlags::IN)];
+        let patience = DEATH.try_into().ok();
+        if rustix::io::retry_on_intr(|| poll(&mut fds, patience.as_ref()))? == 0 {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the keeper before does not end"));
+        }
+        // One that this program has made is a child of it; the first one was its parent.
+        _ = reap::one(0, keeper.as_fd());
         Ok(())
     }
 }
@@ -304,6 +372,7 @@ impl Known {
         state::Child {
             name: Arc::clone(name),
             last_run: self.last_run,
+            ordered: self.ordered,
             demand: self.demand,
             sockets,
             stored,

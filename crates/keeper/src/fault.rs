@@ -5,30 +5,59 @@
 #[inline(always)]
 pub(crate) const fn point(_name: &str) {}
 
-/// Marks a point. `MAINSTAY_FAULT=NAME:N` kills the process when it comes to it for the n-th time; `*` as the
-/// name counts all of them.
+/// Marks a point. `MAINSTAY_FAULT=NAME:N:FILE` kills the process when it comes to it for the n-th time.
+///
+/// `*` at the end of the name stands for any rest; alone it means every point of a keeper, but none of its
+/// brain's, which begin with `brain.`. The variable passes to every later keeper and brain. So that it is heeded
+/// once among all of them, whoever dies first makes the file, with the name of the point in it.
 #[cfg(feature = "faults")]
 pub(crate) fn point(name: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::sync::{Mutex, OnceLock};
-    static ASKED: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    use std::sync::{Mutex, OnceLock, PoisonError};
+    static ASKED: OnceLock<Option<Asked>> = OnceLock::new();
     static SEEN: AtomicU32 = AtomicU32::new(0);
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let asked = ASKED.get_or_init(|| {
-        let asked = std::env::var("MAINSTAY_FAULT").ok()?;
-        let (name, time) = asked.rsplit_once(':')?;
-        Some((name.to_owned(), time.parse().ok()?))
-    });
-    let Some((wanted, time)) = asked else { return };
-    if wanted != "*" && wanted != name {
+    let Some(asked) = ASKED.get_or_init(Asked::read) else { return };
+    if !asked.means(name) {
         return;
     }
-    let _guard = ONE_AT_A_TIME.lock();
-    if SEEN.fetch_add(1, Ordering::Relaxed) + 1 == *time {
-        eprintln!("dies at {name}");
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if SEEN.fetch_add(1, Ordering::Relaxed) + 1 == asked.time && asked.is_first(name) {
+        eprintln!("process {} dies at {name}", std::process::id());
         crate::sys::signals::send_to(std::process::id(), libc::SIGKILL);
-        loop {
-            std::thread::park();
+        // The first process of a namespace does not hear its own signals.
+        std::process::exit(137);
+    }
+}
+
+/// Where to die.
+#[cfg(feature = "faults")]
+struct Asked {
+    name: String,
+    time: u32,
+    file: std::path::PathBuf,
+}
+
+#[cfg(feature = "faults")]
+impl Asked {
+    fn read() -> Option<Self> {
+        let asked = std::env::var("MAINSTAY_FAULT").ok()?;
+        let mut parts = asked.splitn(3, ':');
+        let (name, time, file) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { name: name.to_owned(), time: time.parse().ok()?, file: file.into() })
+    }
+
+    fn means(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some("") => !name.starts_with("brain."),
+            Some(start) => name.starts_with(start),
+            None => name == self.name,
         }
+    }
+
+    fn is_first(&self, name: &str) -> bool {
+        use std::io::Write;
+        let file = std::fs::File::options().write(true).create_new(true).open(&self.file);
+        file.is_ok_and(|mut file| file.write_all(name.as_bytes()).is_ok())
     }
 }

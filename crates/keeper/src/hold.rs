@@ -30,7 +30,7 @@ use mainstay_wire::keeper::{Fact, Key, Order, Report};
 use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use wait::{Token, Waiting};
@@ -51,8 +51,11 @@ pub(crate) struct Hold {
     emptied: Vec<Group>,
     /// What an earlier keeper has left, by child.
     leftovers: HashMap<Arc<str>, Leftover>,
-    /// Starts that follow the end of what an earlier keeper has left.
-    after: HashMap<Key, (Key, Arc<Process>)>,
+    /// Starts that follow the end of what an earlier keeper has left; without a process they are not wished any
+    /// more.
+    after: HashMap<Key, (Key, Option<Arc<Process>>)>,
+    /// Runs that the keeper before had begun when it died, and told nobody of.
+    half_begun: HashSet<Key>,
     /// Runs that are to begin, in order.
     starts: VecDeque<(Key, Arc<Process>)>,
     brain: Option<Brain>,
@@ -173,6 +176,7 @@ impl Hold {
             emptied: Vec::new(),
             leftovers: HashMap::new(),
             after: HashMap::new(),
+            half_begun: HashSet::new(),
             starts: VecDeque::new(),
             brain: None,
             former: Vec::new(),
@@ -370,6 +374,9 @@ impl Hold {
     fn flush(&mut self) {
         let Link::Socket(link) = &mut self.link else { return };
         let is_full = link.flush();
+        if link.is_broken() && self.link_token.is_some() {
+            return self.brain_left();
+        }
         let (Some(stream), Some(token)) = (link.stream(), self.link_token) else { return };
         if is_full != self.is_watching_room {
             use rustix::event::epoll::EventFlags;

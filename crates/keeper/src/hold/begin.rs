@@ -169,6 +169,7 @@ impl Hold {
         if is_shared {
             self.lend(key, slot, lent.as_ref());
         }
+        crate::fault::point("start.lent");
         self.state(Fact::Started { key: key.clone(), pid, began, contain });
         crate::fault::point("start.told");
         Ok(())

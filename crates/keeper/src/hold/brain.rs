@@ -121,9 +121,10 @@ impl Hold {
         let held = self.inventory();
         let Link::Socket(link) = &mut self.link else { return };
         link.connect(socket);
+        let seq = link.last();
         let pid = std::process::id();
         let brain = starts.saturating_sub(1);
-        self.link.say(Report::Hello { version: VERSION, pid, brain });
+        self.link.say(Report::Hello { version: VERSION, pid, brain, seq });
         self.link.say(Report::Inventory(held));
         let slots = 0..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         for slot in slots {
@@ -132,12 +133,17 @@ impl Hold {
         if let Link::Socket(link) = &mut self.link {
             link.tell_kept();
         }
+        crate::fault::point("met");
     }
 
     fn inventory(&self) -> Vec<Held> {
         let held = |child: &super::child::Child| {
-            let key = mainstay_wire::keeper::Key { child: child.name.clone(), run: child.last_run };
+            // What a run waits for is not that run.
             let run = child.run.as_ref();
+            let waits = run.is_some_and(|run| self.after.contains_key(&run.key));
+            let number = child.last_run.saturating_sub(waits.into());
+            let key = mainstay_wire::keeper::Key { child: child.name.clone(), run: number };
+            let run = run.filter(|_| !waits);
             Held {
                 key,
                 pid: run.map(|run| run.pid),
@@ -151,16 +157,22 @@ impl Hold {
 
     /// The brain has closed the link: it is dead, or as good as.
     pub(super) fn brain_left(&mut self) {
-        self.drop_link();
+        if self.leaving.is_some() {
+            return self.drop_link(); // It has said all it had to, and ends by itself.
+        }
         let Some(brain) = &mut self.brain else { return };
-        match (brain.pid, brain.peer.take()) {
+        let peer = brain.peer.take();
+        // Before the link is closed: a brain that finds it closed takes this keeper for dead.
+        match (brain.pid, &peer) {
             // Its end is what lets the next one begin: there are never two.
             (Some(pid), _) => signals::send_to(pid, libc::SIGKILL),
-            (None, Some(peer)) => {
-                signals::send(peer.as_fd(), libc::SIGKILL);
-                self.brain_again();
-            }
+            (None, Some(peer)) => signals::send(peer.as_fd(), libc::SIGKILL),
             (None, None) => {}
+        }
+        let is_other = brain.pid.is_none() && peer.is_some();
+        self.drop_link();
+        if is_other {
+            self.brain_again();
         }
     }
 
@@ -192,12 +204,13 @@ impl Hold {
     }
 
     pub(super) fn brain_ended(&mut self, reaped: &Reaped) {
+        let Some(brain) = &mut self.brain else { return };
+        // Its number may be another's from here on.
+        brain.pid = None;
+        brain.status = Some(reaped.status.clone());
         // What it said last still counts.
         self.hear();
         self.drop_link();
-        let Some(brain) = &mut self.brain else { return };
-        brain.pid = None;
-        brain.status = Some(reaped.status.clone());
         self.brain_again();
     }
 
@@ -221,10 +234,11 @@ impl Hold {
             _ => {}
         }
         let Some(brain) = &mut self.brain else { return };
-        match brain.pid {
-            Some(pid) => signals::send_to(pid, caught.signal),
-            None if !brain.unheard.contains(&caught.signal) => brain.unheard.push(caught.signal),
-            None => {}
+        match (brain.pid, &brain.peer) {
+            (Some(pid), _) => signals::send_to(pid, caught.signal),
+            (None, Some(peer)) => signals::send(peer.as_fd(), caught.signal),
+            (None, None) if !brain.unheard.contains(&caught.signal) => brain.unheard.push(caught.signal),
+            (None, None) => {}
         }
     }
 }

@@ -76,6 +76,7 @@ impl Hold {
             ..Given::default()
         };
         let born = start(&process, &given)?;
+        crate::fault::point("command.born");
         drop((write, error));
         self.by_pid.insert(born.pid, Ours::Command(slot, ticket));
         let pidfd = born.pidfd.and_then(|fd| self.watch(fd, Source::Command(slot, ticket)).ok());
@@ -133,6 +134,7 @@ impl Hold {
     }
 
     pub(super) fn command_ended(&mut self, slot: Slot, ticket: u64, status: Option<Status>) {
+        crate::fault::point("command.told");
         self.command_printed(slot, ticket);
         let Some(run) = self.run(slot) else { return };
         let key = run.key.clone();

@@ -90,10 +90,18 @@ impl Hold {
 
     /// A start that has not been made yet is not made.
     fn forget_start(&mut self, key: &Key) {
+        if let Some((_, process)) = self.after.values_mut().find(|(start, _)| start == key) {
+            *process = None; // It ends with what it waited for.
+            return;
+        }
         let Some(index) = self.starts.iter().position(|(start, _)| start == key) else { return };
         self.starts.remove(index);
+        self.never_began(key.clone());
+    }
+
+    fn never_began(&mut self, key: Key) {
         let ended = ended(Status::Signal { signal: 9, core: false }, Usage::default());
-        self.state(Fact::Ended { key: key.clone(), ended });
+        self.state(Fact::Ended { key, ended });
     }
 
     /// The descriptor of a main process says that it has ended.
@@ -140,7 +148,10 @@ impl Hold {
         }
         let Some(run) = self.run(slot) else { return };
         let (key, rest) = (run.key.clone(), run.process.rest.0);
-        self.state(Fact::MainEnded { key: key.clone(), status: reaped.status, left });
+        // The brain knows nothing of what its next run waits for.
+        if !self.after.contains_key(&key) {
+            self.state(Fact::MainEnded { key: key.clone(), status: reaped.status, left });
+        }
         self.watch_rest(slot);
         if is_forced {
             self.force(slot);
@@ -291,10 +302,15 @@ impl Hold {
         }
         if let Some((next, process)) = self.after.remove(key) {
             // It was of an earlier keeper, and its end is only what the start waited for.
-            if let Some(child) = self.child(slot) {
-                child.last_run = next.run - 1;
+            match process.filter(|_| self.leaving != Some(true)) {
+                Some(process) => {
+                    if let Some(child) = self.child(slot) {
+                        child.last_run = next.run.saturating_sub(1);
+                    }
+                    self.starts.push_back((next, process));
+                }
+                None => self.never_began(next),
             }
-            self.starts.push_back((next, process));
             return;
         }
         crate::fault::point("exit.told.before");

@@ -2,12 +2,12 @@
 
 use super::child::{Run, Slot, Stage, Watched};
 use super::{Brain, Hold, Ours, Source};
-use crate::contain::{Bond, Id};
+use crate::contain::{Bond, Id, Leftover, Look, Place};
 use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
 use crate::output::{Descriptors, Outputs, Source as Printing};
 use crate::start::failed;
-use crate::sys::inherit;
+use crate::sys::{inherit, signals};
 use crate::sys::reap::Reaped;
 use mainstay_wire::keeper::state::{self, State};
 use mainstay_wire::keeper::{
@@ -47,13 +47,24 @@ impl Hold {
 
     /// Becomes another program as soon as no run is in the middle of its end.
     pub(super) fn upgrade_when_quiet(&mut self) {
-        let is_between = |run: &Run| !matches!(run.stage, Stage::Live) || !run.commands.is_empty();
-        let runs = self.children.iter().flatten().filter_map(|child| child.run.as_ref());
-        if self.upgrade.is_none() || !self.starts.is_empty() || runs.into_iter().any(is_between) {
+        if self.upgrade.is_none() {
+            return;
+        }
+        self.flush();
+        let is_between = |run: &Run| {
+            !matches!(run.stage, Stage::Live) || run.is_forced || !run.commands.is_empty()
+        };
+        let mut runs = self.children.iter().flatten().filter_map(|child| child.run.as_ref());
+        let is_quiet = self.starts.is_empty() && self.after.is_empty() && !runs.any(is_between);
+        // The next program knows nothing of half a message.
+        let is_whole = match &self.link {
+            Link::Thread(_) => true,
+            Link::Socket(link) => link.is_between(),
+        };
+        if !is_quiet || !is_whole {
             return;
         }
         let Some(upgrade) = self.upgrade.take() else { return };
-        self.flush();
         let error = self.become_program(&upgrade);
         let what = format!("cannot become `{}`: {error}", upgrade.program);
         let child = Arc::from("");
@@ -152,6 +163,7 @@ impl Hold {
             children.push(state::Child {
                 name: Arc::clone(&child.name),
                 last_run: child.last_run,
+                ordered: None,
                 demand: child.wants_demand,
                 sockets: child.listeners.to_state(),
                 stored: child.store.to_state(),
@@ -177,8 +189,10 @@ impl Hold {
     pub(crate) fn take_over(&mut self, state: State) {
         let State { brain, owned, seen, children, outputs, .. } = state;
         self.take_outputs(outputs);
+        crate::fault::point("take.before");
         self.find_leftovers();
         for child in children {
+            crate::fault::point("take.child");
             self.take_child(child, owned, seen);
         }
         let known = Brain::kept(brain.command, brain.pid.filter(|_| owned), brain.starts);
@@ -189,8 +203,13 @@ impl Hold {
         match brain.link.and_then(|number| inherit::take(number).ok()) {
             Some(link) if owned => self.greet(link),
             Some(link) => self.meet_brain(link),
-            None => self.start_brain(),
+            None => match self.brain.as_ref().and_then(|brain| brain.pid) {
+                // It was killed, and its end is what lets the next one begin.
+                Some(pid) => signals::send_to(pid, libc::SIGKILL),
+                None => self.start_brain(),
+            },
         }
+        crate::fault::point("take.after");
         // Whoever ended on the way has been told to the program before.
         self.reap();
     }
@@ -216,15 +235,34 @@ impl Hold {
             }
         }
         self.watch_store(slot);
+        if let Some(run) = from.ordered {
+            self.end_half_begun(Key { child: Arc::clone(&from.name), run });
+        }
         match from.run {
             Some(run) => self.take_run(slot, run, owned, seen),
             None => self.arm(slot),
         }
     }
 
+    /// Ends a run that the keeper before has begun and told nobody of. The brain, which knows of none, orders it
+    /// again.
+    fn end_half_begun(&mut self, key: Key) {
+        let Some(left) = self.leftovers.get_mut(&key.child).filter(|left| left.key == key) else {
+            return;
+        };
+        if let Err(error) = left.bond.kill(Place::Guest) {
+            let (child, error) = (Arc::clone(&key.child), error.raw_os_error().unwrap_or(0));
+            let what = format!("cannot end {key}, which has begun and was not told of");
+            self.state(Fact::Trouble { child, what, error });
+        }
+        self.half_begun.insert(key);
+    }
+
     fn take_run(&mut self, slot: Slot, from: state::Run, owned: bool, seen: Duration) {
         let main = Id { pid: from.pid, began: from.began };
-        let bond = self.bond_again(&from.key, &from.process, main, owned);
+        // Whoever has another parent has a descriptor that tells of its end.
+        let ours = owned && from.pidfd.is_none();
+        let bond = self.bond_again(&from.key, &from.process, main, ours);
         let open = |number: Option<i32>| number.and_then(|number| inherit::take(number).ok());
         let printing = match (open(from.out), open(from.err), open(from.terminal)) {
             (_, _, Some(master)) => Some(Printing::Terminal(master)),
@@ -371,13 +409,17 @@ impl Hold {
     }
 
     /// Finds again what holds a run together.
-    fn bond_again(&mut self, key: &Key, process: &Process, main: Id, owned: bool) -> Bond {
-        let left = self.leftovers.remove(&key.child).filter(|left| left.key == *key);
-        let known = left.and_then(|mut left| left.set_main(main).then_some(left.bond));
+    fn bond_again(&mut self, key: &Key, process: &Process, main: Id, ours: bool) -> Bond {
+        // A run that was adopted has the mark of the run it was. Of one whose main process has ended what is
+        // left of it is found.
+        let is_of = |left: &mut Leftover| left.set_main(main) || left.key == *key;
+        let is_there = self.leftovers.get_mut(&key.child).is_some_and(is_of);
+        let known = is_there.then(|| self.leftovers.remove(&key.child)).flatten();
+        let known = known.map(|left| left.bond);
         let mut bond = known.unwrap_or_else(|| {
             self.ladder.resume(key, process.contain, process.pid_namespace, main)
         });
-        if owned {
+        if ours {
             bond.own();
         }
         bond
@@ -390,9 +432,19 @@ impl Hold {
         key: &Key,
         process: &Arc<Process>,
     ) -> bool {
-        let Some(left) = self.leftovers.remove(&key.child) else { return true };
-        let Some(pidfd) = left.open() else { return true };
-        if process.leftovers == Leftovers::Refuse {
+        let Some(mut left) = self.leftovers.remove(&key.child) else { return true };
+        let pidfd = left.open();
+        if pidfd.is_none() && is_empty(&mut left.bond) {
+            return true;
+        }
+        let mode = match process.leftovers {
+            // Nobody has been told of it, and its output was never read: it is this very run that failed to begin.
+            _ if self.half_begun.remove(&left.key) => Leftovers::Kill,
+            // Where its main process has ended there is nothing to go on with.
+            Leftovers::Adopt if pidfd.is_none() => Leftovers::Kill,
+            mode => mode,
+        };
+        if mode == Leftovers::Refuse {
             let about = format!("{}, which still lives as process {}", left.key, left.main.pid);
             let error = failed(Step::Leftover, about, Errno::BUSY);
             self.leftovers.insert(Arc::clone(&key.child), left);
@@ -401,11 +453,12 @@ impl Hold {
         }
         let (pid, began) = (left.main.pid, left.main.began);
         let run = Run {
-            key: if process.leftovers == Leftovers::Adopt { key.clone() } else { left.key.clone() },
+            key: if mode == Leftovers::Adopt { key.clone() } else { left.key.clone() },
             pid,
             began,
             user: crate::start::user(process),
-            pidfd: self.watch(pidfd, Source::Main(slot)).ok(),
+            stage: if pidfd.is_some() { Stage::Live } else { unseen(super::now()) },
+            pidfd: pidfd.and_then(|pidfd| self.watch(pidfd, Source::Main(slot)).ok()),
             bond: left.bond,
             notify: None,
             speech: Speech::new(Access::None),
@@ -413,7 +466,6 @@ impl Hold {
             is_ready: false,
             lost: 0,
             is_forced: false,
-            stage: Stage::Live,
             left: None,
             commands: Vec::new(),
             deadlines: Vec::new(),
@@ -423,16 +475,27 @@ impl Hold {
         if let Some(child) = self.child(slot) {
             child.run = Some(run);
         }
-        if process.leftovers == Leftovers::Adopt {
+        if mode == Leftovers::Adopt {
             // Nobody reads what it prints any more: that ended with the keeper and the brain before.
-            self.state(Fact::Adopted { key: key.clone(), pid });
+            self.lend_again(slot);
+            self.state(Fact::Adopted { key: key.clone(), pid, began });
         } else {
             // The start follows once all of it is gone.
-            self.after.insert(old.clone(), (key.clone(), Arc::clone(process)));
+            self.after.insert(old.clone(), (key.clone(), Some(Arc::clone(process))));
             self.kill(&old);
         }
         false
     }
+}
+
+/// Returns whether nothing is left of a run of an earlier keeper. Where that cannot be known there may be.
+fn is_empty(bond: &mut Bond) -> bool {
+    Look::new(Place::Guest).and_then(|look| bond.is_empty(&look)).unwrap_or(false)
+}
+
+/// The main process has ended, at this moment at the latest, and nobody saw it.
+fn unseen(now: Duration) -> Stage {
+    Stage::Rest { status: Status::Unseen { from: now, to: now }, usage: Usage::default() }
 }
 
 impl Run {

@@ -18,6 +18,8 @@ use std::time::Duration;
 const MOST_FACTS: usize = 65_536;
 /// How much may wait for a brain that does not read; beyond that it counts as dead.
 const MOST_UNSENT: usize = 64 << 20;
+/// How often is read in one turn: more than a socket holds.
+const MOST_READS: usize = 32;
 /// How many descriptors one message carries at most, by the kernel.
 pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
@@ -104,9 +106,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Reads what is there.
+    /// Reads what is there, up to a bound: who writes without end is read again in the next turn.
     pub(crate) fn fill(&mut self) -> Result<(), Closed> {
-        loop {
+        for _ in 0..MOST_READS {
             let mut bytes = [0_u8; 64 * 1024];
             let mut room =
                 [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
@@ -136,6 +138,7 @@ impl Stream {
                 Err(_) => return Err(Closed),
             }
         }
+        Ok(())
     }
 
     /// Takes the next message that is complete, with its body.
@@ -169,16 +172,19 @@ pub(crate) struct SocketLink {
     seq: Sequence,
     /// How many were let go since the last time it was said.
     forgotten: u64,
+    /// Set once nothing more can be said over the stream. It stays open until the brain was dealt with.
+    is_broken: bool,
 }
 
 impl SocketLink {
     pub(crate) fn new(seq: Sequence, facts: Vec<(Sequence, Duration, Fact)>) -> Self {
-        Self { stream: None, facts: facts.into(), seq, forgotten: 0 }
+        Self { stream: None, facts: facts.into(), seq, forgotten: 0, is_broken: false }
     }
 
     /// A brain is there. What it has to hear first comes before the facts that are kept.
     pub(crate) fn connect(&mut self, socket: OwnedFd) {
         self.stream = Some(Stream::new(socket));
+        self.is_broken = false;
     }
 
     /// Tells the present brain all that no earlier one has acknowledged.
@@ -186,6 +192,11 @@ impl SocketLink {
         for (seq, at, fact) in self.facts.clone() {
             self.say(&Report::Fact { seq, at, fact }, &[]);
         }
+    }
+
+    /// Returns the number of the last fact.
+    pub(crate) const fn last(&self) -> Sequence {
+        self.seq
     }
 
     pub(crate) fn stream(&self) -> Option<&Stream> {
@@ -225,7 +236,7 @@ impl SocketLink {
     }
 
     pub(super) fn say(&mut self, report: &Report, descriptors: &[BorrowedFd<'_>]) {
-        let Some(stream) = &mut self.stream else { return };
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else { return };
         let body: &[u8] = match report {
             Report::Screen { bytes, .. } => bytes,
             Report::Hello { .. }
@@ -239,26 +250,35 @@ impl SocketLink {
             return; // Longer than anything that is ever said.
         }
         // A duplicate lives on when the original is closed before it could be sent.
-        let copies = descriptors.iter().filter_map(|fd| rustix::io::dup(fd).ok()).collect();
-        if stream.put(bytes, copies).is_err() {
-            self.stream = None;
-        }
+        let copies: Result<_, _> = descriptors.iter().map(rustix::io::dup).collect();
+        let Ok(copies) = copies else { return }; // With one missing the others could not be told apart.
+        self.is_broken = stream.put(bytes, copies).is_err();
     }
 
     /// Sends what is to be sent. Returns whether the brain has yet to read some of it.
     pub(crate) fn flush(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        if stream.flush().is_err() {
-            self.stream = None;
-            return false;
-        }
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else { return false };
+        self.is_broken = stream.flush().is_err();
         stream.is_full()
+    }
+
+    /// Returns whether the brain is gone, or has not read for so long that it counts as dead.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Returns whether no message is half sent or half read.
+    pub(crate) fn is_between(&self) -> bool {
+        let is_between = |stream: &Stream| stream.outgoing.is_empty() && stream.incoming.is_empty();
+        self.stream.as_ref().is_none_or(is_between)
     }
 
     pub(super) fn hear(&mut self, into: &mut Vec<Order>) -> Heard {
         let Some(stream) = &mut self.stream else { return Heard::Gone };
         // What was sent before the end still counts.
         let end = stream.fill();
+        // No order has a descriptor beside it.
+        stream.arrived.clear();
         loop {
             match stream.next::<Order>() {
                 Ok(Some((order, body))) => into.push(with_body(order, body)),

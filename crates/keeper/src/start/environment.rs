@@ -62,7 +62,7 @@ impl Environment {
 }
 
 /// Variables by which a supervisor speaks to its child: those of our own supervisor are not meant for it.
-const OURS: [&str; 9] = [
+const OURS: [&str; 11] = [
     "NOTIFY_SOCKET",
     "NOTIFY_FD",
     "LISTEN_FDS",
@@ -72,6 +72,8 @@ const OURS: [&str; 9] = [
     "WATCHDOG_PID",
     "FDSTORE",
     "MAINSTAY_RUN",
+    "MAINSTAY_KEEPER",
+    "MAINSTAY_KEEPER_STATE",
 ];
 
 fn covers(pattern: &[u8], name: &[u8]) -> bool {

@@ -142,7 +142,7 @@ impl Lane {
             Fact::Started { key, pid, contain, .. } => {
                 self.run(at, key).started = Some((pid, contain, false));
             }
-            Fact::Adopted { key, pid } => {
+            Fact::Adopted { key, pid, .. } => {
                 self.run(at, key).started = Some((pid, Text::default(), true));
             }
             Fact::Ended { key, ended } => {

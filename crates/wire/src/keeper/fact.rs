@@ -26,6 +26,9 @@ pub enum Report {
         pid: u32,
         /// How often this keeper's brain has been started before.
         brain: u32,
+        /// The number of the last fact so far.
+        #[serde(default)]
+        seq: Sequence,
     },
     /// Everything that is held. The second message.
     Inventory(Vec<Held>),
@@ -128,6 +131,9 @@ pub enum Fact {
         key: Key,
         /// Its main process.
         pid: u32,
+        /// When it began, in the kernel's ticks since boot.
+        #[serde(default)]
+        began: u64,
     },
     /// The main process is gone; what is left of the run is being ended.
     MainEnded {

@@ -58,6 +58,9 @@ pub struct Child {
     pub name: Arc<str>,
     /// The present run, or the last one.
     pub last_run: u64,
+    /// A run that was ordered of a keeper that died before it said what became of it.
+    #[serde(default)]
+    pub ordered: Option<u64>,
     /// Whether connections are watched for while it does not run.
     #[serde(default)]
     pub demand: bool,

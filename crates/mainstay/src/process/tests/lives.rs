@@ -197,7 +197,7 @@ async fn what_an_earlier_keeper_left_counts_as_started_and_ready() {
     use crate::process::Ready;
     let mut fake = start([process("db", Command::new("db").ready(Ready::Notify))]);
     let (key, _) = fake.started().await;
-    fake.say(Fact::Adopted { key, pid: 42 });
+    fake.say(Fact::Adopted { key, pid: 42, began: 7 });
     let view = fake.is("db", Standing::Ready).await;
     assert_eq!(view.process.expect("it is a process").pid, Some(42));
     fake.drain().await;

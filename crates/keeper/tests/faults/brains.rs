@@ -1,0 +1,1 @@
+//! Brains that stand still, and keepers that go on without them.

@@ -1,0 +1,1 @@
+//! What comes over the link and is no order.

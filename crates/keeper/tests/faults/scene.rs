@@ -1,0 +1,471 @@
+//! A relay with everything around it: the orders that were given, the facts that were told, and what must hold.
+//!
+//! The scene plays the part of a brain that has all in a journal: what a relay had not answered is ordered anew of
+//! the next one.
+
+mod model;
+mod world;
+
+pub use model::ended_well;
+pub use world::{Living, kill as kill_process, marked, open};
+
+use crate::program::example;
+use mainstay_keeper::contain::Instance;
+use mainstay_wire::keeper::{Fact, Held, Key, Order, Report, Status};
+use mainstay_wire::process::{Process, Rest};
+use model::Model;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Far longer than anything here takes: a scene that waits so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a relay is started.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// `NAME:N` of a fault point.
+    pub fault: Option<String>,
+    /// Whether it runs as an ordinary user. Only root can choose.
+    pub ordinary: bool,
+    /// What stands before its command: `unshare`.
+    pub before: Vec<&'static str>,
+}
+
+pub struct Scene {
+    pub folder: TempDir,
+    pub identity: String,
+    manner: Manner,
+    listener: UnixListener,
+    stream: Option<UnixStream>,
+    unread: Vec<u8>,
+    /// The first keeper of the present life.
+    first: Child,
+    /// The process of the present keeper, and its number.
+    keeper: Option<(u32, OwnedFd)>,
+    pub model: Model,
+    /// How often a relay was started.
+    pub lives: u32,
+    /// How many brains have connected.
+    pub brains: u32,
+    /// How many keepers have greeted.
+    pub keepers: u32,
+    /// How many greetings there were.
+    pub hellos: u32,
+    /// Reports that were read, told again or not.
+    pub reports: u64,
+    pub seed: u64,
+}
+
+/// What came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// A brain has connected.
+    Brain,
+    /// At least one report.
+    Report,
+    /// The brain is gone.
+    Silence,
+    /// Nobody is left who could go on.
+    Dead,
+}
+
+impl Scene {
+    pub fn new(manner: Manner) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = tempfile::tempdir().expect("a folder");
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let identity = format!("faults {} {number}", folder.path().display());
+        let listener = UnixListener::bind(folder.path().join("s")).expect("a socket");
+        if manner.ordinary {
+            world::open_to_all(folder.path());
+        }
+        let first = launch(&manner, folder.path(), &identity);
+        Self {
+            folder,
+            identity,
+            manner,
+            listener,
+            stream: None,
+            unread: Vec::new(),
+            first,
+            keeper: None,
+            model: Model::default(),
+            lives: 1,
+            brains: 0,
+            keepers: 0,
+            hellos: 0,
+            reports: 0,
+            seed: 0,
+        }
+    }
+
+    /// Starts a relay where the one before and its brain are dead, and what it held may live.
+    pub fn start_again(&mut self) {
+        self.reap_first();
+        self.manner.fault = None;
+        self.stream = None;
+        self.unread.clear();
+        self.keeper = None;
+        self.lives += 1;
+        self.model.begin_life();
+        self.first = launch(&self.manner, self.folder.path(), &self.identity);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns a process of the puppet, which notices itself when there is another copy of its child.
+    pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
+        let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
+        let lock = format!("lock:{}", self.path(&format!("lock-{child}")).display());
+        let own = [program.display().to_string(), lock];
+        let command = own.iter().map(String::as_str).chain(steps.iter().copied());
+        Process {
+            command: command.map(Into::into).collect(),
+            rest: Rest(Duration::from_millis(300)),
+            ..Process::default()
+        }
+    }
+
+    /// Orders the next run of a child.
+    pub fn start(&mut self, child: &str, process: Process) -> Key {
+        let key = self.model.next_run(child, process.clone());
+        self.order(&Order::Start { key: key.clone(), process: Arc::new(process) });
+        key
+    }
+
+    pub fn kill(&mut self, key: &Key) {
+        self.model.kills(key);
+        self.order(&Order::Kill(key.clone()));
+    }
+
+    /// Sends an order, if there is a brain to take it.
+    pub fn order(&mut self, order: &Order) {
+        let line = serde_json::to_string(order).expect("an order is written");
+        self.send(&line);
+    }
+
+    pub fn send(&mut self, line: &str) {
+        if let Some(stream) = &mut self.stream {
+            // A brain that dies meanwhile is asked again when the next one comes.
+            drop(stream.write_all(format!("{line}\n").as_bytes()));
+        }
+    }
+
+    pub fn keeper(&self) -> u32 {
+        self.keeper.as_ref().expect("a keeper has greeted").0
+    }
+
+    /// Returns the process of the brain that is connected.
+    pub fn brain(&self) -> Option<u32> {
+        let peer = rustix::net::sockopt::socket_peercred(self.stream.as_ref()?).expect("a peer");
+        Some(peer.pid.as_raw_nonzero().get().cast_unsigned())
+    }
+
+    pub fn instance(&self) -> Instance {
+        Instance::of(&self.identity)
+    }
+
+    /// Returns every living process that has the mark of a run of this scene.
+    pub fn marked(&self) -> Vec<Living> {
+        marked(self.instance())
+    }
+
+    /// Returns the last run of a child.
+    pub fn last(&self, child: &str) -> Key {
+        self.model.last(child).expect("it was ordered").0.clone()
+    }
+
+    /// Returns which point has let somebody die.
+    pub fn fault_met(&self) -> Option<String> {
+        std::fs::read_to_string(self.path("fault")).ok()
+    }
+
+    /// Waits until it is so.
+    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            if self.next(deadline) == Some(Came::Dead) {
+                panic!("{}", self.dump(&format!("all are dead before {what}")));
+            }
+            if Instant::now() >= deadline {
+                panic!("{}", self.dump(&format!("no {what}")));
+            }
+        }
+    }
+
+    /// Waits until every run that goes on has started, and checks that nobody else lives.
+    pub fn settle(&mut self) {
+        self.until_somehow("quiet", |scene| {
+            scene.model.inventories == scene.lives
+                && scene.model.open_runs().all(|(_, told)| told.pid.is_some())
+        });
+        for living in self.marked() {
+            let is_held = self.model.lives(&living.key.child);
+            assert!(is_held, "{}", self.dump(&format!("{living:?} belongs to no run")));
+        }
+        for (key, told) in self.model.open_runs() {
+            let pid = told.pid.expect("it has started");
+            let mains = self.marked().iter().filter(|living| living.pid == pid).count();
+            // What has just ended is told soon.
+            let is_gone = || world::open(pid).is_none_or(|fd| world::is_over(&fd));
+            assert!(mains == 1 || is_gone(), "{}", self.dump(&format!("{key} is lost")));
+        }
+    }
+
+    /// Ends whatever runs, by force, and then the relay.
+    pub fn end(mut self) {
+        let live: Vec<Key> = self.model.open_runs().map(|(key, _)| key.clone()).collect();
+        for key in live {
+            self.kill(&key);
+        }
+        self.until_somehow("end of all", |scene| {
+            scene.model.inventories == scene.lives && scene.model.open_runs().next().is_none()
+        });
+        self.leave(false);
+    }
+
+    /// As `until`, and starts another relay as soon as nobody is left.
+    pub fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(self) {
+            if self.next(deadline) == Some(Came::Dead) {
+                self.start_again();
+            }
+            if Instant::now() >= deadline {
+                panic!("{}", self.dump(&format!("no {what}")));
+            }
+        }
+    }
+
+    pub fn until_ready(&mut self) {
+        let life = self.lives;
+        self.until("inventory", |scene| scene.model.inventories >= life);
+    }
+
+    pub fn until_started(&mut self, key: &Key) -> u32 {
+        self.until("start", |scene| scene.model.run(key).pid.is_some());
+        self.model.run(key).pid.expect("it has started")
+    }
+
+    pub fn until_ended(&mut self, key: &Key) -> Status {
+        self.until("end", |scene| scene.model.run(key).ended.is_some());
+        self.model.run(key).ended.clone().expect("it has ended").status
+    }
+
+    /// Waits for the next thing to come.
+    pub fn next(&mut self, deadline: Instant) -> Option<Came> {
+        if self.stream.is_some() {
+            self.read(deadline)
+        } else {
+            self.accept(deadline)
+        }
+    }
+
+    fn read(&mut self, deadline: Instant) -> Option<Came> {
+        let stream = self.stream.as_mut()?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        stream.set_read_timeout(Some(left)).expect("it can be timed");
+        let mut bytes = [0; 64 * 1024];
+        match stream.read(&mut bytes) {
+            Ok(0) => {}
+            Ok(read) => {
+                self.unread.extend_from_slice(&bytes[..read]);
+                self.take_lines();
+                return Some(Came::Report);
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => return None,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) => panic!("the brain cannot be read: {error}"),
+        }
+        // What it was writing when it died has not been acknowledged: it is told again.
+        self.unread.clear();
+        self.stream = None;
+        Some(Came::Silence)
+    }
+
+    /// Waits for the next brain, or for the end of everybody who could start one.
+    fn accept(&mut self, deadline: Instant) -> Option<Came> {
+        let relays = world::relays(&self.identity);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
+        fds.extend(relays.iter().map(|relay| PollFd::new(relay, PollFlags::IN)));
+        let timeout = if relays.is_empty() { Duration::ZERO } else { left };
+        let timeout = Timespec::try_from(timeout).expect("a short time");
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("cannot wait: {error}"),
+        }
+        if fds[0].revents().contains(PollFlags::IN) {
+            let (stream, _) = self.listener.accept().expect("a brain connects");
+            self.stream = Some(stream);
+            self.brains += 1;
+            return Some(Came::Brain);
+        }
+        relays.is_empty().then_some(Came::Dead)
+    }
+
+    fn take_lines(&mut self) {
+        let unread = std::mem::take(&mut self.unread);
+        let mut rest = &unread[..];
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            let report = serde_json::from_slice(line).expect("a line is a report");
+            self.take(report);
+        }
+        self.unread = rest.to_vec();
+    }
+
+    fn take(&mut self, report: Report) {
+        self.reports += 1;
+        match report {
+            Report::Hello { pid, .. } => {
+                self.hellos += 1;
+                let pid = self.outside(pid);
+                if self.keeper.as_ref().is_none_or(|(known, _)| *known != pid) {
+                    if let Some((_, former)) = &self.keeper {
+                        assert!(world::is_over(former), "{}", self.dump("two keepers"));
+                    }
+                    let fd = world::open(pid).expect("a keeper that greets lives");
+                    self.keeper = Some((pid, fd));
+                    self.keepers += 1;
+                }
+            }
+            Report::Inventory(held) => self.take_inventory(&held),
+            Report::Fact { seq, at: _, fact } => {
+                if let Err(wrong) = self.model.take(seq, fact) {
+                    panic!("{}", self.dump(&wrong));
+                }
+            }
+            Report::Descriptors { .. } | Report::Screen { .. } | Report::Left { .. } => {}
+        }
+    }
+
+    /// The number of the keeper's process as we see it: in a namespace of its own it calls itself 1.
+    fn outside(&self, pid: u32) -> u32 {
+        if self.manner.before.is_empty() { pid } else { world::only_child(self.first.id()) }
+    }
+
+    fn take_inventory(&mut self, held: &[Held]) {
+        if let Err(wrong) = self.model.check_inventory(held) {
+            panic!("{}", self.dump(&wrong));
+        }
+        self.model.inventories = self.lives;
+        for order in self.model.unanswered() {
+            self.order(&order);
+        }
+    }
+
+    /// Everything that is known, for the report of a failure.
+    pub fn dump(&self, what: &str) -> String {
+        format!(
+            "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
+            self.seed,
+            self.lives,
+            self.brains,
+            self.keepers,
+            self.manner.fault,
+            self.fault_met(),
+            self.model,
+            self.marked(),
+            std::fs::read_to_string(self.path("errors")).unwrap_or_default(),
+        )
+    }
+
+    fn reap_first(&mut self) -> ExitStatus {
+        self.first.wait().expect("the first keeper is ours")
+    }
+
+    /// Kills the present keeper, and waits until it is dead.
+    pub fn kill_keeper(&mut self) {
+        let (_, fd) = self.keeper.as_ref().expect("a keeper has greeted");
+        world::kill(fd);
+        world::wait_for(fd);
+    }
+
+    /// Has the keeper kill everything and leave, and checks that nothing is left.
+    pub fn leave(mut self, kill: bool) {
+        let (pid, keeper) = self.keeper.take().expect("a keeper has greeted");
+        self.order(&Order::Leave { kill });
+        world::wait_for(&keeper);
+        if pid == self.first.id() {
+            let status = self.reap_first();
+            assert!(status.success(), "{}", self.dump(&format!("it left with {status}")));
+        }
+        let left = self.marked();
+        assert!(left.is_empty(), "{}", self.dump("it left processes behind"));
+        assert_eq!(world::relays(&self.identity).len(), 0, "{}", self.dump("a relay is left"));
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // Brains first would be saved by their keepers, keepers first by their brains.
+        for _ in 0..100 {
+            let relays = world::relays(&self.identity);
+            if relays.is_empty() {
+                break;
+            }
+            relays.iter().for_each(world::kill);
+            relays.iter().for_each(world::wait_for);
+        }
+        drop(self.first.wait());
+        for living in self.marked() {
+            world::kill(&living.fd);
+        }
+    }
+}
+
+fn launch(manner: &Manner, folder: &Path, identity: &str) -> Child {
+    let relay = if manner.ordinary { folder.join("relay") } else { example("relay") };
+    let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
+    if manner.ordinary {
+        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+        words.extend(user.map(str::to_owned));
+    }
+    words.extend([relay.display().to_string(), "--dial".to_owned()]);
+    words.push(folder.join("s").display().to_string());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env("RELAY_IDENTITY", identity);
+    let errors = std::fs::File::options().create(true).append(true).open(folder.join("errors"));
+    let errors = errors.expect("a file for errors");
+    command.stdout(errors.try_clone().expect("a duplicate")).stderr(errors);
+    command.current_dir("/");
+    if let Some(fault) = &manner.fault {
+        command.env("MAINSTAY_FAULT", format!("{fault}:{}/fault", folder.display()));
+    }
+    command.spawn().expect("a relay")
+}
+
+/// Returns what a fact is about, where it is about a run.
+pub fn key_of(fact: &Fact) -> Option<&Key> {
+    match fact {
+        Fact::Started { key, .. }
+        | Fact::Adopted { key, .. }
+        | Fact::MainEnded { key, .. }
+        | Fact::Ended { key, .. }
+        | Fact::Outlived { key, .. }
+        | Fact::Said { key, .. }
+        | Fact::Done { key, .. }
+        | Fact::Dropped { key, .. } => Some(key),
+        Fact::Demand(_)
+        | Fact::Listening { .. }
+        | Fact::Trouble { .. }
+        | Fact::Stranger { .. }
+        | Fact::Forgotten { .. } => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! What the kernel tells of the processes of a scene.
+
+use mainstay_keeper::contain::Instance;
+use mainstay_wire::keeper::Key;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// A living process of a run.
+#[derive(Debug)]
+pub struct Living {
+    pub key: Key,
+    pub pid: u32,
+    #[expect(dead_code, reason = "it is shown where a scene fails")]
+    pub command: String,
+    pub fd: OwnedFd,
+}
+
+/// Returns every living process that has the mark of a run of this instance.
+pub fn marked(instance: Instance) -> Vec<Living> {
+    let of = |pid: u32| {
+        let fd = open(pid)?;
+        let key = instance.run_of(&variable(pid, "MAINSTAY_RUN")?)?;
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        (!is_over(&fd)).then_some(Living { key, pid, command, fd })
+    };
+    pids().filter_map(of).collect()
+}
+
+/// Returns every living relay of this identity, keepers and brains.
+pub fn relays(identity: &str) -> Vec<OwnedFd> {
+    let of = |pid: u32| {
+        let fd = open(pid)?;
+        let own = variable(pid, "RELAY_IDENTITY")?;
+        (own == identity.as_bytes() && !is_over(&fd)).then_some(fd)
+    };
+    pids().filter_map(of).collect()
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").expect("there is /proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
+    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = all.split(|byte| *byte == 0);
+    variables.find_map(|it| {
+        it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec)
+    })
+}
+
+pub fn open(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()
+}
+
+/// Returns whether a process has ended.
+pub fn is_over(fd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec::default())).expect("it is asked") > 0
+}
+
+/// Waits for the end of a process.
+pub fn wait_for(fd: &OwnedFd) {
+    let patience = Timespec::try_from(super::PATIENCE).expect("a short time");
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let found = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience)));
+    assert!(found.expect("it is waited for") > 0, "a process does not end");
+}
+
+pub fn kill(fd: &OwnedFd) {
+    signal(fd, Signal::KILL);
+}
+
+pub fn signal(fd: &OwnedFd, signal: Signal) {
+    // One that is gone does not hear it.
+    _ = pidfd_send_signal(fd, signal);
+}
+
+/// Returns the number, state and parent of a process.
+pub fn stat(pid: u32) -> Option<(char, u32)> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut rest = line[line.rfind(')')? + 1..].split_whitespace();
+    Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
+}
+
+/// Returns all processes with their parents that have ended and were not taken in.
+pub fn zombies_of(parent: u32) -> Vec<u32> {
+    pids().filter(|pid| stat(*pid) == Some(('Z', parent))).collect()
+}
+
+/// Returns the only child of a process.
+pub fn only_child(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.expect("the kernel tells children");
+    children.trim().parse().expect("one child")
+}
+
+/// Lets an ordinary user have what a scene needs.
+pub fn open_to_all(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("its rights change");
+    let socket = folder.join("s");
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).expect("its rights change");
+    for (from, to) in [(crate::program::example("relay"), "relay"), (puppet::program(), "puppet")] {
+        fs::copy(from, folder.join(to)).expect("a copy of a program");
+    }
+}

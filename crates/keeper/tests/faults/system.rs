@@ -1,0 +1,1 @@
+//! A keeper as the first process of a container, and the smallest one there is.
