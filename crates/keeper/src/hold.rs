@@ -355,7 +355,7 @@ impl Hold {
         match self.by_pid.remove(&reaped.pid) {
             Some(Ours::Main(slot)) => self.main_ended(slot, reaped),
             Some(Ours::Command(slot, ticket)) => {
-                self.command_ended(slot, ticket, Some(reaped.status))
+                self.command_ended(slot, ticket, Some(reaped.status));
             }
             Some(Ours::Brain) => self.brain_ended(&reaped),
             Some(Ours::Former) => {}
