@@ -7,8 +7,8 @@ use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
 use crate::output::{Descriptors, Outputs, Source as Printing};
 use crate::start::failed;
-use crate::sys::{inherit, signals};
 use crate::sys::reap::Reaped;
+use crate::sys::{inherit, signals};
 use mainstay_wire::keeper::state::{self, State};
 use mainstay_wire::keeper::{
     Fact, Key, Report, Role, Sequence, StartError, Status, Step, Usage, VERSION,
