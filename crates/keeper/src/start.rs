@@ -17,7 +17,6 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{Mode as Rights, OFlags};
 use rustix::io::Errno;
 use std::ffi::{CString, OsStr};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use user::User;
