@@ -30,7 +30,7 @@ use mainstay_wire::keeper::{Fact, Key, Order, Report};
 use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use wait::{Token, Waiting};
@@ -53,7 +53,7 @@ pub(crate) struct Hold {
     leftovers: HashMap<Arc<str>, Leftover>,
     /// Starts that follow the end of what an earlier keeper has left; without a process they are not wished any
     /// more.
-    after: HashMap<Key, (Key, Option<Arc<Process>>)>,
+    after: BTreeMap<Key, (Key, Option<Arc<Process>>)>,
     /// Runs that the keeper before had begun when it died, and told nobody of.
     half_begun: HashSet<Key>,
     /// Runs that are to begin, in order.
@@ -175,7 +175,7 @@ impl Hold {
             ladder,
             emptied: Vec::new(),
             leftovers: HashMap::new(),
-            after: HashMap::new(),
+            after: BTreeMap::new(),
             half_begun: HashSet::new(),
             starts: VecDeque::new(),
             brain: None,
@@ -355,7 +355,7 @@ impl Hold {
         match self.by_pid.remove(&reaped.pid) {
             Some(Ours::Main(slot)) => self.main_ended(slot, reaped),
             Some(Ours::Command(slot, ticket)) => {
-                self.command_ended(slot, ticket, Some(reaped.status))
+                self.command_ended(slot, ticket, Some(reaped.status));
             }
             Some(Ours::Brain) => self.brain_ended(&reaped),
             Some(Ours::Former) => {}

@@ -213,13 +213,13 @@ fn what_nobody_holds_lives_on_and_is_named() {
     let process = Process {
         contain: Contain::Main,
         stdin: Stdin::Pipe,
-        ..puppet(&[&daemon, "wait-stdin", "exit:0"])
+        ..puppet(&[&daemon, "hang"])
     };
     let (key, _) = brain.begin("a", 1, process);
     let daemon = Lifeline::open(&fifo);
-    brain.keeper.order(Order::Input { key: key.clone(), bytes: b"\n".to_vec(), close: true });
+    brain.kill(&key);
     let Ended { status, left, .. } = brain.ended(&key);
-    assert_eq!(status, Status::Code(0));
+    assert_eq!(status, KILLED);
     let [left] = left.as_slice() else { panic!("{left:?}") };
     assert_eq!((left.pid, &*left.name.to_str_lossy()), (daemon.1, "exe"));
     assert!(lives(daemon.1));

@@ -273,7 +273,8 @@ impl Hold {
         let Some(slot) = self.find(key) else { return };
         let Some(run) = self.child(slot).and_then(|child| child.run.take()) else { return };
         let main = Id { pid: run.pid, began: run.began };
-        let Run { bond, stage, pidfd, lost, notify, ready_fd, left, deadlines, .. } = run;
+        let Run { bond, stage, is_forced, pidfd, lost, notify, ready_fd, left, deadlines, .. } =
+            run;
         for deadline in deadlines {
             self.waiting.cancel(deadline);
         }
@@ -290,7 +291,8 @@ impl Hold {
         let mut ended = ended(status, usage);
         ended.last = last.lines;
         ended.lost = lost + last.lost;
-        if matches!(bond.means(), Means::Main) {
+        // A look over all processes takes its time, which an end that nobody forced is not worth.
+        if is_forced && matches!(bond.means(), Means::Main) {
             ended.left = living(self.settings.instance, key, main);
         }
         if let Means::Group(group) = bond.into_means() {

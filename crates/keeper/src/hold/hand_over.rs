@@ -308,12 +308,11 @@ impl Hold {
             let pidfd = open(from.pidfd).or_else(|| open_process(run.pid, run.began));
             run.pidfd = pidfd.and_then(|fd| self.watch(fd, Source::Main(slot)).ok());
         }
-        if let Some(socket) = open(from.notify) {
-            if let Ok(socket) = NotifySocket::adopt(socket)
-                && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
-            {
-                run.notify = Some((socket, token));
-            }
+        if let Some(socket) = open(from.notify)
+            && let Ok(socket) = NotifySocket::adopt(socket)
+            && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
+        {
+            run.notify = Some((socket, token));
         }
         run.ready_fd = open(from.ready_fd).and_then(|fd| self.watch(fd, Source::Ready(slot)).ok());
         let is_lost = !owned && run.pidfd.is_none();

@@ -64,7 +64,6 @@ impl ThreadLink {
         (self.tell)(report);
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the other end can be gone, this one cannot")]
     pub(super) fn hear(&self, into: &mut Vec<Order>) -> Heard {
         let mut orders = self.mailbox.orders.lock().unwrap_or_else(PoisonError::into_inner);
         into.append(&mut orders);
