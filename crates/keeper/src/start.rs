@@ -18,7 +18,6 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{Mode as Rights, OFlags};
 use rustix::io::Errno;
 use std::ffi::{CString, OsStr};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use user::User;
@@ -252,17 +251,23 @@ impl List {
                 let (step, about) = self.steps.get(index).cloned().unwrap_or_default();
                 (step, about, error)
             }
-            Unborn::Execute(error) if error.kind() == io::ErrorKind::NotFound => {
+            Unborn::Execute(error) => {
                 let folder = process.folder.as_ref().map_or_else(|| Path::new(""), Text::as_path);
-                let is_there =
-                    |path: &CString| folder.join(OsStr::from_bytes(path.to_bytes())).exists();
-                if program.paths.iter().any(is_there) {
-                    (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
-                } else {
-                    (Step::FindProgram, name(), error)
+                let place = |path: &CString| folder.join(OsStr::from_bytes(path.to_bytes()));
+                let is_there = program.paths.iter().any(|path| place(path).exists());
+                let is_searched = !name().contains('/');
+                match Errno::from_io_error(&error) {
+                    Some(Errno::NOENT) if is_there => {
+                        (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
+                    }
+                    Some(Errno::NOENT) => (Step::FindProgram, name(), error),
+                    // A folder of the search path is closed to the child, and nothing is known to be in it.
+                    Some(Errno::ACCESS) if is_searched && !is_there => {
+                        (Step::FindProgram, name(), Errno::NOENT.into())
+                    }
+                    _ => (Step::Execute, name(), error),
                 }
             }
-            Unborn::Execute(error) => (Step::Execute, name(), error),
         };
         StartError { step, about, error: error.raw_os_error().unwrap_or(libc::EIO) }
     }

@@ -1,4 +1,8 @@
 //! Programs that many people run, as they come from Debian, under a keeper.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for what it names and lets the rest go"
+)]
 
 mod support;
 
@@ -12,7 +16,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Brain, TERM, folder, is_root, lives, path, program, shell, text};
+use support::{Brain, TERM, folder, lives, path, program, shell, text};
 
 const HUP: u8 = 1;
 const INT: u8 = 2;
@@ -208,6 +212,7 @@ fn nginx_takes_over_a_socket_reloads_and_ends_in_order() {
         address: Address::Tcp(([127, 0, 0, 1], 0).into()),
         backlog: None,
         shared: false,
+        nonblocking: true,
     }];
     let here = folder.path().to_str().expect("text");
     let mut process = program(&[&nginx, "-e", "stderr", "-p", here, "-c", &path(&folder, "conf")]);
@@ -222,7 +227,7 @@ fn nginx_takes_over_a_socket_reloads_and_ends_in_order() {
         _ => None,
     });
     let configure = |page: &str| {
-        let user = if is_root() { "user nobody nogroup;" } else { "" };
+        let user = if rustix::process::geteuid().is_root() { "user nobody nogroup;" } else { "" };
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {here}/{name};"))
             .concat();
@@ -255,7 +260,6 @@ fn nginx_takes_over_a_socket_reloads_and_ends_in_order() {
     });
     assert!(changed);
     let workers = children(pid);
-    assert!(workers.len() >= 2, "{workers:?}");
     brain.signal(&key, QUIT, Whom::Main);
     let ended = brain.ended(&key);
     assert_eq!(ended.status, Status::Code(0), "{}", text(&ended.last));

@@ -1,4 +1,8 @@
 //! Sockets that stay open from run to run, who connects to them, and descriptors that are stored.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for what it names and lets the rest go"
+)]
 
 mod support;
 
@@ -12,10 +16,10 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use support::{Brain, TERM, folder, path, puppet, text, value};
+use support::{Brain, TERM, folder, path, program, puppet, text, value};
 
 fn socket(name: &str, address: Address) -> Socket {
-    Socket { name: name.into(), address, backlog: None, shared: false }
+    Socket { name: name.into(), address, backlog: None, shared: false, nonblocking: false }
 }
 
 fn any_port() -> SocketAddr {
@@ -248,6 +252,24 @@ fn several_at_one_address() {
     let port = format!(":{:04X} ", address.port());
     let open = told.lines().filter(|line| line.contains(&port) && line.contains(" 0A "));
     assert_eq!(open.count(), 2, "{told}");
+}
+
+#[test]
+fn whether_a_socket_waits_is_the_same_for_each_run() {
+    let brain = Brain::new();
+    for nonblocking in [false, true] {
+        let socket = Socket { nonblocking, ..socket("web", Address::Tcp(any_port())) };
+        // Each run leaves it the other way round.
+        let script = "import os; print(os.get_blocking(3)); \
+                      os.set_blocking(3, not os.get_blocking(3))";
+        let process = Process { sockets: vec![socket], ..program(&["python3", "-c", script]) };
+        let name = nonblocking.to_string();
+        for run in 1..=3 {
+            let key = brain.start(&name, run, process.clone());
+            let told = text(&brain.ended(&key).last);
+            assert_eq!(told, if nonblocking { "False" } else { "True" });
+        }
+    }
 }
 
 fn storing(steps: &[&str]) -> Process {

@@ -1,4 +1,8 @@
 //! Ending runs: signals, messages, commands, force; and what is left of them.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for what it names and lets the rest go"
+)]
 
 mod support;
 
