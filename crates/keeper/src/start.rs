@@ -9,7 +9,8 @@ mod environment;
 mod user;
 mod window;
 
-use crate::sys::launch::{Act, Born, Making, Program, Unborn, launch};
+use crate::sys::act::Act;
+use crate::sys::clone::{Born, Making, Program, Unborn, make_process};
 use environment::Environment;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{StartError, Step};
@@ -68,7 +69,7 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
         pidfd: given.pidfd,
         shares_descriptors: true,
     };
-    let born = launch(making, &list.acts, &program);
+    let born = make_process(making, &list.acts, &program);
     drop(lent);
     born.map_err(|unborn| list.explain(process, &program, unborn))
 }
