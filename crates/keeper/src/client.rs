@@ -28,6 +28,8 @@ pub struct Client {
     last: Sequence,
     /// What was heard and not acknowledged, for the next keeper to tell again.
     facts: VecDeque<(Sequence, Duration, Fact)>,
+    /// Whether a keeper has said what it holds.
+    knows: bool,
     /// The keeper's process.
     keeper: Option<OwnedFd>,
     /// When the keeper was last heard.
@@ -76,6 +78,7 @@ impl Client {
             identity: identity.to_owned(),
             last: Sequence::default(),
             facts: VecDeque::new(),
+            knows: false,
             keeper,
             seen: crate::hold::now(),
         })
@@ -195,6 +198,7 @@ impl Client {
         match &mut report {
             Report::Screen { bytes, .. } => *bytes = body,
             Report::Inventory(held) => {
+                self.knows = true;
                 for Held { key, pid, began, ready, process } in held {
                     let known = self.known(&key.child);
                     known.last_run = key.run;
@@ -252,9 +256,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// The program cannot be started. Everything is still held here, and this can be tried again.
+    /// The keeper died before it said what it held: then this program cannot go on either, and what lives is left
+    /// for the next keeper to find. Or the program cannot be started: everything is still held here, and this can
+    /// be tried again.
     pub fn rescue(&mut self, command: &[Text], brain: Vec<Text>) -> io::Result<()> {
         crate::fault::point("brain.rescue.before");
+        if !self.knows {
+            return Err(io::Error::other("the keeper died before it said what it held"));
+        }
         let io = |error: mainstay_wire::keeper::StartError| io::Error::other(error);
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

@@ -375,7 +375,12 @@ impl Hold {
         let Link::Socket(link) = &mut self.link else { return };
         let is_full = link.flush();
         if link.is_broken() && self.link_token.is_some() {
-            return self.brain_left();
+            // What it said last still counts.
+            self.hear();
+            if self.link_token.is_some() {
+                self.brain_left();
+            }
+            return;
         }
         let (Some(stream), Some(token)) = (link.stream(), self.link_token) else { return };
         if is_full != self.is_watching_room {

@@ -33,6 +33,8 @@ pub(crate) struct Brain {
     /// How many deaths followed each other closely.
     deaths: usize,
     since: Duration,
+    /// Whether it is about to be started again.
+    is_due: bool,
     /// Signals that came while there was none.
     unheard: Vec<i32>,
     /// How the last one ended.
@@ -48,6 +50,7 @@ impl Brain {
             starts: 0,
             deaths: 0,
             since: Duration::ZERO,
+            is_due: false,
             unheard: Vec::new(),
             status: None,
         }
@@ -68,6 +71,9 @@ impl Hold {
     pub(crate) fn start_brain(&mut self) {
         if self.leaving.is_some() {
             return;
+        }
+        if let Some(brain) = &mut self.brain {
+            brain.is_due = false;
         }
         match self.try_start_brain() {
             Ok(()) => {}
@@ -169,9 +175,9 @@ impl Hold {
             (None, Some(peer)) => signals::send(peer.as_fd(), libc::SIGKILL),
             (None, None) => {}
         }
-        let is_other = brain.pid.is_none() && peer.is_some();
+        let is_child = brain.pid.is_some();
         self.drop_link();
-        if is_other {
+        if !is_child {
             self.brain_again();
         }
     }
@@ -216,7 +222,7 @@ impl Hold {
 
     fn brain_again(&mut self) {
         let Some(brain) = &mut self.brain else { return };
-        if self.leaving.is_some() {
+        if self.leaving.is_some() || std::mem::replace(&mut brain.is_due, true) {
             return;
         }
         let lived = now().saturating_sub(brain.since);

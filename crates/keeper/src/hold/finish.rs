@@ -96,8 +96,20 @@ impl Hold {
             return;
         }
         let Some(index) = self.starts.iter().position(|(start, _)| start == key) else { return };
-        self.starts.remove(index);
-        self.never_began(key.clone());
+        let start = self.starts.remove(index);
+        if let Some((key, process)) = start.filter(|_| self.leftovers.contains_key(&key.child)) {
+            // What an earlier keeper has left would have become this run, and ends with it.
+            self.begin(&key, &process);
+            return self.kill(&key);
+        }
+        // It may have been ordered twice, by a brain that died and by the next.
+        let slot = self.slot(&key.child);
+        if let Some(child) = self.child(slot)
+            && child.last_run < key.run
+        {
+            child.last_run = key.run;
+            self.never_began(key.clone());
+        }
     }
 
     fn never_began(&mut self, key: Key) {

@@ -13,7 +13,7 @@ use mainstay_wire::keeper::state::{self, State};
 use mainstay_wire::keeper::{
     Fact, Key, Report, Role, Sequence, StartError, Status, Step, Usage, VERSION,
 };
-use mainstay_wire::process::{Access, Leftovers, Process, Streams};
+use mainstay_wire::process::{Access, Leftovers, Process, Session, Streams};
 use mainstay_wire::{Text, handover};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::MemfdFlags;
@@ -432,7 +432,7 @@ impl Hold {
         process: &Arc<Process>,
     ) -> bool {
         let Some(mut left) = self.leftovers.remove(&key.child) else { return true };
-        let pidfd = left.open();
+        let pidfd = left.open().filter(|_| is_main(left.main, process.session));
         if pidfd.is_none() && is_empty(&mut left.bond) {
             return true;
         }
@@ -484,6 +484,17 @@ impl Hold {
             self.kill(&old);
         }
         false
+    }
+}
+
+/// Returns whether a process that was left can be the main process of a run: that began with a session or a
+/// process group of its own, which those that it started and left behind do not lead.
+fn is_main(id: Id, session: Session) -> bool {
+    let Some(pid) = rustix::process::Pid::from_raw(id.pid.cast_signed()) else { return false };
+    match session {
+        Session::Own => rustix::process::getsid(Some(pid)) == Ok(pid),
+        Session::Group => rustix::process::getpgid(Some(pid)) == Ok(pid),
+        Session::Shared => true,
     }
 }
 

@@ -159,7 +159,10 @@ impl Model {
 
     fn learn(&mut self, fact: &Fact) -> Result<(), String> {
         let Some(key) = key_of(fact) else { return Ok(()) };
-        self.done += u32::from(matches!(fact, Fact::Done { .. }));
+        if matches!(fact, Fact::Done { .. }) {
+            self.done += 1;
+            return Ok(());
+        }
         let told = self.runs.get(key).ok_or("nobody ordered it")?;
         if told.ended.is_some() {
             return Err("it has ended".into());

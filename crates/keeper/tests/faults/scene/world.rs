@@ -47,7 +47,13 @@ fn pids() -> impl Iterator<Item = u32> {
 }
 
 fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
-    let all = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let read = || fs::read(format!("/proc/{pid}/environ")).ok();
+    let mut all = read()?;
+    // A process that is just being executed has its program and not its environment yet.
+    while all.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+        std::thread::yield_now();
+        all = read()?;
+    }
     let mut variables = all.split(|byte| *byte == 0);
     variables
         .find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec))
