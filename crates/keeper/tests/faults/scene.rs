@@ -126,7 +126,8 @@ impl Scene {
     /// Returns a process of the puppet, which notices itself when there is another copy of its child.
     pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
         let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
-        let lock = format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
+        let lock =
+            format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
         let own = [program.display().to_string(), lock];
         let command = own.iter().map(String::as_str).chain(steps.iter().copied());
         Process {
