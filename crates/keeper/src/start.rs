@@ -139,7 +139,11 @@ impl List {
             None => {
                 for (from, to) in &all {
                     let raised = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1));
-                    let number = |error| failed(step_of(*to), format!("number {to}"), error);
+                    let number = |error| match error {
+                        // It is the highest that is out of bounds, not the one that has to stand above it.
+                        Errno::INVAL => failed(step_of(above), format!("number {above}"), error),
+                        error => failed(step_of(*to), format!("number {to}"), error),
+                    };
                     lent.raised.push(raised.map_err(number)?);
                 }
                 lent.raised.iter().map(AsRawFd::as_raw_fd).collect()
