@@ -1,8 +1,7 @@
 use super::help::{Home, Known, Run, lives, reaper, reaper_as_nobody};
-use mainstay_keeper::contain::{Look, Place, Proc, signal};
+use mainstay_keeper::contain::{Look, Place, Proc};
 use mainstay_wire::process::Contain;
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
-use std::process::{Command, Stdio};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::time::{Duration, Instant};
 
 /// When the bomb ends by itself.

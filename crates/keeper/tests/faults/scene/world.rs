@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A living process of a run.
 #[derive(Debug)]
-pub struct Living {
+pub(crate) struct Living {
     pub key: Key,
     pub pid: u32,
     #[expect(dead_code, reason = "it is shown where a scene fails")]
@@ -20,7 +20,7 @@ pub struct Living {
 }
 
 /// Returns every living process that has the mark of a run of this instance.
-pub fn marked(instance: Instance) -> Vec<Living> {
+pub(crate) fn marked(instance: Instance) -> Vec<Living> {
     let of = |pid: u32| {
         let fd = open(pid)?;
         let key = instance.run_of(&variable(pid, "MAINSTAY_RUN")?)?;
@@ -32,7 +32,7 @@ pub fn marked(instance: Instance) -> Vec<Living> {
 }
 
 /// Returns every living relay of this identity, keepers and brains.
-pub fn relays(identity: &str) -> Vec<OwnedFd> {
+pub(super) fn relays(identity: &str) -> Vec<OwnedFd> {
     let of = |pid: u32| {
         let fd = open(pid)?;
         let own = variable(pid, "RELAY_IDENTITY")?;
@@ -59,54 +59,54 @@ fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
         .find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec))
 }
 
-pub fn open(pid: u32) -> Option<OwnedFd> {
+pub(crate) fn open(pid: u32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()
 }
 
 /// Returns whether a process has ended.
-pub fn is_over(fd: &OwnedFd) -> bool {
+pub(super) fn is_over(fd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec::default())).expect("it is asked") > 0
 }
 
 /// Waits for the end of a process.
-pub fn wait_for(fd: &OwnedFd) {
+pub(super) fn wait_for(fd: &OwnedFd) {
     let patience = Timespec::try_from(super::PATIENCE).expect("a short time");
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     let found = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience)));
     assert!(found.expect("it is waited for") > 0, "a process does not end");
 }
 
-pub fn kill(fd: &OwnedFd) {
+pub(crate) fn kill(fd: &OwnedFd) {
     signal(fd, Signal::KILL);
 }
 
-pub fn signal(fd: &OwnedFd, signal: Signal) {
+pub(super) fn signal(fd: &OwnedFd, signal: Signal) {
     // One that is gone does not hear it.
     _ = pidfd_send_signal(fd, signal);
 }
 
 /// Returns the number, state and parent of a process.
-pub fn stat(pid: u32) -> Option<(char, u32)> {
+pub(super) fn stat(pid: u32) -> Option<(char, u32)> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut rest = line[line.rfind(')')? + 1..].split_whitespace();
     Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
 }
 
 /// Returns all processes with their parents that have ended and were not taken in.
-pub fn zombies_of(parent: u32) -> Vec<u32> {
+pub(super) fn zombies_of(parent: u32) -> Vec<u32> {
     pids().filter(|pid| stat(*pid) == Some(('Z', parent))).collect()
 }
 
 /// Returns the only child of a process.
-pub fn only_child(pid: u32) -> u32 {
+pub(super) fn only_child(pid: u32) -> u32 {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.expect("the kernel tells children");
     children.trim().parse().expect("one child")
 }
 
 /// Lets an ordinary user have what a scene needs.
-pub fn open_to_all(folder: &Path) {
+pub(super) fn open_to_all(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("its rights change");
     let socket = folder.join("s");
     fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).expect("its rights change");
