@@ -372,7 +372,7 @@ impl Known {
                 (Role::Input, Some(run)) => run.input = Some(pass(fd)),
                 (Role::Notify, Some(run)) => run.notify = Some(pass(fd)),
                 (Role::Ready, Some(run)) => run.ready_fd = Some(pass(fd)),
-                (Role::Ledger(slot), Some(run)) => {
+                (Role::Tally(slot), Some(run)) => {
                     run.lost = unwritten(fd, *slot).map_or(0, |unwritten| unwritten.bytes);
                 }
                 (_, None) => {}

@@ -369,9 +369,9 @@ fn roles<'a>(
     let outputs =
         if is_terminal { [Role::Terminal, Role::Terminal] } else { [Role::Out, Role::Err] };
     let input = printed.input.as_ref().filter(|_| !is_terminal);
-    let ledger = (Role::Ledger(printed.slot), printed.ledger);
+    let tally = (Role::Tally(printed.slot), printed.tally);
     let outputs = outputs.into_iter().zip(printed.outputs.iter().copied());
-    outputs.chain(input.map(|input| (Role::Input, input.as_fd()))).chain([ledger])
+    outputs.chain(input.map(|input| (Role::Input, input.as_fd()))).chain([tally])
 }
 
 /// Opens the process of this number, if it is still the one that began then.
@@ -550,7 +550,7 @@ pub(crate) fn numbers(state: &State) -> impl Iterator<Item = i32> + '_ {
     };
     let outputs = state.outputs.iter();
     let outputs = outputs.flat_map(move |outputs| {
-        outputs.children.iter().flat_map(of_output).chain([outputs.ledger]).collect::<Vec<_>>()
+        outputs.children.iter().flat_map(of_output).chain([outputs.tally]).collect::<Vec<_>>()
     });
     state.children.iter().flat_map(of_child).chain(state.brain.link).chain(outputs)
 }

@@ -87,7 +87,7 @@ impl Scene {
         if manner.ordinary {
             world::open_to_all(folder.path());
         }
-        let first = launch(&manner, folder.path(), &identity);
+        let first = run_relay(&manner, folder.path(), &identity);
         Self {
             folder,
             identity,
@@ -116,7 +116,7 @@ impl Scene {
         self.keeper = None;
         self.lives += 1;
         self.model.begin_life();
-        self.first = launch(&self.manner, self.folder.path(), &self.identity);
+        self.first = run_relay(&self.manner, self.folder.path(), &self.identity);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -126,7 +126,8 @@ impl Scene {
     /// Returns a process of the puppet, which notices itself when there is another copy of its child.
     pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
         let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
-        let lock = format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
+        let lock =
+            format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
         let own = [program.display().to_string(), lock];
         let command = own.iter().map(String::as_str).chain(steps.iter().copied());
         Process {
@@ -442,7 +443,7 @@ impl Drop for Scene {
     }
 }
 
-fn launch(manner: &Manner, folder: &Path, identity: &str) -> Child {
+fn run_program(manner: &Manner, folder: &Path, identity: &str) -> Child {
     let relay = if manner.ordinary { folder.join("relay") } else { example("relay") };
     let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
     if manner.ordinary {
