@@ -62,7 +62,7 @@ impl Link for Keeper {
         };
         // Where there is no thread left, it is dropped here and now.
         if std::thread::Builder::new().name("mainstay-leaves".into()).spawn(leaving).is_ok() {
-            drop(gone.recv_timeout(patience));
+            _ = gone.recv_timeout(patience);
         }
     }
 }
