@@ -51,6 +51,9 @@ impl Hold {
             return;
         }
         self.flush();
+        if self.is_cut_off() {
+            return; // Not without the next brain.
+        }
         let is_between = |run: &Run| {
             !matches!(run.stage, Stage::Live) || run.is_forced || !run.commands.is_empty()
         };

@@ -7,7 +7,7 @@ mod model;
 mod world;
 
 pub use model::ended_well;
-pub use world::{Living, kill as kill_process, marked, open};
+pub use world::{Living, kill as kill_process, marked, open, wait_for};
 
 use crate::program::example;
 use mainstay_keeper::contain::Instance;
@@ -218,8 +218,8 @@ impl Scene {
         for (key, told) in self.model.open_runs() {
             let pid = told.pid.expect("it has started");
             let mains = self.marked().iter().filter(|living| living.pid == pid).count();
-            // What has just ended is told soon.
-            let is_gone = || world::open(pid).is_none_or(|fd| world::is_over(&fd));
+            // What is about to end has no environment any more, and its end is told soon.
+            let is_gone = || open(pid).is_none_or(|fd| world::ends(&fd));
             assert!(mains == 1 || is_gone(), "{}", self.dump(&format!("{key} is lost")));
         }
     }
@@ -374,6 +374,13 @@ impl Scene {
 
     /// Everything that is known, for the report of a failure.
     pub fn dump(&self, what: &str) -> String {
+        // TEMPORARY
+        if std::env::var_os("FAULT_GDB").is_some() {
+            for pid in world::relay_pids(&self.identity) {
+                let out = Command::new("gdb").args(["-p", &pid.to_string(), "-batch", "-ex", "thread apply all bt 14"]).output();
+                eprintln!("=== {pid} {:?}\n{}", std::fs::read_to_string(format!("/proc/{pid}/wchan")), String::from_utf8_lossy(&out.expect("gdb").stdout));
+            }
+        }
         format!(
             "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,
@@ -413,13 +420,15 @@ impl Scene {
             }
             assert!(Instant::now() < deadline, "{}", self.dump("they do not leave"));
         }
-        if !had_met && self.fault_met().is_some() {
-            // It was to leave, and its brain was gone.
+        // Whom nobody saw die has not greeted a second time.
+        let was_alone = self.keepers == 1 && !self.reap_first().success();
+        if self.manner.fault.is_some() && self.fault_met().is_some() && (!had_met || was_alone) {
+            // The keeper died when it was to leave, and its brain was gone.
             self.start_again();
             self.settle();
             return self.leave(kill);
         }
-        if self.keepers == self.lives {
+        if self.keeper() == self.first.id() {
             let status = self.reap_first();
             assert!(status.success(), "{}", self.dump(&format!("it left with {status}")));
         }

@@ -176,6 +176,7 @@ impl Scene {
             let ended = told.and_then(|(_, told)| told.ended.as_ref());
             if ended.is_some_and(|ended| is_refused(&ended.status)) {
                 crate::scene::kill_process(&living.fd);
+                crate::scene::wait_for(&living.fd);
             }
         }
     }

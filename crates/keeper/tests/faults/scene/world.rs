@@ -72,10 +72,15 @@ pub fn is_over(fd: &OwnedFd) -> bool {
 
 /// Waits for the end of a process.
 pub fn wait_for(fd: &OwnedFd) {
+    assert!(ends(fd), "a process does not end");
+}
+
+/// Waits for the end of a process, and returns whether it came.
+pub fn ends(fd: &OwnedFd) -> bool {
     let patience = Timespec::try_from(super::PATIENCE).expect("a short time");
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     let found = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience)));
-    assert!(found.expect("it is waited for") > 0, "a process does not end");
+    found.expect("it is waited for") > 0
 }
 
 pub fn kill(fd: &OwnedFd) {
@@ -114,4 +119,8 @@ pub fn open_to_all(folder: &Path) {
     for (from, to) in [(crate::program::example("relay"), "relay"), (puppet::program(), "puppet")] {
         fs::copy(from, folder.join(to)).expect("a copy of a program");
     }
+}
+
+pub fn relay_pids(identity: &str) -> Vec<u32> {
+    pids().filter(|pid| variable(*pid, "RELAY_IDENTITY").is_some_and(|own| own == identity.as_bytes())).collect()
 }
