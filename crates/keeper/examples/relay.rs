@@ -58,12 +58,7 @@ fn main() -> ExitCode {
 }
 
 /// Relays until the keeper may leave.
-fn relay(
-    identity: &str,
-    path: &Text,
-    dials: bool,
-    command: &[Text],
-) -> Result<(), Box<dyn Error>> {
+fn relay(identity: &str, path: &Text, dials: bool, command: &[Text]) -> Result<(), Box<dyn Error>> {
     let mut keeper = Client::connect(identity)?;
     let mut outside = if dials { Outside::dial(path)? } else { Outside::listen(path)? };
     let mut waiting = VecDeque::new();

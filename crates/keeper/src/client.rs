@@ -12,8 +12,8 @@ use mainstay_wire::keeper::{Fact, Held, Key, Notice, Order, Report, Role, Sequen
 use mainstay_wire::process::{Environment, Output, Process, Session, Stdin, Streams};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::process::PidfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::PidfdFlags;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;

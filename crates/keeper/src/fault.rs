@@ -11,6 +11,7 @@ pub(crate) const fn point(_name: &str) {}
 /// brain's, which begin with `brain.`. The variable passes to every later keeper and brain. So that it is heeded
 /// once among all of them, whoever dies first makes the file, with the name of the point in it.
 #[cfg(feature = "faults")]
+#[expect(clippy::disallowed_methods, reason = "to die at once is what it is for")]
 pub(crate) fn point(name: &str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::{Mutex, OnceLock, PoisonError};

@@ -30,7 +30,7 @@ use mainstay_wire::keeper::{Fact, Key, Order, Report};
 use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use wait::{Token, Waiting};
@@ -53,7 +53,7 @@ pub(crate) struct Hold {
     leftovers: HashMap<Arc<str>, Leftover>,
     /// Starts that follow the end of what an earlier keeper has left; without a process they are not wished any
     /// more.
-    after: HashMap<Key, (Key, Option<Arc<Process>>)>,
+    after: BTreeMap<Key, (Key, Option<Arc<Process>>)>,
     /// Runs that the keeper before had begun when it died, and told nobody of.
     half_begun: HashSet<Key>,
     /// Runs that are to begin, in order.
@@ -175,7 +175,7 @@ impl Hold {
             ladder,
             emptied: Vec::new(),
             leftovers: HashMap::new(),
-            after: HashMap::new(),
+            after: BTreeMap::new(),
             half_begun: HashSet::new(),
             starts: VecDeque::new(),
             brain: None,
@@ -236,6 +236,8 @@ impl Hold {
     fn take_in(&mut self, source: Source) {
         match source {
             Source::Wake => {
+                // Before anything is taken: what comes after that wakes us again.
+                _ = rustix::io::read(&*self.wake, &mut [0; 8]);
                 if matches!(self.link, Link::Thread(_)) {
                     self.hear();
                 }
@@ -282,8 +284,6 @@ impl Hold {
     }
 
     fn outputs_told(&mut self) {
-        // What wakes us wakes us once, however much there is.
-        _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         let mut told = std::mem::take(&mut self.told);
         self.outputs.told(&mut told);
         for told in told.drain(..) {
@@ -358,7 +358,7 @@ impl Hold {
         match self.by_pid.remove(&reaped.pid) {
             Some(Ours::Main(slot)) => self.main_ended(slot, reaped),
             Some(Ours::Command(slot, ticket)) => {
-                self.command_ended(slot, ticket, Some(reaped.status))
+                self.command_ended(slot, ticket, Some(reaped.status));
             }
             Some(Ours::Brain) => self.brain_ended(&reaped),
             Some(Ours::Former) => {}

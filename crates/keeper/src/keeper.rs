@@ -51,6 +51,7 @@ impl Keeper {
         let serve = move || {
             signals::block_all();
             signals::run_soon();
+            hold.find_leftovers();
             if let Err(error) = hold.serve() {
                 eprintln!("mainstay: the keeper cannot wait any more: {error}");
             }

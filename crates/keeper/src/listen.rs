@@ -86,10 +86,12 @@ impl Listeners {
         self.0.iter().map(|listener| {
             let socket = listener.socket.as_fd();
             // It fails for no open descriptor.
-            if let Ok(flags) = fcntl_getfl(socket)
-                && flags.contains(OFlags::NONBLOCK)
-            {
-                _ = fcntl_setfl(socket, flags.difference(OFlags::NONBLOCK));
+            if let Ok(flags) = fcntl_getfl(socket) {
+                let mut wanted = flags;
+                wanted.set(OFlags::NONBLOCK, listener.declared.nonblocking);
+                if wanted != flags {
+                    _ = fcntl_setfl(socket, wanted);
+                }
             }
             (socket, &listener.declared.name)
         })

@@ -41,7 +41,6 @@ pub(crate) struct Message {
     /// 0: nobody that is seen from here.
     pub(crate) pid: u32,
     pub(crate) uid: u32,
-    pub(crate) gid: u32,
     pub(crate) fds: Vec<OwnedFd>,
 }
 
@@ -114,10 +113,10 @@ impl NotifySocket {
         let Some(datagram) = datagram::receive(self.socket.as_fd(), buffer)? else {
             return Ok(None);
         };
-        let nobody = Sender { pid: 0, uid: u32::MAX, gid: u32::MAX };
-        let Sender { pid, uid, gid } = datagram.sender.unwrap_or(nobody);
+        let nobody = Sender { pid: 0, uid: u32::MAX };
+        let Sender { pid, uid } = datagram.sender.unwrap_or(nobody);
         let text = buffer[..datagram.length].to_vec();
-        Ok(Some(Message { text, is_cut: datagram.is_cut, pid, uid, gid, fds: datagram.fds }))
+        Ok(Some(Message { text, is_cut: datagram.is_cut, pid, uid, fds: datagram.fds }))
     }
 }
 

@@ -13,6 +13,7 @@
 //!   error 0 when it is over.
 
 mod board;
+mod console;
 mod echo;
 mod handover;
 mod input;
@@ -28,6 +29,7 @@ mod record;
 mod run;
 mod sheet;
 mod stamp;
+mod standby;
 mod terminal;
 
 use board::{Board, lock};
@@ -55,7 +57,7 @@ use terminal::Audience;
 pub use ledger::{Unwritten, unwritten};
 
 /// How much is read at a time at most.
-pub const MOST_READ: usize = 256 * 1024;
+pub const MOST_READ: usize = 128 * 1024;
 
 /// Where the output of a run comes from: the keeper's ends.
 #[derive(Debug)]
@@ -197,7 +199,7 @@ impl Outputs {
         let board = Arc::new(Board::new(wake));
         let plane = Plane::new(board, Arc::new(Echo::new(echo)), ledger)?;
         let outputs = Self { plane, children: BTreeMap::new(), viewers: BTreeMap::new() };
-        pump::start(&outputs.plane)?;
+        standby::start(&outputs.plane)?;
         Ok(outputs)
     }
 
@@ -463,42 +465,6 @@ impl Outputs {
         }
     }
 
-    /// Has a viewer join the terminal of a child. [`Told::Screen`] follows with the last of what it
-    /// printed, or [`Told::Left`] where there is no terminal.
-    pub fn attach(&mut self, name: &str, viewer: u64, is_read_only: bool) {
-        let found = self.children.get_key_value(name);
-        let Some((name, audience)) =
-            found.and_then(|(name, child)| Some((name, child.audience.as_ref()?)))
-        else {
-            let why = match found {
-                Some(_) => "the child has no terminal",
-                None => "there is no such child",
-            };
-            return self.plane.board.tell(Told::Left { viewer, why: why.to_owned() });
-        };
-        lock(audience).join(viewer, is_read_only);
-        self.plane.show(audience);
-        self.viewers.insert(viewer, Arc::clone(name));
-    }
-
-    fn seen_by(&self, viewer: u64) -> Option<&Child> {
-        self.children.get(self.viewers.get(&viewer)?)
-    }
-
-    /// Types what a viewer types, where it may. The window becomes that of this viewer. A terminal that
-    /// takes nothing refuses what is beyond 64 KiB, which is [`Told::Trouble`].
-    pub fn type_in(&mut self, viewer: u64, bytes: &[u8]) {
-        let Some(child) = self.seen_by(viewer) else { return };
-        let Some(audience) = &child.audience else { return };
-        if !lock(audience).touch(viewer) {
-            return;
-        }
-        child.fit_window();
-        if let Some(run) = &child.run {
-            self.send(run, bytes, false);
-        }
-    }
-
     /// Writes to the standard input or the terminal of a run. Like [`type_in`](Self::type_in), it refuses
     /// what the child does not take and what is beyond 64 KiB.
     pub fn input(&mut self, key: &Key, bytes: &[u8], close: bool) {
@@ -532,37 +498,6 @@ impl Outputs {
         }
     }
 
-    /// Takes note of the size of a viewer's window.
-    pub fn resize(&mut self, viewer: u64, rows: u16, columns: u16) {
-        let Some(child) = self.seen_by(viewer) else { return };
-        let Some(audience) = &child.audience else { return };
-        lock(audience).resize(viewer, rows, columns);
-        child.fit_window();
-    }
-
-    /// Takes note that so many bytes of [`Told::Screen`] have gone on to the viewer.
-    pub fn shown(&mut self, viewer: u64, bytes: usize) {
-        let Some(child) = self.seen_by(viewer) else { return };
-        let Some(audience) = &child.audience else { return };
-        let has_more = {
-            let mut audience = lock(audience);
-            audience.shown(viewer, bytes) && !std::mem::replace(&mut audience.is_told, true)
-        };
-        if has_more {
-            self.plane.show(audience);
-        }
-    }
-
-    /// Has a viewer leave.
-    pub fn detach(&mut self, viewer: u64) {
-        let child = self.viewers.remove(&viewer).and_then(|name| self.children.get(&name));
-        let Some(child) = child else { return };
-        if let Some(audience) = &child.audience {
-            lock(audience).leave(viewer);
-        }
-        child.fit_window();
-    }
-
     /// Returns the descriptors of a run. The log is not among them: it changes when it rotates, and it has a
     /// path.
     pub fn descriptors(&self, key: &Key) -> Option<Descriptors<'_>> {
@@ -586,23 +521,9 @@ fn own_output() -> io::Result<OwnedFd> {
     .map_err(io::Error::from)
 }
 
-impl Child {
-    /// Gives the terminal the window of the viewer who was active last.
-    fn fit_window(&self) {
-        if let (Some(audience), Some(run)) = (&self.audience, &self.run)
-            && let Some(size) = lock(audience).window()
-            && run.is_terminal()
-            && let Some(port) = run.ports.first()
-        {
-            // A terminal that is gone has no window.
-            let _ = rustix::termios::tcsetwinsize(&port.fd, size);
-        }
-    }
-}
-
 impl Drop for Outputs {
     fn drop(&mut self) {
-        pump::stop(&self.plane);
+        standby::stop(&self.plane);
         self.plane.compressor.stop();
         self.plane.echo.stop();
     }

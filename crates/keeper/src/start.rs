@@ -7,6 +7,7 @@ mod bounds;
 mod capability;
 mod environment;
 mod user;
+mod window;
 
 use crate::sys::launch::{Act, Born, Making, Program, Unborn, launch};
 use environment::Environment;
@@ -17,7 +18,6 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::fs::{Mode as Rights, OFlags};
 use rustix::io::Errno;
 use std::ffi::{CString, OsStr};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use user::User;
@@ -54,7 +54,7 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
     let who = User::find(process)?;
     let environment = Environment::make(process, who.as_ref(), given);
     let mut list = List::default();
-    let (own, raised) = list.descriptors(given, &placed)?;
+    let lent = list.descriptors(given, &placed)?;
     list.session(process, given);
     list.limits(process, given)?;
     list.identity(process, who.as_ref())?;
@@ -66,10 +66,10 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
         cgroup: given.cgroup,
         pid_namespace: process.pid_namespace,
         pidfd: given.pidfd,
-        shares_descriptors: own,
+        shares_descriptors: true,
     };
     let born = launch(making, &list.acts, &program);
-    drop(raised);
+    drop(lent);
     born.map_err(|unborn| list.explain(process, &program, unborn))
 }
 
@@ -77,6 +77,19 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
 pub(crate) fn user(process: &Process) -> u32 {
     let found = User::find(process).ok().flatten();
     found.and_then(|user| user.uid).unwrap_or_else(|| rustix::process::geteuid().as_raw())
+}
+
+/// Numbers that a start has borrowed, and duplicates where they were not enough.
+#[derive(Default)]
+struct Lent {
+    count: usize,
+    raised: Vec<OwnedFd>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        window::take_back(self.count);
+    }
 }
 
 /// What the new process does, and at which step of the start each act stands.
@@ -94,13 +107,13 @@ impl List {
 
     /// Puts every descriptor in its place and lets no other through.
     ///
-    /// What is passed must not stand where something is placed, so it is first raised above; those
+    /// What is passed must not stand where something is placed, so it first gets numbers above those; the
     /// duplicates have to live until the process has its own.
     fn descriptors(
         &mut self,
         given: &Given<'_>,
         placed: &[(BorrowedFd<'_>, u32)],
-    ) -> Result<(bool, Vec<OwnedFd>), StartError> {
+    ) -> Result<Lent, StartError> {
         let stdio = given.stdio.iter().enumerate();
         let stdio = stdio.filter_map(|(to, from)| from.map(|from| (from, to)));
         let passed = given.passed.iter().enumerate().map(|(index, (from, _))| (*from, 3 + index));
@@ -115,32 +128,31 @@ impl List {
             let about = format!("number {to}, which is given twice");
             return Err(failed(Step::PassDescriptors, about, Errno::EXIST));
         }
-        let mut raised = Vec::new();
-        let mut moves = Vec::with_capacity(all.len());
-        for (from, to) in all {
-            let step = step_of(to);
-            if from.as_raw_fd() > above {
-                moves.push((from.as_raw_fd(), to, step));
-                continue;
+        let sources: Vec<BorrowedFd<'_>> = all.iter().map(|(from, _)| *from).collect();
+        let mut lent = Lent::default();
+        let numbers = match window::lend(&sources, above) {
+            Some(numbers) => {
+                lent.count = numbers.len();
+                numbers
             }
-            let high = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1));
-            let high = high.map_err(|error| match error {
-                // It is the highest that is out of bounds, not the one that has to stand above it.
-                Errno::INVAL => failed(step_of(above), format!("number {above}"), error),
-                error => failed(step, format!("number {to}"), error),
-            })?;
-            moves.push((high.as_raw_fd(), to, step));
-            raised.push(high);
-        }
-        let highest = moves.iter().map(|(from, _, _)| *from).max().unwrap_or(2).max(2);
+            None => {
+                for (from, to) in &all {
+                    let raised = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1));
+                    let number = |error| failed(step_of(*to), format!("number {to}"), error);
+                    lent.raised.push(raised.map_err(number)?);
+                }
+                lent.raised.iter().map(AsRawFd::as_raw_fd).collect()
+            }
+        };
+        let highest = numbers.iter().copied().max().unwrap_or(2).max(2);
         let first = u32::try_from(highest).unwrap_or(u32::MAX).saturating_add(1);
         self.add(Step::PassDescriptors, &"", Act::OwnDescriptors(first));
         self.add(Step::PassDescriptors, &"", Act::HideDescriptors(3));
         self.add(Step::ResetSignals, &"", Act::ResetSignals);
-        for (from, to, step) in moves {
-            self.add(step, &format!("number {to}"), Act::Place { from, to });
+        for (from, (_, to)) in numbers.into_iter().zip(all) {
+            self.add(step_of(to), &format!("number {to}"), Act::Place { from, to });
         }
-        Ok((true, raised))
+        Ok(lent)
     }
 
     fn session(&mut self, process: &Process, given: &Given<'_>) {
@@ -239,17 +251,23 @@ impl List {
                 let (step, about) = self.steps.get(index).cloned().unwrap_or_default();
                 (step, about, error)
             }
-            Unborn::Execute(error) if error.kind() == io::ErrorKind::NotFound => {
+            Unborn::Execute(error) => {
                 let folder = process.folder.as_ref().map_or_else(|| Path::new(""), Text::as_path);
-                let is_there =
-                    |path: &CString| folder.join(OsStr::from_bytes(path.to_bytes())).exists();
-                if program.paths.iter().any(is_there) {
-                    (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
-                } else {
-                    (Step::FindProgram, name(), error)
+                let place = |path: &CString| folder.join(OsStr::from_bytes(path.to_bytes()));
+                let is_there = program.paths.iter().any(|path| place(path).exists());
+                let is_searched = !name().contains('/');
+                match Errno::from_io_error(&error) {
+                    Some(Errno::NOENT) if is_there => {
+                        (Step::Execute, format!("{}, whose interpreter is missing", name()), error)
+                    }
+                    Some(Errno::NOENT) => (Step::FindProgram, name(), error),
+                    // A folder of the search path is closed to the child, and nothing is known to be in it.
+                    Some(Errno::ACCESS) if is_searched && !is_there => {
+                        (Step::FindProgram, name(), Errno::NOENT.into())
+                    }
+                    _ => (Step::Execute, name(), error),
                 }
             }
-            Unborn::Execute(error) => (Step::Execute, name(), error),
         };
         StartError { step, about, error: error.raw_os_error().unwrap_or(libc::EIO) }
     }
@@ -321,7 +339,8 @@ const fn rlimit(resource: Resource) -> u32 {
         Resource::Memlock => libc::RLIMIT_MEMLOCK,
         Resource::Nofile => libc::RLIMIT_NOFILE,
         Resource::Nproc => libc::RLIMIT_NPROC,
-        _ => libc::RLIMIT_STACK,
+        // The form grows; who sends a limit that this keeper does not know is refused as it is read.
+        Resource::Stack | _ => libc::RLIMIT_STACK,
     }
 }
 

@@ -131,12 +131,6 @@ impl Store {
         self.entries.iter().map(|entry| (entry.fd.as_fd(), &entry.name))
     }
 
-    /// Returns all there is, with whether it leaves when its other end closes: for a keeper that goes on with
-    /// it, by [`Store::add`].
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (BorrowedFd<'_>, &Text, bool)> {
-        self.entries.iter().map(|entry| (entry.fd.as_fd(), &entry.name, entry.is_watched))
-    }
-
     /// Returns the variable that tells a child how much it may store.
     pub(crate) fn variable(&self) -> Option<(Text, Text)> {
         (self.most > 0).then(|| ("FDSTORE".into(), self.most.to_string().into()))

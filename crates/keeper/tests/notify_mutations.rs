@@ -166,6 +166,7 @@ fn orders() -> Vec<Order> {
             address: Address::Tcp(([127, 0, 0, 1], 80).into()),
             backlog: Some(1),
             shared: true,
+            nonblocking: false,
         }],
         ..Process::default()
     };

@@ -1,4 +1,8 @@
 //! What is said when a process does not begin: at which step it failed, about what, and why.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for what it names and lets the rest go"
+)]
 
 mod support;
 
@@ -145,7 +149,13 @@ fn sockets_that_cannot_be_opened() {
     let folder = folder();
     let below = path(&folder, "missing/socket");
     let with = |address| Process {
-        sockets: vec![Socket { name: "a".into(), address, backlog: None, shared: false }],
+        sockets: vec![Socket {
+            name: "a".into(),
+            address,
+            backlog: None,
+            shared: false,
+            nonblocking: false,
+        }],
         ..quiet()
     };
     check([
@@ -175,6 +185,7 @@ fn numbers_of_descriptors_that_cannot_be() {
         address: Address::Tcp(([127, 0, 0, 1], 0).into()),
         backlog: None,
         shared: false,
+        nonblocking: false,
     };
     check([
         (with(&[7, 8, 7]), Step::PassDescriptors, twice.to_owned()),
@@ -476,6 +487,7 @@ fn a_program_without_descriptors_left() {
                 address: Address::Tcp(([127, 0, 0, 1], 0).into()),
                 backlog: None,
                 shared: false,
+                nonblocking: false,
             }],
             ..puppet(&["exit:0"])
         };

@@ -1,4 +1,8 @@
 //! What a process finds when it begins: each of its settings, by its effect.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test waits for what it names and lets the rest go"
+)]
 
 mod support;
 

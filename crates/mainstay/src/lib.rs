@@ -111,6 +111,7 @@
 //!     )
 //!     .replicas(4, &task("worker", reader)) // worker-1 to worker-4
 //!     .child(jobs);
+//! // With the feature `process` there are OS processes too: `process("redis", Command::new("redis-server"))`.
 //! // Every mistake at once, before anything starts; and what is allowed but worth knowing.
 //! for warning in declared.check().expect("a valid tree") {
 //!     println!("{warning}");
@@ -276,6 +277,7 @@
 //! | `signal` | yes | [`Owner::run`] ends the tree at SIGTERM and SIGINT |
 //! | `tracing` | yes | every event is a log line, each run is polled within a span |
 //! | `testing` | no | the module `testing` |
+//! | `process` | no | children that are OS processes; Linux only, and with it come the keeper and what that depends on |
 //!
 //! # Runtimes
 //!
@@ -377,6 +379,9 @@ pub use mainstay_core::{
 /// them needs the feature.
 #[cfg(all(doctest, feature = "testing"))]
 mod pages {
+    #[cfg(feature = "process")]
+    #[doc = include_str!("../../../docs/guide/processes.md")]
+    struct Processes;
     #[doc = include_str!("../../../README.md")]
     struct Readme;
     #[doc = include_str!("../../../docs/guide/library.md")]

@@ -35,6 +35,12 @@ fn oxios_kernel() {
 }
 
 #[test]
+#[cfg(feature = "process")]
+fn processes() {
+    check("processes");
+}
+
+#[test]
 fn storm() {
     check("storm");
 }

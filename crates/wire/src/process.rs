@@ -333,6 +333,10 @@ pub struct Socket {
     /// Whether several sockets may stand at the address (`SO_REUSEPORT`).
     #[serde(default)]
     pub shared: bool,
+    /// Whether it does not wait where nobody connects (`O_NONBLOCK`). Most programs set that themselves or want
+    /// it to wait; some whose workers share a socket that they were passed, as those of nginx do, rely on it.
+    #[serde(default)]
+    pub nonblocking: bool,
 }
 
 /// What a socket listens at.

@@ -154,6 +154,10 @@ impl Supervisor for Apart {
 }
 
 /// Is the keeper, or its brain, of [`Apart`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the measured program ends here, whatever main would do"
+)]
 pub(crate) fn serve(words: &[Text]) {
     if std::env::var_os("MAINSTAY_KEEPER").is_none() {
         let code = keep(&Settings::default(), words.to_vec()).expect("a keeper");

@@ -243,7 +243,9 @@ impl Hold {
         match (brain.pid, &brain.peer) {
             (Some(pid), _) => signals::send_to(pid, caught.signal),
             (None, Some(peer)) => signals::send(peer.as_fd(), caught.signal),
-            (None, None) if !brain.unheard.contains(&caught.signal) => brain.unheard.push(caught.signal),
+            (None, None) if !brain.unheard.contains(&caught.signal) => {
+                brain.unheard.push(caught.signal);
+            }
             (None, None) => {}
         }
     }

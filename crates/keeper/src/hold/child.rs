@@ -118,7 +118,7 @@ impl Hold {
     }
 
     /// Returns where this run lives; `None` once it is over, or another one lives there.
-    pub(super) fn find(&mut self, key: &Key) -> Option<Slot> {
+    pub(super) fn find(&self, key: &Key) -> Option<Slot> {
         let slot = *self.by_name.get(&key.child)?;
         self.is_run(slot, key.run).then_some(slot)
     }

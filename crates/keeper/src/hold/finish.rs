@@ -2,7 +2,7 @@
 
 use super::child::{Run, Slot, Stage};
 use super::{Due, Hold, Source};
-use crate::contain::{Look, Means};
+use crate::contain::{Id, Instance, Kin, Look, Means, Place, Stat};
 use crate::hold::wait::now;
 use crate::output::Last;
 use crate::sys::reap::{self, Reaped};
@@ -20,6 +20,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 const FORCE: Duration = Duration::from_secs(1);
 /// How often is looked at what is left, where the kernel does not tell.
 const LOOK: Duration = Duration::from_millis(20);
+/// How many processes that live on are named.
+const NAMED: usize = 64;
 
 impl Hold {
     /// Sends a signal.
@@ -282,7 +284,9 @@ impl Hold {
     pub(super) fn drained(&mut self, key: &Key, last: Last) {
         let Some(slot) = self.find(key) else { return };
         let Some(run) = self.child(slot).and_then(|child| child.run.take()) else { return };
-        let Run { bond, stage, pidfd, lost, notify, ready_fd, left, deadlines, .. } = run;
+        let main = Id { pid: run.pid, began: run.began };
+        let Run { bond, stage, is_forced, pidfd, lost, notify, ready_fd, left, deadlines, .. } =
+            run;
         for deadline in deadlines {
             self.waiting.cancel(deadline);
         }
@@ -299,6 +303,10 @@ impl Hold {
         let mut ended = ended(status, usage);
         ended.last = last.lines;
         ended.lost = lost + last.lost;
+        // A look over all processes takes its time, which an end that nobody forced is not worth.
+        if is_forced && matches!(bond.means(), Means::Main) {
+            ended.left = living(self.settings.instance, key, main);
+        }
         if let Means::Group(group) = bond.into_means() {
             ended.out_of_memory = group.oom_kills() > 0;
             ended.usage.memory = group.memory_peak().unwrap_or(ended.usage.memory);
@@ -351,6 +359,16 @@ fn ended(status: Status, mut usage: Usage) -> Ended {
         usage.memory = 0;
     }
     Ended { status, usage, out_of_memory: false, last: Vec::new(), left: Vec::new(), lost: 0 }
+}
+
+/// Names what lives on of a run that nothing held together. A look that fails finds nobody.
+fn living(instance: Instance, key: &Key, main: Id) -> Vec<Lost> {
+    let mut kin = Kin::new(instance, key);
+    kin.set_main(main);
+    // It may be anywhere: a keeper that is a reaper is told of it only once it has ended.
+    let members = Look::new(Place::Guest).and_then(|look| kin.members(&look));
+    let name = |stat: Stat| Lost { pid: stat.id.pid, name: stat.name.into() };
+    members.unwrap_or_default().into_iter().take(NAMED).map(name).collect()
 }
 
 impl Run {

@@ -7,8 +7,8 @@ use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
 use crate::output::{Descriptors, Outputs, Source as Printing};
 use crate::start::failed;
-use crate::sys::{inherit, signals};
 use crate::sys::reap::Reaped;
+use crate::sys::{inherit, signals};
 use mainstay_wire::keeper::state::{self, State};
 use mainstay_wire::keeper::{
     Fact, Key, Report, Role, Sequence, StartError, Status, Step, Usage, VERSION,
@@ -311,12 +311,11 @@ impl Hold {
             let pidfd = open(from.pidfd).or_else(|| open_process(run.pid, run.began));
             run.pidfd = pidfd.and_then(|fd| self.watch(fd, Source::Main(slot)).ok());
         }
-        if let Some(socket) = open(from.notify) {
-            if let Ok(socket) = NotifySocket::adopt(socket)
-                && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
-            {
-                run.notify = Some((socket, token));
-            }
+        if let Some(socket) = open(from.notify)
+            && let Ok(socket) = NotifySocket::adopt(socket)
+            && let Ok(token) = self.waiting.read(socket.as_fd(), Source::Notify(slot))
+        {
+            run.notify = Some((socket, token));
         }
         run.ready_fd = open(from.ready_fd).and_then(|fd| self.watch(fd, Source::Ready(slot)).ok());
         let is_lost = !owned && run.pidfd.is_none();

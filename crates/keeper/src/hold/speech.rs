@@ -2,7 +2,7 @@
 
 use super::child::{Slot, Stage};
 use super::{Hold, Ours, Source};
-use crate::contain::{Id, Look};
+use crate::contain::{Id, Look, Means, Proc, VARIABLE};
 use crate::notify::{LONGEST, Message, Relation, read_fd_readiness};
 use mainstay_wire::keeper::{Fact, Key, Notice, Whence};
 use mainstay_wire::process::Access;
@@ -156,6 +156,14 @@ impl Hold {
 
     /// Returns whether a process is one of a run.
     fn holds(&mut self, slot: Slot, pid: u32) -> bool {
+        let instance = self.settings.instance;
+        if let Some(run) = self.run(slot)
+            && matches!(run.bond.means(), Means::Main)
+        {
+            // Nothing holds the others, but they carry its mark.
+            let mark = Proc::open().ok().and_then(|mut proc| proc.variable(pid, VARIABLE));
+            return mark == Some(instance.mark(&run.key).into_bytes());
+        }
         let held = self.with_bond(slot, |bond, place| {
             let members = Look::new(place).and_then(|look| bond.members(&look));
             members.is_ok_and(|members| members.iter().any(|member| member.id.pid == pid))

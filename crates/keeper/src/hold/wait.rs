@@ -82,7 +82,7 @@ impl<S: Clone, D> Waiting<S, D> {
     }
 
     /// Waits until something is there; not at all where there is more to do.
-    pub(super) fn wait(&mut self, is_busy: bool, into: &mut Vec<S>) -> io::Result<()> {
+    pub(super) fn wait(&self, is_busy: bool, into: &mut Vec<S>) -> io::Result<()> {
         let timeout = match self.deadlines.first_key_value() {
             _ if is_busy => Some(Duration::ZERO),
             Some(((moment, _), _)) => Some(moment.saturating_sub(now())),

@@ -64,11 +64,7 @@ impl ThreadLink {
         (self.tell)(report);
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the other end can be gone, this one cannot")]
     pub(super) fn hear(&self, into: &mut Vec<Order>) -> Heard {
-        let mut count = [0; 8];
-        // Nothing to read means that nobody has woken us, which is as good.
-        _ = rustix::io::read(&*self.mailbox.wake, &mut count);
         let mut orders = self.mailbox.orders.lock().unwrap_or_else(PoisonError::into_inner);
         into.append(&mut orders);
         Heard::Orders

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 
 fn socket(name: &str, address: Address) -> Socket {
-    Socket { name: name.into(), address, backlog: None, shared: false }
+    Socket { name: name.into(), address, backlog: None, shared: false, nonblocking: false }
 }
 
 fn any_port() -> SocketAddr {

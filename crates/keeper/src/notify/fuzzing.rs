@@ -12,7 +12,7 @@ pub fn hear<'a>(datagrams: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<Notice
     let hear_one = |text: &'a [u8]| {
         let mut out = Vec::new();
         let text = text.to_vec();
-        let message = Message { text, is_cut: false, pid: 1, uid: 0, gid: 0, fds: Vec::new() };
+        let message = Message { text, is_cut: false, pid: 1, uid: 0, fds: Vec::new() };
         // What does not count is as good an answer as any.
         _ = speech.take(message, Relation::Main, &mut store, &mut out);
         out

@@ -18,7 +18,7 @@ struct Run {
     store: Store,
     out: Vec<Notice>,
     /// Whom the last message was from.
-    sender: (u32, u32, u32),
+    sender: (u32, u32),
 }
 
 impl Run {
@@ -27,13 +27,13 @@ impl Run {
         let socket = NotifySocket::open(std::process::id().into(), &key).expect("a socket");
         let mut store = Store::default();
         store.limit(most);
-        Self { socket, speech: Speech::new(access), store, out: Vec::new(), sender: (0, 0, 0) }
+        Self { socket, speech: Speech::new(access), store, out: Vec::new(), sender: (0, 0) }
     }
 
     /// Waits for one message and hears it.
     fn hear(&mut self, sender: Relation) -> Result<(), Unheard> {
         let message = self.wait();
-        self.sender = (message.pid, message.uid, message.gid);
+        self.sender = (message.pid, message.uid);
         self.speech.take(message, sender, &mut self.store, &mut self.out)
     }
 
@@ -134,11 +134,7 @@ fn the_kernel_vouches_for_the_sender() {
     let mut run = Run::new("sender", Access::All, 0);
     send(&run.client(), b"READY=1", &[]);
     run.hear(Relation::Member).expect("it is heard");
-    let own = (
-        std::process::id(),
-        rustix::process::getuid().as_raw(),
-        rustix::process::getgid().as_raw(),
-    );
+    let own = (std::process::id(), rustix::process::getuid().as_raw());
     assert_eq!(run.sender, own);
     assert_eq!(run.said(), [Notice::Ready(Whence::Notify)]);
     let mut buffer = [0; LONGEST];

@@ -48,14 +48,10 @@ impl Echo {
     /// Adds one line.
     pub(super) fn line(&self, prefix: &[u8], line: &[u8]) {
         let mut state = lock(&self.state);
-        if state.bytes.len() + prefix.len() + line.len() + 1 > MOST {
+        // Once one is dropped, so are all others until what waits has gone: they are missing in one place.
+        if state.dropped > 0 || state.bytes.len() + prefix.len() + line.len() + 1 > MOST {
             state.dropped += 1;
             return;
-        }
-        if state.dropped > 0 {
-            let dropped = std::mem::take(&mut state.dropped);
-            // A vector takes everything.
-            let _ = writeln!(state.bytes, "[{dropped} lines dropped]");
         }
         state.bytes.extend_from_slice(prefix);
         state.bytes.extend_from_slice(line);
@@ -74,7 +70,7 @@ impl Echo {
         if state.thread.is_none() {
             return std::mem::take(&mut state.bytes);
         }
-        let patience = std::time::Duration::from_millis(100);
+        let patience = std::time::Duration::from_millis(500);
         let busy = |state: &mut State| !state.bytes.is_empty() || state.is_writing;
         let waited = self.more.wait_timeout_while(state, patience, busy);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -105,6 +101,11 @@ impl Echo {
             }
             state.is_writing = true;
             std::mem::swap(&mut state.bytes, &mut bytes);
+            let dropped = std::mem::take(&mut state.dropped);
+            if dropped > 0 {
+                // A vector takes everything.
+                let _ = writeln!(bytes, "[{dropped} lines dropped]");
+            }
             drop(state);
             self.write(&bytes);
             bytes.clear();

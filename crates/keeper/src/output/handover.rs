@@ -13,9 +13,10 @@ use super::record::Stream;
 use super::run::{Feed, Port, Run};
 use super::sheet::Sheet;
 use super::terminal::{Audience, Viewer};
-use super::{Child, Key, Outputs, Told, pump};
+use super::{Child, Key, Outputs, Told, standby};
 use crate::sys::inherit;
 use mainstay_wire::handover as wire;
+use mainstay_wire::process::Format;
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +34,7 @@ impl Outputs {
     ///
     /// A descriptor cannot be kept open.
     pub fn hand_over(mut self) -> io::Result<(wire::Outputs, Vec<Told>)> {
-        pump::stop(&self.plane);
+        standby::stop(&self.plane);
         self.plane.compressor.stop();
         let mut told = Vec::new();
         self.told(&mut told);
@@ -135,6 +136,8 @@ impl Outputs {
             let held = port.held.as_bytes().to_vec();
             feed.splitters[stream.index()] = Splitter::resume(held, port.inside);
         }
+        let is_json = child.output.log.as_ref().is_some_and(|log| log.format == Format::Json);
+        feed.is_by_line = child.sheet.is_some() && (is_json || ports.len() > 1);
         let mut input = Input::default();
         if let Some(state) = state.input {
             input.fd = Some(Arc::new(inherit::take(state.descriptor)?));

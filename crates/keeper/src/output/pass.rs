@@ -76,6 +76,7 @@ impl<'a> Pass<'a> {
         if !self.run.is_apart() {
             lock(&self.run.tail).push(bytes);
         }
+        self.settle(feed);
         if !self.mend(feed, &mut bytes) {
             return;
         }
@@ -97,10 +98,33 @@ impl<'a> Pass<'a> {
 
     /// Takes note that nothing more comes.
     pub(super) fn end(&mut self, feed: &mut Feed) {
+        self.settle(feed);
         self.mend(feed, &mut &[][..]);
         self.lines(feed, |splitter, each| splitter.finish(each));
         if let Some(writer) = &mut self.writer {
             writer.flush();
+        }
+    }
+
+    /// Brings what is held in line with settings that have changed: no byte of it is to be missing in the
+    /// log, or there twice.
+    fn settle(&mut self, feed: &mut Feed) {
+        let Some(writer) = &mut self.writer else {
+            feed.is_by_line = false;
+            return;
+        };
+        let was_by_line = std::mem::replace(&mut feed.is_by_line, writer.is_by_line());
+        if was_by_line == feed.is_by_line {
+            return;
+        }
+        for splitter in &mut feed.splitters {
+            let held = std::mem::take(splitter);
+            if was_by_line {
+                writer.bytes(held.held());
+            } else if !held.held().is_empty() || held.is_inside() {
+                // The beginning of this line is in the log already.
+                *splitter = Splitter::resume(Vec::new(), true);
+            }
         }
     }
 
@@ -165,6 +189,7 @@ impl<'a> Pass<'a> {
             *since = dropped;
             return false;
         }
+        lock(&self.run.tail).lost += dropped.bytes;
         true
     }
 

@@ -1,15 +1,9 @@
-//! The thread that reads what children print and writes their logs, and the one that stands by.
+//! The thread that reads what children print and writes their logs.
 //!
-//! The pump waits with epoll. Each run that has something gets one read of up to 256 KiB in turn, so that a
+//! The pump waits with epoll. Each run that has something gets one read of up to 128 KiB in turn, so that a
 //! flood delays nobody by more than that. After short reads the pump waits for up to a millisecond before it
 //! looks again, so that pipes fill and a read brings many lines; an order of the keeper ends that wait.
-//!
-//! A write to a file cannot be told not to wait, so a disk that stands still would hold the pump up, and with
-//! it every child. Therefore a second thread stands by. It sleeps while nothing is written, and when one
-//! turn of the pump takes 200 ms it becomes the pump itself and leaves the first one with the log it is
-//! stuck in. Runs of that log are not read from (lossless), or read from and dropped; all others go on. The
-//! thread that was stuck hands its log back and ends. Eight threads may be stuck at a time; beyond that
-//! everybody waits.
+//! What happens when a log takes nothing for long is told in [`super::standby`].
 
 use super::board::lock;
 use super::pass::Pass;
@@ -17,21 +11,16 @@ use super::plane::{CONTROL, INPUT, Order, Plane};
 use super::run::{Feed, Manner, Run};
 use super::sheet::Sheet;
 use super::stamp::Stamp;
+use super::standby::{PATIENCE, milliseconds};
 use super::{MOST_READ, Told};
 use mainstay_wire::process::Pressure;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, epoll, poll};
-use rustix::io::Errno;
-use rustix::time::{ClockId, Timespec, clock_gettime};
-use std::io;
+use rustix::time::Timespec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long one turn may take before another thread becomes the pump.
-const PATIENCE: u64 = 200;
-/// How many threads may be stuck at a time.
-const MOST_STUCK: u32 = 8;
 /// How long a write that failed rests.
 const RETRY: Duration = Duration::from_secs(1);
 /// The longest wait for pipes to fill, and the shortest that is worth it.
@@ -40,92 +29,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_micros(60);
 /// How much is read of a run that is over; somebody else may hold its pipe and go on for ever.
 const MOST_DRAINED: usize = 8 << 20;
 /// What the pipe of a busy child holds, and how many children may have one.
-const LARGE_PIPE: usize = 256 * 1024;
+const LARGE_PIPE: usize = 128 * 1024;
 const MOST_LARGE: u32 = 64;
-
-/// Starts the pump and the thread that stands by. They inherit the caller's signal mask.
-pub(super) fn start(plane: &Arc<Plane>) -> io::Result<()> {
-    let pump = Arc::clone(plane);
-    let pump = spawn("pump", move || Pump::new(pump, 0).run())?;
-    lock(&plane.threads).pump = Some(pump);
-    let standby = Arc::clone(plane);
-    let standby = spawn("pump-standby", move || stand_by(&standby))?;
-    lock(&plane.threads).standby = Some(standby);
-    Ok(())
-}
-
-fn spawn(
-    name: &str,
-    work: impl FnOnce() + Send + 'static,
-) -> io::Result<std::thread::JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(work)
-}
-
-/// Ends both threads. One that is stuck is left behind.
-pub(super) fn stop(plane: &Plane) {
-    plane.is_stopped.store(true, Ordering::SeqCst);
-    plane.ask(Order::Look);
-    // The one that stands by takes the place of a pump that is stuck, and leaves another one in its own.
-    loop {
-        plane.arm(0);
-        let standby = lock(&plane.threads).standby.take();
-        let Some(standby) = standby else { break };
-        let _ = standby.join();
-    }
-    let pump = lock(&plane.threads).pump.take();
-    if let Some(pump) = pump {
-        let _ = pump.join();
-    }
-}
-
-fn milliseconds() -> u64 {
-    let now = clock_gettime(ClockId::MonotonicCoarse);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    seconds * 1000 + u64::try_from(now.tv_nsec / 1_000_000).unwrap_or_default() + 1
-}
-
-/// Waits until the pump may be stuck, and takes its place where it is.
-fn stand_by(plane: &Arc<Plane>) {
-    loop {
-        let _ = rustix::io::read(&plane.guard, &mut [0; 8]);
-        if plane.is_stopped.load(Ordering::SeqCst) && plane.since.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        plane.is_guarded.store(false, Ordering::SeqCst);
-        let since = plane.since.load(Ordering::SeqCst);
-        if since == 0 {
-            // Idle, or about to begin a turn: then it sees that there is no guard.
-            continue;
-        }
-        let stuck_for = milliseconds().saturating_sub(since);
-        if stuck_for < PATIENCE || plane.stuck.load(Ordering::SeqCst) >= MOST_STUCK {
-            plane.is_guarded.store(true, Ordering::SeqCst);
-            plane.arm(PATIENCE.saturating_sub(stuck_for).max(PATIENCE / 4));
-            continue;
-        }
-        let working = lock(&plane.working);
-        let Some(sheet) = &*working else { continue };
-        if plane.since.load(Ordering::SeqCst) != since {
-            continue;
-        }
-        // Only where there is somebody to stand by in turn.
-        let next = Arc::clone(plane);
-        let Ok(standby) = spawn("pump-standby", move || stand_by(&next)) else { continue };
-        let epoch = plane.epoch.fetch_add(1, Ordering::SeqCst) + 1;
-        plane.stuck.fetch_add(1, Ordering::SeqCst);
-        plane.since.store(0, Ordering::SeqCst);
-        sheet.set_stalled(true);
-        let what = "its log takes nothing at present".to_owned();
-        plane.board.trouble(&sheet.child, what, Errno::TIMEDOUT.raw_os_error());
-        drop(working);
-        {
-            // The handle of the stuck thread goes: nobody waits for it.
-            let mut threads = lock(&plane.threads);
-            threads.pump = threads.standby.replace(standby);
-        }
-        return Pump::new(Arc::clone(plane), epoch).run();
-    }
-}
 
 /// What became of a turn.
 enum Turn {
@@ -136,7 +41,8 @@ enum Turn {
     Superseded,
 }
 
-struct Pump {
+/// The pump. There is one at a time, but for those that are stuck.
+pub(super) struct Pump {
     plane: Arc<Plane>,
     epoch: u64,
     read: Vec<u8>,
@@ -145,11 +51,11 @@ struct Pump {
 }
 
 impl Pump {
-    fn new(plane: Arc<Plane>, epoch: u64) -> Self {
+    pub(super) fn new(plane: Arc<Plane>, epoch: u64) -> Self {
         Self { plane, epoch, read: vec![0; MOST_READ], out: Vec::new(), pause: Duration::ZERO }
     }
 
-    fn run(mut self) {
+    pub(super) fn run(mut self) {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(64);
         loop {
             if self.plane.is_stopped.load(Ordering::SeqCst) {
@@ -250,6 +156,10 @@ impl Pump {
 
     /// Gives a run one read.
     fn turn(&mut self, run: &Arc<Run>, port: usize) -> Turn {
+        if port >= run.ports.len() {
+            // The event was for the run that had this slot before.
+            return Turn::Nothing;
+        }
         let manner = run.manner();
         if let Some(sheet) = &manner.sheet
             && sheet.is_stalled()

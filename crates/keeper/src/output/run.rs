@@ -80,6 +80,8 @@ pub(super) struct Manner {
 #[derive(Debug, Default)]
 pub(super) struct Feed {
     pub(super) splitters: [Splitter; 2],
+    /// Whether what the splitters hold is in no log yet.
+    pub(super) is_by_line: bool,
     /// What says that the run is ready, until it has been seen.
     pub(super) pattern: Option<Pattern>,
 }

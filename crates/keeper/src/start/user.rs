@@ -54,7 +54,8 @@ impl User {
             user.groups = Some(wanted.collect::<Result<_, _>>()?);
         }
         // Only root may set groups, and whoever is in them already need not.
-        if user.groups.as_ref().is_some_and(|groups| user.is_in_just(groups)) {
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root && user.groups.as_ref().is_some_and(|groups| user.is_in_just(groups)) {
             user.groups = None;
         }
         Ok(Some(user))

@@ -27,7 +27,6 @@ pub(crate) struct Sender {
     /// 0: a process that our PID namespace does not see.
     pub(crate) pid: u32,
     pub(crate) uid: u32,
-    pub(crate) gid: u32,
 }
 
 /// How many descriptors the kernel lets pass beside one datagram.
@@ -97,7 +96,7 @@ fn take_control(header: &libc::msghdr, datagram: &mut Datagram) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= size_of::<libc::ucred>() => {
                     let of = data.cast::<libc::ucred>().read_unaligned();
                     let pid = u32::try_from(of.pid).unwrap_or(0);
-                    datagram.sender = Some(Sender { pid, uid: of.uid, gid: of.gid });
+                    datagram.sender = Some(Sender { pid, uid: of.uid });
                 }
                 _ => {}
             }

@@ -16,7 +16,8 @@ pub fn example(name: &str) -> PathBuf {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let sources = ["src", "examples", "../wire/src"];
         let newest = sources.iter().filter_map(|source| newest(&package.join(source))).max();
-        let built = ["relay", "init"].iter().map(|name| changed(&folder.join(name))).min().flatten();
+        let built =
+            ["relay", "init"].iter().map(|name| changed(&folder.join(name))).min().flatten();
         if built.is_none() || built < newest {
             build(package, profile);
         }

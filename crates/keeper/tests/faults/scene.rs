@@ -266,11 +266,7 @@ impl Scene {
 
     /// Waits for the next thing to come.
     pub fn next(&mut self, deadline: Instant) -> Option<Came> {
-        if self.stream.is_some() {
-            self.read(deadline)
-        } else {
-            self.accept(deadline)
-        }
+        if self.stream.is_some() { self.read(deadline) } else { self.accept(deadline) }
     }
 
     fn read(&mut self, deadline: Instant) -> Option<Came> {

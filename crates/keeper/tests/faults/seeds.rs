@@ -88,8 +88,7 @@ fn start(scene: &mut Scene, random: &mut Random) {
         _ => &["flood:30000", "exit:6"],
     };
     let mut process = scene.puppet(child, steps);
-    process.leftovers =
-        *random.pick(&[Leftovers::Adopt, Leftovers::Adopt, Leftovers::Kill]);
+    process.leftovers = *random.pick(&[Leftovers::Adopt, Leftovers::Adopt, Leftovers::Kill]);
     scene.start(child, process);
 }
 
@@ -168,9 +167,7 @@ impl Scene {
             scene.model.inventories == scene.lives
                 && scene.model.open_runs().all(|(_, told)| told.pid.is_some())
         });
-        let is_refused = |status: &Status| {
-            matches!(status, Status::NotStarted(error) if error.step == Step::Leftover)
-        };
+        let is_refused = |status: &Status| matches!(status, Status::NotStarted(error) if error.step == Step::Leftover);
         for living in self.marked() {
             let told = self.model.last(&living.key.child);
             let ended = told.and_then(|(_, told)| told.ended.as_ref());

@@ -69,7 +69,7 @@ impl Plane {
 
     /// Waits until the file holds what is wanted.
     pub(crate) fn until_file(&self, name: &str, mut wanted: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
-        let mut watch = Watch::new(self.folder.path());
+        let watch = Watch::new(self.folder.path());
         loop {
             let held = fs::read(self.path(name)).unwrap_or_default();
             if wanted(&held) {
@@ -157,7 +157,7 @@ impl Watch {
         Self { fd, begun: Instant::now() }
     }
 
-    pub(crate) fn wait(&mut self, held: &[u8]) {
+    pub(crate) fn wait(&self, held: &[u8]) {
         let left = PATIENCE.saturating_sub(self.begun.elapsed());
         let shown = String::from_utf8_lossy(&held[held.len().saturating_sub(500)..]);
         assert!(!left.is_zero(), "it did not come to hold what is wanted: {shown}");

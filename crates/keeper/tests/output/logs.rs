@@ -216,7 +216,7 @@ fn a_log_that_was_there_goes_on() {
 #[test]
 fn a_log_that_cannot_be_opened_is_an_error_of_the_start() {
     let mut plane = Plane::new();
-    let (read, _write) = rustix::pipe::pipe().expect("a pipe");
+    let (read, _write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
     let log = plane.log("no/such/folder");
     let begun = plane.outputs.begin(&key("a", 1), Source::Merged(read), None, &output(log), None);
     let (step, error) = begun.expect_err("there is no folder");

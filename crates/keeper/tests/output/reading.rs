@@ -69,7 +69,7 @@ fn hundred(plane: &mut Plane, compress: bool) -> String {
     drop(to);
     plane.finish(&key);
     if compress {
-        let mut watch = Watch::new(plane.folder.path());
+        let watch = Watch::new(plane.folder.path());
         let is_plain = |name: &str| name.starts_with("a.log.") && !name.contains("gz");
         loop {
             let names: Vec<String> = fs::read_dir(plane.folder.path())

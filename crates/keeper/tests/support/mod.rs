@@ -1,5 +1,6 @@
 //! A brain for tests: gives orders to a keeper on a thread and waits for its facts.
 #![allow(dead_code, unused_imports, reason = "each test takes from here what it needs")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "what nobody waits for is let go")]
 
 pub(crate) mod apart;
 

@@ -55,7 +55,7 @@ async fn ask(probe: impl Fn(&str) -> Probe, how: Serve, limit: Duration) -> Resu
     let serving = async {
         let (connection, _) = listener.accept().await.expect("somebody connects");
         serve(connection, how).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         answer = probe.target.ask(limit) => answer.map_err(|why| why.replace(&address, "it")),
@@ -180,7 +180,7 @@ async fn unix_sockets_are_asked_too() {
         let serving = async {
             let (connection, _) = listener.accept().await.expect("somebody connects");
             serve(connection, page.clone()).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             answer = probe.target.ask(LONG) => assert_eq!(answer, Ok(())),

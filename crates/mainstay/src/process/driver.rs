@@ -1,23 +1,19 @@
 //! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
 
-use super::end;
-use super::lane::{Answer, ChildTold, Lane, Notices, RunTold};
+mod hear;
+
 use super::link::{Link, Source};
 use super::settings::Settings;
 use super::step::{Act, ReloadAct};
-use super::{Process, Used, signal};
 use crate::caught;
 use crate::driver::{Driver, Order};
 use crate::probe::Target;
 use crate::shared::Shared;
-use crate::view::Views;
 use mainstay_core::child::Child;
-use mainstay_core::spec::{Activation, Kind, Ready};
-use mainstay_core::{
-    ChildId, Command, CommandId, Exit, Input, Moment, Path, RunId, StartStep, Tree, Verb,
-};
+use mainstay_core::spec::{Activation, Kind};
+use mainstay_core::{ChildId, Input, Moment, Path, RunId};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Ended, Key, Order as Ask, Usage, Whom};
+use mainstay_wire::keeper::{Key, Order as Ask, Whom};
 use mainstay_wire::process as wire;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
@@ -31,8 +27,6 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a command that makes a process read its settings again may take.
 const RELOAD: Duration = Duration::from_secs(60);
-/// Of what a process says that it does, so many bytes are kept.
-const STATUS: usize = 1_024;
 
 /// Starts and ends runs that are processes.
 pub(crate) struct Processes {
@@ -338,6 +332,8 @@ impl Driver for Processes {
         let key = Key { child: name, run: run.0 };
         if let Some(run) = self.runs.get_mut(&key) {
             run.settings = settings;
+            let (at, name) = (self.shared.clock.now(), Arc::clone(&key.child));
+            self.shared.inbox.hold(|lane| lane.changed(at, name));
             self.tell(Ask::Change { key, process });
         }
     }
@@ -371,227 +367,4 @@ async fn ask(target: &Target, limit: Duration) -> Result<(), String> {
 
 fn no_keeper(error: &io::Error) -> String {
     format!("the keeper of its process cannot start: {error}")
-}
-
-/// What was heard.
-impl Processes {
-    /// Takes what has come: notes it for those who look, and returns what the tree is to hear.
-    pub(crate) fn hear(&mut self, lane: Lane, tree: &Tree, views: &mut Views) -> Inputs {
-        let mut inputs = Inputs::new();
-        for told in lane.runs {
-            self.hear_run(told, tree, views, &mut inputs);
-        }
-        for (name, told) in lane.children {
-            self.hear_child(&name, told, tree, views, &mut inputs);
-        }
-        for answer in lane.answers {
-            self.hear_answer(answer, tree, views, &mut inputs);
-        }
-        if let Some(last) = lane.last {
-            self.tell(Ask::Acknowledge(last));
-        }
-        inputs
-    }
-
-    fn hear_run(&mut self, told: RunTold, tree: &Tree, views: &mut Views, inputs: &mut Inputs) {
-        let Some(run) = self.runs.get_mut(&told.key) else { return };
-        let (child, number, at) = (run.child, run.run, told.at);
-        if let Some((pid, contain, is_adopted)) = &told.started {
-            let log = run.settings.parts().process.output.log.as_ref();
-            let log = log.map(|log| log.path.as_path().to_owned());
-            views.process(tree, child, |process| {
-                process.pid = Some(*pid);
-                process.contain = text(contain);
-                (process.status, process.trouble, process.log) = (None, None, log);
-            });
-            inputs.push((at, Input::Started(child, number)));
-            // Who has run for long does not say again that it is ready.
-            let is_past = tree.child(child).is_some_and(|child| child.spec.ready != Ready::Probe);
-            if *is_adopted && is_past {
-                inputs.push((at, Input::Ready(child, number)));
-            }
-        }
-        let signal = run.hear(&told.notices, tree, at, inputs);
-        note(&told, child, tree, views);
-        if let Some(signal) = signal {
-            self.tell(Ask::Signal { key: told.key.clone(), signal, whom: Whom::Main });
-        }
-        if let Some(over) = &told.ended {
-            let (exit, detail) = end::judge(over);
-            inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
-            self.ended(&told.key);
-            views.process(tree, child, |process| {
-                let Ended { last, usage, .. } = &over.ended;
-                process.pid = None;
-                process.last = last.iter().map(|line| line.to_str_lossy().into()).collect();
-                let Usage { user, system, memory, .. } = *usage;
-                process.used = Used { user, system, memory };
-            });
-        }
-        if let Some(why) = told.no_keeper {
-            let exit = Exit::StartFailed { step: StartStep::Connect, mendable: true };
-            let detail = Some(why.into());
-            inputs.push((at, Input::Exited { child, run: number, exit, detail }));
-            self.ended(&told.key);
-        }
-    }
-
-    /// A run is over.
-    fn ended(&mut self, key: &Key) {
-        let Some(run) = self.runs.remove(key) else { return };
-        self.tickets.retain(|_, ticket| ticket.key != *key);
-        self.left -= usize::from(run.left.is_some());
-        // Its child has left the tree before it.
-        if !self.names.contains_key(&key.child) {
-            self.tell(Ask::Forget(Arc::clone(&key.child)));
-        }
-    }
-
-    fn hear_child(
-        &mut self,
-        name: &str,
-        told: ChildTold,
-        tree: &Tree,
-        views: &mut Views,
-        inputs: &mut Inputs,
-    ) {
-        let Some(child) = self.names.get(name).copied() else { return };
-        if told.addresses.is_some() || told.trouble.is_some() {
-            views.process(tree, child, |process| {
-                if let Some(addresses) = told.addresses {
-                    process.addresses =
-                        addresses.iter().map(|address| address.to_str_lossy().into()).collect();
-                }
-                if let Some(trouble) = told.trouble {
-                    process.trouble = Some(trouble.into());
-                }
-            });
-        }
-        if told.is_demanded {
-            self.unheard.insert(child);
-            inputs.push((told.at, Input::Demand(child)));
-        }
-    }
-
-    fn hear_answer(&mut self, answer: Answer, tree: &Tree, views: &mut Views, inputs: &mut Inputs) {
-        let (at, child, run, probe, answer) = match answer {
-            Answer::Probed { at, child, run, probe, answer } => (at, child, run, probe, answer),
-            Answer::Done { at, ticket, status, output, error } => {
-                let Some(Ticket { key, purpose }) = self.tickets.remove(&ticket) else { return };
-                let Some(run) = self.runs.get(&key) else { return };
-                let complaint = end::complaint(status.as_ref(), &output, error.as_ref());
-                let answer = complaint.map_or(Ok(()), Err);
-                match (purpose, answer) {
-                    (Purpose::Probe(probe), answer) => (at, run.child, run.run, probe, answer),
-                    (Purpose::Reload, Ok(())) => {
-                        inputs.push((at, Input::Reloaded(run.child, run.run)));
-                        return;
-                    }
-                    (Purpose::Stop, Ok(())) => return,
-                    (Purpose::Stop | Purpose::Reload, Err(why)) => {
-                        let what = if matches!(purpose, Purpose::Stop) { "stop" } else { "reload" };
-                        let what = format!("the command that is to {what} it {why}");
-                        views.process(tree, run.child, |process| {
-                            process.trouble = Some(what.into())
-                        });
-                        return;
-                    }
-                }
-            }
-        };
-        let ok = answer.is_ok();
-        if let Err(why) = answer {
-            let what = format!("its probe {probe} failed: {why}");
-            views.process(tree, child, |process| process.trouble = Some(what.into()));
-        }
-        inputs.push((at, Input::Probed { child, run, probe, ok }));
-    }
-}
-
-impl Run {
-    /// Takes what a run said of itself. Returns a signal that it is to get for it.
-    fn hear(
-        &mut self,
-        notices: &Notices,
-        tree: &Tree,
-        at: Moment,
-        inputs: &mut Inputs,
-    ) -> Option<u8> {
-        let (child, run) = (self.child, self.run);
-        if let Some(beat) = notices.beat.filter(|_| !self.is_silent) {
-            inputs.push((beat, Input::Beat(child, run)));
-        }
-        if let Some((at, by)) = notices.extend {
-            inputs.push((at, Input::Extend { child, run, by }));
-        }
-        if notices.is_ready {
-            if std::mem::take(&mut self.is_reloading) {
-                inputs.push((at, Input::Reloaded(child, run)));
-            } else {
-                inputs.push((at, Input::Ready(child, run)));
-            }
-        }
-        if notices.is_ready_again {
-            inputs.push((at, Input::Reloaded(child, run)));
-        }
-        if notices.reloads {
-            self.is_reloading = notices.is_reloading;
-        }
-        if notices.resets
-            && let Some(path) = tree.path(child)
-        {
-            inputs.push((at, Input::Command(self.forgive(path))));
-        }
-        if notices.is_triggered {
-            self.is_silent = true;
-        }
-        // What its own watchdog says is as good as a lost heartbeat, and a core of it is worth having.
-        notices.is_triggered.then_some(signal::ABRT)
-    }
-
-    /// It asks that its earlier failures are forgotten.
-    fn forgive(&self, path: Path) -> Command {
-        Command {
-            id: CommandId(0),
-            who: format!("{path}{}", self.run).into(),
-            why: "RESTART_RESET=1".into(),
-            target: path,
-            if_run: Some(self.run),
-            if_revision: None,
-            verb: Verb::Reset { start: false },
-        }
-    }
-}
-
-/// Notes for those who look what a run said.
-fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
-    let Notices { main, status, errno, stored, .. } = &told.notices;
-    let is_noted = main.is_some() || status.is_some() || errno.is_some() || stored.is_some();
-    if !is_noted && told.dropped == 0 && told.outlived.is_empty() {
-        return;
-    }
-    views.process(tree, child, |process: &mut Process| {
-        process.pid = main.or(process.pid);
-        process.stored = stored.unwrap_or(process.stored);
-        process.dropped = process.dropped.saturating_add(told.dropped);
-        if let Some(status) = status {
-            process.status = text(status);
-        }
-        if let Some(error) = errno {
-            let what = crate::probe::plain(&io::Error::from_raw_os_error(*error));
-            process.trouble = Some(format!("it says that it has an error: {what}").into());
-        }
-        if !told.outlived.is_empty() {
-            let names = end::names(&told.outlived);
-            process.trouble = Some(format!("force did not end {names}").into());
-        }
-    });
-}
-
-/// Returns what a process says as text; nothing where it says nothing.
-fn text(said: &Text) -> Option<Arc<str>> {
-    let bytes = &said.as_bytes()[..said.as_bytes().len().min(STATUS)];
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.into())
 }

@@ -65,13 +65,8 @@ pub(super) fn start_text(error: &StartError) -> String {
 
 /// Returns the last lines in one.
 fn last_lines(lines: &[Text]) -> String {
-    let said: Vec<String> = lines
-        .iter()
-        .rev()
-        .map(|line| readable(line))
-        .filter(|line| !line.is_empty())
-        .take(LINES)
-        .collect();
+    let said: Vec<String> =
+        lines.iter().rev().map(readable).filter(|line| !line.is_empty()).take(LINES).collect();
     said.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }
 
@@ -144,8 +139,8 @@ fn step(error: &StartError) -> StartStep {
         | Step::SetOomScore
         | Step::SetUmask
         | Step::SetDeathSignal => StartStep::Limits,
-        // What an earlier keeper left, its notify socket, and whatever a later keeper knows.
-        _ => StartStep::Connect,
+        // And whatever a later keeper knows.
+        Step::OpenNotify | Step::Leftover | _ => StartStep::Connect,
     }
 }
 
@@ -153,18 +148,18 @@ fn step(error: &StartError) -> StartStep {
 fn is_mendable(error: &StartError) -> bool {
     /// The format of a file that cannot be executed.
     const ENOEXEC: i32 = 8;
-    let is_for_good = match Error::from_raw_os_error(error.error).kind() {
+    let is_for_good = matches!(
+        Error::from_raw_os_error(error.error).kind(),
         ErrorKind::NotFound
-        | ErrorKind::PermissionDenied
-        | ErrorKind::InvalidInput
-        | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory
-        | ErrorKind::InvalidFilename
-        | ErrorKind::ArgumentListTooLong
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::Unsupported => true,
-        _ => error.error == ENOEXEC,
-    };
+            | ErrorKind::PermissionDenied
+            | ErrorKind::InvalidInput
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::ArgumentListTooLong
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::Unsupported
+    ) || error.error == ENOEXEC;
     // Of what an earlier keeper left, time may be the cure.
     !is_for_good || error.step == Step::Leftover
 }

@@ -89,6 +89,8 @@ pub(super) struct Notices {
 pub(super) struct ChildTold {
     pub(super) at: Moment,
     pub(super) is_demanded: bool,
+    /// Its live run has other settings.
+    pub(super) is_changed: bool,
     pub(super) addresses: Option<Vec<Text>>,
     pub(super) trouble: Option<String>,
 }
@@ -114,9 +116,14 @@ impl Lane {
         self.answers.push(Answer::Probed { at, child, run, probe, answer });
     }
 
-    /// Takes something of a child that does not work.
+    /// Takes something of a child that does not work; no text: it does again.
     pub(super) fn trouble(&mut self, at: Moment, child: Arc<str>, what: String) {
         self.child(at, child).trouble = Some(what);
+    }
+
+    /// Takes that the live run of a child has other settings.
+    pub(super) fn changed(&mut self, at: Moment, child: Arc<str>) {
+        self.child(at, child).is_changed = true;
     }
 
     /// Takes that there is no keeper to start a run.
@@ -152,8 +159,11 @@ impl Lane {
                 self.child(at, child).addresses = Some(addresses);
             }
             Fact::Trouble { child, what, error } => {
-                let error = plain(&std::io::Error::from_raw_os_error(error));
-                self.trouble(at, child, format!("{what}: {error}"));
+                // Told with no error, it is over.
+                let error = std::io::Error::from_raw_os_error(error);
+                let is_over = error.raw_os_error() == Some(0);
+                let text = format!("{what}: {}", plain(&error));
+                self.trouble(at, child, if is_over { String::new() } else { text });
             }
             Fact::Done { ticket, status, output, error, .. } => {
                 self.answers.push(Answer::Done { at, ticket, status, output, error });

@@ -9,6 +9,7 @@ use mainstay_core::spec::{self, Change, Grace, Payload};
 use mainstay_wire::keeper::Whom;
 use mainstay_wire::process::{self as wire, Readiness};
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,11 +80,16 @@ impl Settings {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Returns the file that takes its output.
+    pub(super) fn log(&self) -> Option<PathBuf> {
+        Some(self.0.process.output.log.as_ref()?.path.as_path().to_owned())
+    }
+
     /// Returns how a stop step is done; the last one stands for those that nobody described.
     pub(super) fn step(&self, index: u8) -> &Act {
         const TERM: Act = Act::Signal(signal::TERM, Whom::Main);
         let steps = &self.0.steps;
-        steps.get(usize::from(index)).or(steps.last()).unwrap_or(&TERM)
+        steps.get(usize::from(index)).or_else(|| steps.last()).unwrap_or(&TERM)
     }
 
     /// Returns what the keeper is told of a run with this heartbeat, in a tree that is or is not found again.

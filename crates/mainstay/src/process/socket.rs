@@ -52,7 +52,13 @@ impl Socket {
     }
 
     fn new(name: &str, address: Address, wrong: Vec<String>) -> Self {
-        let socket = WireSocket { name: name.into(), address, backlog: None, shared: false };
+        let socket = WireSocket {
+            name: name.into(),
+            address,
+            backlog: None,
+            shared: false,
+            nonblocking: false,
+        };
         Self { socket, wrong }
     }
 
@@ -76,6 +82,13 @@ impl Socket {
     /// Lets several sockets stand at the address (`SO_REUSEPORT`).
     pub const fn shared(mut self) -> Self {
         self.socket.shared = true;
+        self
+    }
+
+    /// Lets nobody wait where nobody connects (`O_NONBLOCK`). Some programs whose workers share a socket that
+    /// they were passed, as those of nginx do, rely on it.
+    pub const fn nonblocking(mut self) -> Self {
+        self.socket.nonblocking = true;
         self
     }
 }

@@ -3,8 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod dies;
 mod ends;
 mod mixed;
+mod output;
 mod signs;
 mod sockets;
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 /// Returns what one datagram comes to, in one line.
 fn meaning(text: &[u8]) -> String {
-    let message =
-        Message { text: text.to_vec(), is_cut: false, pid: 1, uid: 0, gid: 0, fds: Vec::new() };
+    let message = Message { text: text.to_vec(), is_cut: false, pid: 1, uid: 0, fds: Vec::new() };
     let mut out = Vec::new();
     let mut speech = Speech::new(Access::All);
     let heard = speech.take(message, Relation::Main, &mut Store::default(), &mut out);

@@ -57,9 +57,8 @@ fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
         all = read()?;
     }
     let mut variables = all.split(|byte| *byte == 0);
-    variables.find_map(|it| {
-        it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec)
-    })
+    variables
+        .find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec))
 }
 
 pub fn open(pid: u32) -> Option<OwnedFd> {

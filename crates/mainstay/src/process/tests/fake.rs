@@ -58,19 +58,18 @@ impl Fake {
     /// Returns the next order that is no acknowledgement.
     pub(super) async fn next(&mut self) -> Order {
         loop {
-            match soon(self.orders.recv()).await.expect("the tree lives") {
-                Order::Acknowledge(_) => {}
-                order => return order,
+            let order = soon(self.orders.recv()).await.expect("the tree lives");
+            if !matches!(order, Order::Acknowledge(_)) {
+                return order;
             }
         }
     }
 
     /// The next order starts a run.
     pub(super) async fn started(&mut self) -> (Key, Arc<Process>) {
-        match self.next().await {
-            Order::Start { key, process } => (key, process),
-            other => panic!("a start is ordered, not {other:?}"),
-        }
+        let order = self.next().await;
+        let Order::Start { key, process } = order else { panic!("no start, but {order:?}") };
+        (key, process)
     }
 
     /// The next order starts a run, which starts.
