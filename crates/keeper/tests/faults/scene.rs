@@ -6,8 +6,11 @@
 mod model;
 mod world;
 
-pub use model::ended_well;
-pub use world::{Living, kill as kill_process, marked, open, wait_for};
+pub use world::{
+    only_child,
+    Living, kill as kill_process, marked, open, signal, until_marked, until_only_child, until_taken_in, wait_for,
+    zombies_of,
+};
 
 use crate::program::example;
 use mainstay_keeper::contain::Instance;
@@ -16,7 +19,7 @@ use mainstay_wire::process::{Process, Rest};
 use model::Model;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -27,6 +30,9 @@ use tempfile::TempDir;
 
 /// Far longer than anything here takes: a scene that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long is waited for relays to end before it is looked again who is one.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How a relay is started.
 #[derive(Clone, Debug, Default)]
@@ -301,7 +307,8 @@ impl Scene {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
         fds.extend(relays.iter().map(|relay| PollFd::new(relay, PollFlags::IN)));
-        let timeout = if relays.is_empty() { Duration::ZERO } else { left };
+        // A child looks like its keeper until it executes its program, and nothing tells of that: look again.
+        let timeout = if relays.is_empty() { Duration::ZERO } else { left.min(LOOK) };
         let timeout = Timespec::try_from(timeout).expect("a short time");
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -370,13 +377,6 @@ impl Scene {
 
     /// Everything that is known, for the report of a failure.
     pub fn dump(&self, what: &str) -> String {
-        // TEMPORARY
-        if std::env::var_os("FAULT_GDB").is_some() {
-            for pid in world::relay_pids(&self.identity) {
-                let out = Command::new("gdb").args(["-p", &pid.to_string(), "-batch", "-ex", "thread apply all bt 14"]).output();
-                eprintln!("=== {pid} {:?}\n{}", std::fs::read_to_string(format!("/proc/{pid}/wchan")), String::from_utf8_lossy(&out.expect("gdb").stdout));
-            }
-        }
         format!(
             "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,

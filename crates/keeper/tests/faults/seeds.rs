@@ -42,6 +42,7 @@ fn nothing_is_lost_or_doubled_for_an_ordinary_user() {
 }
 
 fn play(seed: u64, ordinary: bool) {
+    eprintln!("seed {seed}");
     let mut random = Random::new(seed);
     let fault = match random.below(4) {
         0 => None,

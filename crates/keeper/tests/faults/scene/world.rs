@@ -122,6 +122,30 @@ pub fn open_to_all(folder: &Path) {
     }
 }
 
-pub fn relay_pids(identity: &str) -> Vec<u32> {
-    pids().filter(|pid| variable(*pid, "RELAY_IDENTITY").is_some_and(|own| own == identity.as_bytes())).collect()
+/// Waits until a process that has ended is taken in by its parent. Nothing tells of that.
+pub fn until_taken_in(pid: u32) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    while stat(pid).is_some_and(|(state, _)| state == 'Z') {
+        assert!(std::time::Instant::now() < deadline, "process {pid} stays a zombie");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until so many processes of a scene have started. Nothing tells of those that others start.
+pub fn until_marked(scene: &super::Scene, count: usize) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    while marked(scene.instance()).len() != count {
+        assert!(std::time::Instant::now() < deadline, "{}", scene.dump("they do not start"));
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a process has one child left, none of those that it was left with by others.
+pub fn until_only_child(pid: u32) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    while fs::read_to_string(&path).expect("it lives").split_whitespace().count() != 1 {
+        assert!(std::time::Instant::now() < deadline, "process {pid} does not take in its children");
+        std::thread::yield_now();
+    }
 }
