@@ -154,7 +154,7 @@ fn what_two_dead_have_left_is_adopted_killed_or_refused() {
     scene.until_ready();
     let grandchild = "daemon-quiet:[ignore:TERM;hang]";
     for (child, leftovers) in [("adopt", Adopt), ("kill", Kill), ("refuse", Refuse)] {
-        let mut process = scene.puppet(child, &[grandchild, "print:up", "hang"]);
+        let mut process = scene.puppet(child, &["quiet", grandchild, "hang"]);
         process.leftovers = leftovers;
         let key = scene.start(child, process);
         scene.until_started(&key);
@@ -194,10 +194,30 @@ fn what_two_dead_have_left_is_adopted_killed_or_refused() {
 }
 
 #[test]
+fn what_is_left_of_a_run_is_held_though_its_main_process_ended_on_the_way() {
+    let mut scene = Scene::new(Manner::default());
+    scene.until_ready();
+    let process = scene.puppet("a", &["quiet", "daemon-quiet:[ignore:TERM;hang]", "hang"]);
+    let key = scene.start("a", process);
+    let pid = scene.until_started(&key);
+    scene::until_marked(&scene, 2);
+    let brain = scene.brain().and_then(scene::open).expect("a brain");
+    scene::signal(&brain, Signal::STOP);
+    scene.kill_keeper();
+    let main = scene::open(pid).expect("it lives");
+    scene::kill_process(&main);
+    scene::wait_for(&main);
+    scene::signal(&brain, Signal::CONT);
+    scene.until_ended(&key);
+    assert_eq!(scene.marked().len(), 0, "{}", scene.dump("somebody is left"));
+    scene.leave(false);
+}
+
+#[test]
 fn an_upgrade_keeps_whoever_was_adopted_with_all_that_belongs_to_it() {
     let mut scene = Scene::new(Manner::default());
     scene.until_ready();
-    let process = scene.puppet("a", &["daemon-quiet:[ignore:TERM;hang]", "print:up", "hang"]);
+    let process = scene.puppet("a", &["quiet", "daemon-quiet:[ignore:TERM;hang]", "hang"]);
     let key = scene.start("a", process);
     scene.until_started(&key);
     scene::until_marked(&scene, 2);

@@ -1,17 +1,20 @@
 //! What was ordered, what was told, and whether the one fits the other.
 
 use super::{key_of, world};
-use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step};
+use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step, Usage};
 use mainstay_wire::process::{Leftovers, Process};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct Model {
     pub runs: BTreeMap<Key, Told>,
     /// The facts of this life, in order from number 1.
     facts: Vec<Fact>,
+    /// The last inventory.
+    held: Vec<Held>,
     /// The life of the relay whose inventory was seen last.
     pub inventories: u32,
     pub life: u32,
@@ -128,7 +131,8 @@ impl Model {
     }
 
     /// Every run that goes on must be held.
-    pub fn check_inventory(&self, held: &[Held]) -> Result<(), String> {
+    pub fn check_inventory(&mut self, held: &[Held]) -> Result<(), String> {
+        self.held = held.to_vec();
         for (key, told) in self.open_runs() {
             let Some(pid) = told.pid else { continue };
             let is_held = held.iter().any(|held| held.key == *key && held.pid == Some(pid));
@@ -150,11 +154,36 @@ impl Model {
                 Err(format!("fact {number} is told as {fact:?} after {known:?}"))
             };
         }
+        if matches!(fact, Fact::Forgotten { .. }) {
+            self.facts.resize(number - 1, fact.clone());
+            self.reconcile();
+        }
         if number != self.facts.len() + 1 {
             return Err(format!("fact {number} comes after {}: {fact:?}", self.facts.len()));
         }
         self.facts.push(fact.clone());
         self.learn(&fact).map_err(|wrong| format!("{wrong}: {fact:?}"))
+    }
+
+    /// Facts are lost for ever: what the inventory shows must do.
+    fn reconcile(&mut self) {
+        let life = self.life;
+        let open = self.runs.iter_mut();
+        for (key, told) in open.filter(|(_, told)| told.life == life && told.ended.is_none()) {
+            let Some(held) = self.held.iter().find(|held| held.key == *key) else { continue };
+            told.pid = told.pid.or(held.pid);
+            if held.pid.is_none() {
+                let status = Status::Unseen { from: Duration::ZERO, to: Duration::MAX };
+                told.ended = Some(Ended {
+                    status,
+                    out_of_memory: false,
+                    usage: Usage::default(),
+                    last: Vec::new(),
+                    left: Vec::new(),
+                    lost: 0,
+                });
+            }
+        }
     }
 
     fn learn(&mut self, fact: &Fact) -> Result<(), String> {
