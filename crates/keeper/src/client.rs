@@ -28,6 +28,8 @@ pub struct Client {
     last: Sequence,
     /// What was heard and not acknowledged, for the next keeper to tell again.
     facts: VecDeque<(Sequence, Duration, Fact)>,
+    /// How many facts the keeper has greeted with and not told yet.
+    missing: u64,
     /// Whether a keeper has said what it holds.
     knows: bool,
     /// The keeper's process.
@@ -78,6 +80,7 @@ impl Client {
             identity: identity.to_owned(),
             last: Sequence::default(),
             facts: VecDeque::new(),
+            missing: 0,
             knows: false,
             keeper,
             seen: crate::hold::now(),
@@ -216,13 +219,18 @@ impl Client {
                 if self.facts.back().is_none_or(|(last, _, _)| last < seq) {
                     self.facts.push_back((*seq, *at, fact.clone()));
                 }
-                // What is older than the greeting stands in the inventory.
                 if self.last < *seq {
                     self.last = *seq;
                     self.learn_fact(fact);
+                } else {
+                    // What is older than the greeting stands in the inventory.
+                    self.missing = self.missing.saturating_sub(1);
                 }
             }
-            Report::Hello { seq, .. } => self.last = self.last.max(*seq),
+            Report::Hello { seq, kept, .. } => {
+                self.last = self.last.max(*seq);
+                self.missing = *kept;
+            }
             Report::Left { .. } => {}
         }
         report
@@ -268,13 +276,17 @@ impl Client {
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         let mut placed: Vec<(BorrowedFd<'_>, u32)> = vec![(theirs.as_fd(), LINK)];
+        let mut facts: Vec<_> = self.facts.iter().cloned().collect();
+        if self.missing > 0 {
+            facts.push((self.last, self.seen, Fact::Forgotten { facts: self.missing }));
+        }
         let brain =
             state::Brain { command: brain, pid: None, starts: 1, link: Some(LINK.cast_signed()) };
         let state = State {
             version: VERSION,
             identity: self.identity.clone(),
             seq: self.last,
-            facts: self.facts.iter().cloned().collect(),
+            facts,
             brain,
             owned: false,
             seen: self.seen,

@@ -202,6 +202,9 @@ impl Hold {
     pub(crate) fn serve(&mut self) -> io::Result<()> {
         while !self.is_done() {
             self.flush();
+            if self.is_cut_off() {
+                continue;
+            }
             let mut found = std::mem::take(&mut self.found);
             self.waiting.wait(!self.starts.is_empty(), &mut found)?;
             // Exits first: a start that is ordered again may only come after them.
@@ -371,18 +374,24 @@ impl Hold {
         self.link.state(now(), fact);
     }
 
+    /// Deals with a brain to whom nothing can be said any more. Returns whether it came to that.
+    fn is_cut_off(&mut self) -> bool {
+        let Link::Socket(link) = &self.link else { return false };
+        if !link.is_broken() || self.link_token.is_none() {
+            return false;
+        }
+        // What it said last still counts.
+        self.hear();
+        if self.link_token.is_some() {
+            self.brain_left();
+        }
+        true
+    }
+
     /// Sends what is to be sent, and watches for room where the brain has yet to read.
     fn flush(&mut self) {
         let Link::Socket(link) = &mut self.link else { return };
         let is_full = link.flush();
-        if link.is_broken() && self.link_token.is_some() {
-            // What it said last still counts.
-            self.hear();
-            if self.link_token.is_some() {
-                self.brain_left();
-            }
-            return;
-        }
         let (Some(stream), Some(token)) = (link.stream(), self.link_token) else { return };
         if is_full != self.is_watching_room {
             use rustix::event::epoll::EventFlags;

@@ -127,10 +127,10 @@ impl Hold {
         let held = self.inventory();
         let Link::Socket(link) = &mut self.link else { return };
         link.connect(socket);
-        let seq = link.last();
+        let (seq, kept) = (link.last(), link.kept_count());
         let pid = std::process::id();
         let brain = starts.saturating_sub(1);
-        self.link.say(Report::Hello { version: VERSION, pid, brain, seq });
+        self.link.say(Report::Hello { version: VERSION, pid, brain, seq, kept });
         self.link.say(Report::Inventory(held));
         let slots = 0..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         for slot in slots {
@@ -232,11 +232,15 @@ impl Hold {
         self.waiting.at(now() + delay, Due::Brain);
     }
 
-    /// Signals to the keeper are the brain's to decide on.
+    /// Signals to the keeper are the brain's to decide on, but for those that are the keeper's own: the end of a
+    /// child, and that somebody has moved its logs away.
     pub(super) fn brain_signalled(&mut self, caught: Caught) {
         match caught.signal {
             libc::SIGCHLD => return,
-            libc::SIGUSR1 => self.outputs.reopen(),
+            libc::SIGUSR1 => {
+                self.outputs.reopen();
+                return;
+            }
             _ => {}
         }
         let Some(brain) = &mut self.brain else { return };

@@ -48,6 +48,9 @@ impl Hold {
             return;
         }
         self.flush();
+        if self.is_cut_off() {
+            return; // Not without the next brain.
+        }
         let is_between = |run: &Run| {
             !matches!(run.stage, Stage::Live) || run.is_forced || !run.commands.is_empty()
         };

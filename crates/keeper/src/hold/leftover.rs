@@ -2,7 +2,7 @@
 
 use super::child::{Run, Slot, Stage};
 use super::{Hold, Source};
-use crate::contain::{Bond, Id, Leftover, Look, Place};
+use crate::contain::{Bond, Id, Look, Place};
 use crate::notify::Speech;
 use crate::start::failed;
 use crate::sys::reap::Reaped;
@@ -48,12 +48,12 @@ impl Hold {
         main: Id,
         ours: bool,
     ) -> Bond {
-        // A run that was adopted has the mark of the run it was. Of one whose main process has ended what is
-        // left of it is found.
-        let is_of = |left: &mut Leftover| left.set_main(main) || left.key == *key;
-        let is_there = self.leftovers.get_mut(&key.child).is_some_and(is_of);
-        let known = is_there.then(|| self.leftovers.remove(&key.child)).flatten();
-        let known = known.map(|left| left.bond);
+        // A child never has two runs, so what is left of it is of this one: by another name where it was adopted,
+        // and without a main process where that has ended.
+        let known = self.leftovers.remove(&key.child).map(|mut left| {
+            left.set_main(main);
+            left.bond
+        });
         let mut bond = known.unwrap_or_else(|| {
             self.ladder.resume(key, process.contain, process.pid_namespace, main)
         });

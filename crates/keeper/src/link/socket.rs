@@ -199,6 +199,11 @@ impl SocketLink {
         self.seq
     }
 
+    /// Returns how many facts are kept.
+    pub(crate) fn kept_count(&self) -> u64 {
+        self.facts.len() as u64
+    }
+
     pub(crate) fn stream(&self) -> Option<&Stream> {
         self.stream.as_ref()
     }

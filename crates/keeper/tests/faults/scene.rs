@@ -6,7 +6,10 @@
 mod model;
 mod world;
 
-pub(crate) use world::{Living, kill as kill_process, marked, open};
+pub use world::{
+    Living, kill as kill_process, marked, only_child, open, signal, until_marked, until_only_child,
+    until_taken_in, wait_for, zombies_of,
+};
 
 use crate::program::example;
 use mainstay_keeper::contain::Instance;
@@ -25,11 +28,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes: a scene that waits so long has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long is waited for relays to end before it is looked again who is one.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How a relay is started.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Manner {
+pub struct Manner {
     /// `NAME:N` of a fault point.
     pub fault: Option<String>,
     /// Whether it runs as an ordinary user. Only root can choose.
@@ -38,7 +44,7 @@ pub(crate) struct Manner {
     pub before: Vec<&'static str>,
 }
 
-pub(crate) struct Scene {
+pub struct Scene {
     pub folder: TempDir,
     pub identity: String,
     manner: Manner,
@@ -65,7 +71,7 @@ pub(crate) struct Scene {
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Came {
+pub enum Came {
     /// A brain has connected.
     Brain,
     /// At least one report.
@@ -77,7 +83,7 @@ pub(crate) enum Came {
 }
 
 impl Scene {
-    pub(crate) fn new(manner: Manner) -> Self {
+    pub fn new(manner: Manner) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -107,7 +113,7 @@ impl Scene {
     }
 
     /// Starts a relay where the one before and its brain are dead, and what it held may live.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         self.reap_first();
         self.manner.fault = None;
         self.stream = None;
@@ -118,12 +124,12 @@ impl Scene {
         self.first = run_relay(&self.manner, self.folder.path(), &self.identity);
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Returns a process of the puppet, which notices itself when there is another copy of its child.
-    pub(crate) fn puppet(&self, child: &str, steps: &[&str]) -> Process {
+    pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
         let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
         let lock =
             format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
@@ -137,61 +143,61 @@ impl Scene {
     }
 
     /// Orders the next run of a child.
-    pub(crate) fn start(&mut self, child: &str, process: Process) -> Key {
+    pub fn start(&mut self, child: &str, process: Process) -> Key {
         let key = self.model.next_run(child, process.clone());
         self.order(&Order::Start { key: key.clone(), process: Arc::new(process) });
         key
     }
 
-    pub(crate) fn kill(&mut self, key: &Key) {
+    pub fn kill(&mut self, key: &Key) {
         self.model.kills(key);
         self.order(&Order::Kill(key.clone()));
     }
 
     /// Sends an order, if there is a brain to take it.
-    pub(crate) fn order(&mut self, order: &Order) {
+    pub fn order(&mut self, order: &Order) {
         let line = serde_json::to_string(order).expect("an order is written");
         self.send(&line);
     }
 
-    pub(crate) fn send(&mut self, line: &str) {
+    pub fn send(&mut self, line: &str) {
         if let Some(stream) = &mut self.stream {
             // A brain that dies meanwhile is asked again when the next one comes.
             drop(stream.write_all(format!("{line}\n").as_bytes()));
         }
     }
 
-    pub(crate) fn keeper(&self) -> u32 {
+    pub fn keeper(&self) -> u32 {
         self.keeper.as_ref().expect("a keeper has greeted").0
     }
 
     /// Returns the process of the brain that is connected.
-    pub(crate) fn brain(&self) -> Option<u32> {
+    pub fn brain(&self) -> Option<u32> {
         let peer = rustix::net::sockopt::socket_peercred(self.stream.as_ref()?).expect("a peer");
         Some(peer.pid.as_raw_nonzero().get().cast_unsigned())
     }
 
-    pub(crate) fn instance(&self) -> Instance {
+    pub fn instance(&self) -> Instance {
         Instance::of(&self.identity)
     }
 
     /// Returns every living process that has the mark of a run of this scene.
-    pub(crate) fn marked(&self) -> Vec<Living> {
+    pub fn marked(&self) -> Vec<Living> {
         marked(self.instance())
     }
 
     /// Returns the last run of a child.
-    pub(crate) fn last(&self, child: &str) -> Key {
+    pub fn last(&self, child: &str) -> Key {
         self.model.last(child).expect("it was ordered").0.clone()
     }
 
     /// Returns which point has let somebody die.
-    pub(crate) fn fault_met(&self) -> Option<String> {
+    pub fn fault_met(&self) -> Option<String> {
         std::fs::read_to_string(self.path("fault")).ok()
     }
 
     /// Waits until it is so.
-    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -204,7 +210,7 @@ impl Scene {
     }
 
     /// Waits until every run that goes on has started, and checks that nobody else lives.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         self.until_somehow("quiet", |scene| {
             scene.model.inventories == scene.lives
                 && scene.keeper.as_ref().is_some_and(|(_, keeper)| !world::is_over(keeper))
@@ -218,14 +224,14 @@ impl Scene {
         for (key, told) in self.model.open_runs() {
             let pid = told.pid.expect("it has started");
             let mains = self.marked().iter().filter(|living| living.pid == pid).count();
-            // What has just ended is told soon.
-            let is_gone = || open(pid).is_none_or(|fd| world::is_over(&fd));
+            // What is about to end has no environment any more, and its end is told soon.
+            let is_gone = || open(pid).is_none_or(|fd| world::ends(&fd));
             assert!(mains == 1 || is_gone(), "{}", self.dump(&format!("{key} is lost")));
         }
     }
 
     /// Ends whatever runs, by force, and then the relay.
-    pub(crate) fn end(mut self) {
+    pub fn end(mut self) {
         let live: Vec<Key> = self.model.open_runs().map(|(key, _)| key.clone()).collect();
         for key in live {
             self.kill(&key);
@@ -237,7 +243,7 @@ impl Scene {
     }
 
     /// As `until`, and starts another relay as soon as nobody is left.
-    pub(crate) fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -249,23 +255,23 @@ impl Scene {
         }
     }
 
-    pub(crate) fn until_ready(&mut self) {
+    pub fn until_ready(&mut self) {
         let life = self.lives;
         self.until("inventory", |scene| scene.model.inventories >= life);
     }
 
-    pub(crate) fn until_started(&mut self, key: &Key) -> u32 {
+    pub fn until_started(&mut self, key: &Key) -> u32 {
         self.until("start", |scene| scene.model.run(key).pid.is_some());
         self.model.run(key).pid.expect("it has started")
     }
 
-    pub(crate) fn until_ended(&mut self, key: &Key) -> Status {
+    pub fn until_ended(&mut self, key: &Key) -> Status {
         self.until("end", |scene| scene.model.run(key).ended.is_some());
         self.model.run(key).ended.clone().expect("it has ended").status
     }
 
     /// Waits for the next thing to come.
-    pub(crate) fn next(&mut self, deadline: Instant) -> Option<Came> {
+    pub fn next(&mut self, deadline: Instant) -> Option<Came> {
         if self.stream.is_some() { self.read(deadline) } else { self.accept(deadline) }
     }
 
@@ -301,7 +307,8 @@ impl Scene {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
         fds.extend(relays.iter().map(|relay| PollFd::new(relay, PollFlags::IN)));
-        let timeout = if relays.is_empty() { Duration::ZERO } else { left };
+        // A child looks like its keeper until it executes its program, and nothing tells of that: look again.
+        let timeout = if relays.is_empty() { Duration::ZERO } else { left.min(LOOK) };
         let timeout = Timespec::try_from(timeout).expect("a short time");
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -338,7 +345,7 @@ impl Scene {
                     if let Some((_, former)) = &self.keeper {
                         assert!(world::is_over(former), "{}", self.dump("two keepers"));
                     }
-                    let fd = open(pid).expect("a keeper that greets lives");
+                    let fd = world::open(pid).expect("a keeper that greets lives");
                     self.keeper = Some((pid, fd));
                     self.keepers += 1;
                 }
@@ -369,7 +376,7 @@ impl Scene {
     }
 
     /// Everything that is known, for the report of a failure.
-    pub(crate) fn dump(&self, what: &str) -> String {
+    pub fn dump(&self, what: &str) -> String {
         format!(
             "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,
@@ -389,14 +396,14 @@ impl Scene {
     }
 
     /// Kills the present keeper, and waits until it is dead.
-    pub(crate) fn kill_keeper(&mut self) {
+    pub fn kill_keeper(&mut self) {
         let (_, fd) = self.keeper.as_ref().expect("a keeper has greeted");
         world::kill(fd);
         world::wait_for(fd);
     }
 
     /// Has the keeper leave, after it has killed everything or once nothing is left, and checks that nothing is.
-    pub(crate) fn leave(mut self, kill: bool) {
+    pub fn leave(mut self, kill: bool) {
         let deadline = Instant::now() + PATIENCE;
         let had_met = self.fault_met().is_some();
         let mut hellos = self.hellos;
@@ -409,13 +416,15 @@ impl Scene {
             }
             assert!(Instant::now() < deadline, "{}", self.dump("they do not leave"));
         }
-        if !had_met && self.fault_met().is_some() {
-            // It was to leave, and its brain was gone.
+        // Whom nobody saw die has not greeted a second time.
+        let was_alone = self.keepers == 1 && !self.reap_first().success();
+        if self.manner.fault.is_some() && self.fault_met().is_some() && (!had_met || was_alone) {
+            // The keeper died when it was to leave, and its brain was gone.
             self.start_again();
             self.settle();
             return self.leave(kill);
         }
-        if self.keepers == self.lives {
+        if self.keeper() == self.first.id() {
             let status = self.reap_first();
             assert!(status.success(), "{}", self.dump(&format!("it left with {status}")));
         }
@@ -464,7 +473,7 @@ fn run_relay(manner: &Manner, folder: &Path, identity: &str) -> Child {
 }
 
 /// Returns what a fact is about, where it is about a run.
-pub(crate) fn key_of(fact: &Fact) -> Option<&Key> {
+pub fn key_of(fact: &Fact) -> Option<&Key> {
     match fact {
         Fact::Started { key, .. }
         | Fact::Adopted { key, .. }

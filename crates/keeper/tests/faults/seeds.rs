@@ -42,6 +42,7 @@ fn nothing_is_lost_or_doubled_for_an_ordinary_user() {
 }
 
 fn play(seed: u64, ordinary: bool) {
+    eprintln!("seed {seed}");
     let mut random = Random::new(seed);
     let fault = match random.below(4) {
         0 => None,
@@ -173,6 +174,7 @@ impl Scene {
             let ended = told.and_then(|(_, told)| told.ended.as_ref());
             if ended.is_some_and(|ended| is_refused(&ended.status)) {
                 crate::scene::kill_process(&living.fd);
+                crate::scene::wait_for(&living.fd);
             }
         }
     }

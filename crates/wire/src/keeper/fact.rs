@@ -29,6 +29,9 @@ pub enum Report {
         /// The number of the last fact so far.
         #[serde(default)]
         seq: Sequence,
+        /// How many facts up to that one were not acknowledged, and are told after the inventory.
+        #[serde(default)]
+        kept: u64,
     },
     /// Everything that is held. The second message.
     Inventory(Vec<Held>),
@@ -212,7 +215,8 @@ pub enum Fact {
         /// How.
         status: Status,
     },
-    /// Facts were not taken in for so long that the oldest were let go.
+    /// Facts were not taken in for so long that the oldest were let go, or their keeper took them along when it died.
+    /// What the inventory shows still holds.
     Forgotten {
         /// How many.
         facts: u64,

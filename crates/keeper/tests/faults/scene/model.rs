@@ -1,17 +1,20 @@
 //! What was ordered, what was told, and whether the one fits the other.
 
 use super::{key_of, world};
-use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step};
+use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step, Usage};
 use mainstay_wire::process::{Leftovers, Process};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub(crate) struct Model {
+pub struct Model {
     pub runs: BTreeMap<Key, Told>,
     /// The facts of this life, in order from number 1.
     facts: Vec<Fact>,
+    /// The last inventory.
+    held: Vec<Held>,
     /// The life of the relay whose inventory was seen last.
     pub inventories: u32,
     pub life: u32,
@@ -21,7 +24,7 @@ pub(crate) struct Model {
 
 /// What is known of a run.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub struct Told {
     pub process: Arc<Process>,
     life: u32,
     pub pid: Option<u32>,
@@ -34,32 +37,32 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.pid.is_some() && self.ended.is_none()
     }
 }
 
 impl Model {
     /// Returns whether the last run of a child goes on.
-    pub(crate) fn lives(&self, child: &str) -> bool {
+    pub fn lives(&self, child: &str) -> bool {
         self.last(child).is_some_and(|(_, told)| told.is_live())
     }
 
     /// Returns whether the last run of a child is over.
-    pub(crate) fn is_over(&self, child: &str) -> bool {
+    pub fn is_over(&self, child: &str) -> bool {
         self.last(child).is_some_and(|(_, told)| told.ended.is_some())
     }
 
-    pub(crate) fn run(&self, key: &Key) -> &Told {
+    pub fn run(&self, key: &Key) -> &Told {
         &self.runs[key]
     }
 
     /// Returns the last run of a child.
-    pub(crate) fn last(&self, child: &str) -> Option<(&Key, &Told)> {
+    pub fn last(&self, child: &str) -> Option<(&Key, &Told)> {
         self.runs.iter().rev().find(|(key, _)| &*key.child == child)
     }
 
-    pub(crate) fn next_run(&mut self, child: &str, process: Process) -> Key {
+    pub fn next_run(&mut self, child: &str, process: Process) -> Key {
         let last = self.last(child);
         let run = last.map_or(1, |(key, _)| key.run + 1);
         let before = last.filter(|(_, told)| told.ended.is_none()).map(|(key, _)| key.clone());
@@ -78,12 +81,12 @@ impl Model {
         key
     }
 
-    pub(crate) fn kills(&mut self, key: &Key) {
+    pub fn kills(&mut self, key: &Key) {
         self.runs.get_mut(key).expect("it was ordered").is_killed = true;
     }
 
     /// A relay begins that knows nothing. Whatever ran or was to run gets a next run.
-    pub(crate) fn begin_life(&mut self) {
+    pub fn begin_life(&mut self) {
         let open: Vec<(Key, Told)> =
             self.open_runs().map(|(key, told)| (key.clone(), told.clone())).collect();
         self.life += 1;
@@ -97,7 +100,7 @@ impl Model {
     }
 
     /// What runs is not to be found by the next life, except by being refused.
-    pub(crate) fn refuse_open(&mut self) {
+    pub fn refuse_open(&mut self) {
         let life = self.life;
         for told in self.runs.values_mut() {
             if told.life == life && told.ended.is_none() {
@@ -108,12 +111,12 @@ impl Model {
     }
 
     /// Returns the runs of this life that are to go on or to come to their end.
-    pub(crate) fn open_runs(&self) -> impl Iterator<Item = (&Key, &Told)> {
+    pub fn open_runs(&self) -> impl Iterator<Item = (&Key, &Told)> {
         self.runs.iter().filter(|(_, told)| told.life == self.life && told.ended.is_none())
     }
 
     /// Returns what has to be ordered of a relay that may not have heard of it.
-    pub(crate) fn unanswered(&self) -> Vec<Order> {
+    pub fn unanswered(&self) -> Vec<Order> {
         let mut orders = Vec::new();
         for (key, told) in self.open_runs() {
             if told.pid.is_none() {
@@ -128,7 +131,8 @@ impl Model {
     }
 
     /// Every run that goes on must be held.
-    pub(crate) fn check_inventory(&self, held: &[Held]) -> Result<(), String> {
+    pub fn check_inventory(&mut self, held: &[Held]) -> Result<(), String> {
+        self.held = held.to_vec();
         for (key, told) in self.open_runs() {
             let Some(pid) = told.pid else { continue };
             let is_held = held.iter().any(|held| held.key == *key && held.pid == Some(pid));
@@ -141,7 +145,7 @@ impl Model {
     }
 
     /// Takes a fact in, which may have been told before.
-    pub(crate) fn take(&mut self, seq: Sequence, fact: Fact) -> Result<(), String> {
+    pub fn take(&mut self, seq: Sequence, fact: Fact) -> Result<(), String> {
         let number = usize::try_from(seq.0).map_err(|error| error.to_string())?;
         if let Some(known) = self.facts.get(number.wrapping_sub(1)) {
             return if *known == fact {
@@ -150,11 +154,36 @@ impl Model {
                 Err(format!("fact {number} is told as {fact:?} after {known:?}"))
             };
         }
+        if matches!(fact, Fact::Forgotten { .. }) {
+            self.facts.resize(number - 1, fact.clone());
+            self.reconcile();
+        }
         if number != self.facts.len() + 1 {
             return Err(format!("fact {number} comes after {}: {fact:?}", self.facts.len()));
         }
         self.facts.push(fact.clone());
         self.learn(&fact).map_err(|wrong| format!("{wrong}: {fact:?}"))
+    }
+
+    /// Facts are lost for ever: what the inventory shows must do.
+    fn reconcile(&mut self) {
+        let life = self.life;
+        let open = self.runs.iter_mut();
+        for (key, told) in open.filter(|(_, told)| told.life == life && told.ended.is_none()) {
+            let Some(held) = self.held.iter().find(|held| held.key == *key) else { continue };
+            told.pid = told.pid.or(held.pid);
+            if held.pid.is_none() {
+                let status = Status::Unseen { from: Duration::ZERO, to: Duration::MAX };
+                told.ended = Some(Ended {
+                    status,
+                    out_of_memory: false,
+                    usage: Usage::default(),
+                    last: Vec::new(),
+                    left: Vec::new(),
+                    lost: 0,
+                });
+            }
+        }
     }
 
     fn learn(&mut self, fact: &Fact) -> Result<(), String> {
@@ -195,7 +224,7 @@ impl Model {
             }
             Fact::MainEnded { status, .. } => told.main_ended = Some(status.clone()),
             Fact::Ended { ended, .. } => {
-                ended_well(ended)?;
+                ended_well(ended, told.adopted)?;
                 told.ended = Some(ended.clone());
             }
             _ => {}
@@ -204,15 +233,16 @@ impl Model {
     }
 
     /// Returns all facts of this life.
-    pub(crate) fn facts(&self) -> &[Fact] {
+    pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
 }
 
-/// Returns what is wrong with an end: the puppet ends with 70 where there is another copy of it.
-pub(crate) fn ended_well(ended: &Ended) -> Result<(), String> {
+/// Returns what is wrong with an end: the puppet ends with 70 where there is another copy of it. One that was adopted
+/// also does when it prints, because nobody reads it any more.
+fn ended_well(ended: &Ended, adopted: bool) -> Result<(), String> {
     match &ended.status {
-        Status::Code(70) => Err("it has met a second copy".into()),
+        Status::Code(70) if !adopted => Err("it has met a second copy".into()),
         Status::NotStarted(error) if error.step != Step::Leftover => {
             Err(format!("it did not start: {error}"))
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A living process of a run.
 #[derive(Debug)]
-pub(crate) struct Living {
+pub struct Living {
     pub key: Key,
     pub pid: u32,
     #[expect(dead_code, reason = "it is shown where a scene fails")]
@@ -20,7 +20,7 @@ pub(crate) struct Living {
 }
 
 /// Returns every living process that has the mark of a run of this instance.
-pub(crate) fn marked(instance: Instance) -> Vec<Living> {
+pub fn marked(instance: Instance) -> Vec<Living> {
     let of = |pid: u32| {
         let fd = open(pid)?;
         let key = instance.run_of(&variable(pid, "MAINSTAY_RUN")?)?;
@@ -32,7 +32,7 @@ pub(crate) fn marked(instance: Instance) -> Vec<Living> {
 }
 
 /// Returns every living relay of this identity, keepers and brains.
-pub(super) fn relays(identity: &str) -> Vec<OwnedFd> {
+pub fn relays(identity: &str) -> Vec<OwnedFd> {
     let of = |pid: u32| {
         let fd = open(pid)?;
         let own = variable(pid, "RELAY_IDENTITY")?;
@@ -49,8 +49,10 @@ fn pids() -> impl Iterator<Item = u32> {
 fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
     let read = || fs::read(format!("/proc/{pid}/environ")).ok();
     let mut all = read()?;
-    // A process that is just being executed has its program and not its environment yet.
-    while all.is_empty() && fs::read_link(format!("/proc/{pid}/exe")).is_ok() {
+    // A process that is just being executed has its program, and not its arguments and environment yet.
+    let has_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+    let has_words = || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty());
+    while all.is_empty() && has_program() && !has_words() {
         std::thread::yield_now();
         all = read()?;
     }
@@ -59,58 +61,94 @@ fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
         .find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec))
 }
 
-pub(crate) fn open(pid: u32) -> Option<OwnedFd> {
+pub fn open(pid: u32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()
 }
 
 /// Returns whether a process has ended.
-pub(super) fn is_over(fd: &OwnedFd) -> bool {
+pub fn is_over(fd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec::default())).expect("it is asked") > 0
 }
 
 /// Waits for the end of a process.
-pub(super) fn wait_for(fd: &OwnedFd) {
+pub fn wait_for(fd: &OwnedFd) {
+    assert!(ends(fd), "a process does not end");
+}
+
+/// Waits for the end of a process, and returns whether it came.
+pub fn ends(fd: &OwnedFd) -> bool {
     let patience = Timespec::try_from(super::PATIENCE).expect("a short time");
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     let found = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience)));
-    assert!(found.expect("it is waited for") > 0, "a process does not end");
+    found.expect("it is waited for") > 0
 }
 
-pub(crate) fn kill(fd: &OwnedFd) {
+pub fn kill(fd: &OwnedFd) {
     signal(fd, Signal::KILL);
 }
 
-pub(super) fn signal(fd: &OwnedFd, signal: Signal) {
+pub fn signal(fd: &OwnedFd, signal: Signal) {
     // One that is gone does not hear it.
     _ = pidfd_send_signal(fd, signal);
 }
 
 /// Returns the number, state and parent of a process.
-pub(super) fn stat(pid: u32) -> Option<(char, u32)> {
+pub fn stat(pid: u32) -> Option<(char, u32)> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut rest = line[line.rfind(')')? + 1..].split_whitespace();
     Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
 }
 
 /// Returns all processes with their parents that have ended and were not taken in.
-pub(super) fn zombies_of(parent: u32) -> Vec<u32> {
+pub fn zombies_of(parent: u32) -> Vec<u32> {
     pids().filter(|pid| stat(*pid) == Some(('Z', parent))).collect()
 }
 
 /// Returns the only child of a process.
-pub(super) fn only_child(pid: u32) -> u32 {
+pub fn only_child(pid: u32) -> u32 {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.expect("the kernel tells children");
     children.trim().parse().expect("one child")
 }
 
 /// Lets an ordinary user have what a scene needs.
-pub(super) fn open_to_all(folder: &Path) {
+pub fn open_to_all(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("its rights change");
     let socket = folder.join("s");
     fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).expect("its rights change");
     for (from, to) in [(crate::program::example("relay"), "relay"), (puppet::program(), "puppet")] {
         fs::copy(from, folder.join(to)).expect("a copy of a program");
+    }
+}
+
+/// Waits until a process that has ended is taken in by its parent. Nothing tells of that.
+pub fn until_taken_in(pid: u32) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    while stat(pid).is_some_and(|(state, _)| state == 'Z') {
+        assert!(std::time::Instant::now() < deadline, "process {pid} stays a zombie");
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until so many processes of a scene have started. Nothing tells of those that others start.
+pub fn until_marked(scene: &super::Scene, count: usize) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    while marked(scene.instance()).len() != count {
+        assert!(std::time::Instant::now() < deadline, "{}", scene.dump("they do not start"));
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a process has one child left, none of those that it was left with by others.
+pub fn until_only_child(pid: u32) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    while fs::read_to_string(&path).expect("it lives").split_whitespace().count() != 1 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "process {pid} does not take in its children"
+        );
+        std::thread::yield_now();
     }
 }
