@@ -6,7 +6,7 @@
 mod model;
 mod world;
 
-pub use world::{
+pub(crate) use world::{
     Living, kill as kill_process, marked, only_child, open, signal, until_marked, until_only_child,
     until_taken_in, wait_for, zombies_of,
 };
@@ -28,14 +28,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes: a scene that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long is waited for relays to end before it is looked again who is one.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How a relay is started.
 #[derive(Clone, Debug, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// `NAME:N` of a fault point.
     pub fault: Option<String>,
     /// Whether it runs as an ordinary user. Only root can choose.
@@ -44,7 +44,7 @@ pub struct Manner {
     pub before: Vec<&'static str>,
 }
 
-pub struct Scene {
+pub(crate) struct Scene {
     pub folder: TempDir,
     pub identity: String,
     manner: Manner,
@@ -71,7 +71,7 @@ pub struct Scene {
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
+pub(crate) enum Came {
     /// A brain has connected.
     Brain,
     /// At least one report.
@@ -83,7 +83,7 @@ pub enum Came {
 }
 
 impl Scene {
-    pub fn new(manner: Manner) -> Self {
+    pub(crate) fn new(manner: Manner) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +113,7 @@ impl Scene {
     }
 
     /// Starts a relay where the one before and its brain are dead, and what it held may live.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.reap_first();
         self.manner.fault = None;
         self.stream = None;
@@ -124,12 +124,12 @@ impl Scene {
         self.first = run_relay(&self.manner, self.folder.path(), &self.identity);
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Returns a process of the puppet, which notices itself when there is another copy of its child.
-    pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
+    pub(crate) fn puppet(&self, child: &str, steps: &[&str]) -> Process {
         let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
         let lock =
             format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
@@ -143,61 +143,61 @@ impl Scene {
     }
 
     /// Orders the next run of a child.
-    pub fn start(&mut self, child: &str, process: Process) -> Key {
+    pub(crate) fn start(&mut self, child: &str, process: Process) -> Key {
         let key = self.model.next_run(child, process.clone());
         self.order(&Order::Start { key: key.clone(), process: Arc::new(process) });
         key
     }
 
-    pub fn kill(&mut self, key: &Key) {
+    pub(crate) fn kill(&mut self, key: &Key) {
         self.model.kills(key);
         self.order(&Order::Kill(key.clone()));
     }
 
     /// Sends an order, if there is a brain to take it.
-    pub fn order(&mut self, order: &Order) {
+    pub(crate) fn order(&mut self, order: &Order) {
         let line = serde_json::to_string(order).expect("an order is written");
         self.send(&line);
     }
 
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         if let Some(stream) = &mut self.stream {
             // A brain that dies meanwhile is asked again when the next one comes.
             drop(stream.write_all(format!("{line}\n").as_bytes()));
         }
     }
 
-    pub fn keeper(&self) -> u32 {
+    pub(crate) fn keeper(&self) -> u32 {
         self.keeper.as_ref().expect("a keeper has greeted").0
     }
 
     /// Returns the process of the brain that is connected.
-    pub fn brain(&self) -> Option<u32> {
+    pub(crate) fn brain(&self) -> Option<u32> {
         let peer = rustix::net::sockopt::socket_peercred(self.stream.as_ref()?).expect("a peer");
         Some(peer.pid.as_raw_nonzero().get().cast_unsigned())
     }
 
-    pub fn instance(&self) -> Instance {
+    pub(crate) fn instance(&self) -> Instance {
         Instance::of(&self.identity)
     }
 
     /// Returns every living process that has the mark of a run of this scene.
-    pub fn marked(&self) -> Vec<Living> {
+    pub(crate) fn marked(&self) -> Vec<Living> {
         marked(self.instance())
     }
 
     /// Returns the last run of a child.
-    pub fn last(&self, child: &str) -> Key {
+    pub(crate) fn last(&self, child: &str) -> Key {
         self.model.last(child).expect("it was ordered").0.clone()
     }
 
     /// Returns which point has let somebody die.
-    pub fn fault_met(&self) -> Option<String> {
+    pub(crate) fn fault_met(&self) -> Option<String> {
         std::fs::read_to_string(self.path("fault")).ok()
     }
 
     /// Waits until it is so.
-    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -210,7 +210,7 @@ impl Scene {
     }
 
     /// Waits until every run that goes on has started, and checks that nobody else lives.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.until_somehow("quiet", |scene| {
             scene.model.inventories == scene.lives
                 && scene.keeper.as_ref().is_some_and(|(_, keeper)| !world::is_over(keeper))
@@ -231,7 +231,7 @@ impl Scene {
     }
 
     /// Ends whatever runs, by force, and then the relay.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let live: Vec<Key> = self.model.open_runs().map(|(key, _)| key.clone()).collect();
         for key in live {
             self.kill(&key);
@@ -243,7 +243,7 @@ impl Scene {
     }
 
     /// As `until`, and starts another relay as soon as nobody is left.
-    pub fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -255,23 +255,23 @@ impl Scene {
         }
     }
 
-    pub fn until_ready(&mut self) {
+    pub(crate) fn until_ready(&mut self) {
         let life = self.lives;
         self.until("inventory", |scene| scene.model.inventories >= life);
     }
 
-    pub fn until_started(&mut self, key: &Key) -> u32 {
+    pub(crate) fn until_started(&mut self, key: &Key) -> u32 {
         self.until("start", |scene| scene.model.run(key).pid.is_some());
         self.model.run(key).pid.expect("it has started")
     }
 
-    pub fn until_ended(&mut self, key: &Key) -> Status {
+    pub(crate) fn until_ended(&mut self, key: &Key) -> Status {
         self.until("end", |scene| scene.model.run(key).ended.is_some());
         self.model.run(key).ended.clone().expect("it has ended").status
     }
 
     /// Waits for the next thing to come.
-    pub fn next(&mut self, deadline: Instant) -> Option<Came> {
+    pub(crate) fn next(&mut self, deadline: Instant) -> Option<Came> {
         if self.stream.is_some() { self.read(deadline) } else { self.accept(deadline) }
     }
 
@@ -345,7 +345,7 @@ impl Scene {
                     if let Some((_, former)) = &self.keeper {
                         assert!(world::is_over(former), "{}", self.dump("two keepers"));
                     }
-                    let fd = world::open(pid).expect("a keeper that greets lives");
+                    let fd = open(pid).expect("a keeper that greets lives");
                     self.keeper = Some((pid, fd));
                     self.keepers += 1;
                 }
@@ -362,7 +362,7 @@ impl Scene {
 
     /// The number of the keeper's process as we see it: in a namespace of its own it calls itself 1.
     fn outside(&self, pid: u32) -> u32 {
-        if self.manner.before.is_empty() { pid } else { world::only_child(self.first.id()) }
+        if self.manner.before.is_empty() { pid } else { only_child(self.first.id()) }
     }
 
     fn take_inventory(&mut self, held: &[Held]) {
@@ -376,7 +376,7 @@ impl Scene {
     }
 
     /// Everything that is known, for the report of a failure.
-    pub fn dump(&self, what: &str) -> String {
+    pub(crate) fn dump(&self, what: &str) -> String {
         format!(
             "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,
@@ -396,14 +396,14 @@ impl Scene {
     }
 
     /// Kills the present keeper, and waits until it is dead.
-    pub fn kill_keeper(&mut self) {
+    pub(crate) fn kill_keeper(&self) {
         let (_, fd) = self.keeper.as_ref().expect("a keeper has greeted");
         world::kill(fd);
-        world::wait_for(fd);
+        wait_for(fd);
     }
 
     /// Has the keeper leave, after it has killed everything or once nothing is left, and checks that nothing is.
-    pub fn leave(mut self, kill: bool) {
+    pub(crate) fn leave(mut self, kill: bool) {
         let deadline = Instant::now() + PATIENCE;
         let had_met = self.fault_met().is_some();
         let mut hellos = self.hellos;
@@ -442,7 +442,7 @@ impl Drop for Scene {
                 break;
             }
             relays.iter().for_each(world::kill);
-            relays.iter().for_each(world::wait_for);
+            relays.iter().for_each(wait_for);
         }
         drop(self.first.wait());
         for living in self.marked() {
@@ -473,7 +473,7 @@ fn run_relay(manner: &Manner, folder: &Path, identity: &str) -> Child {
 }
 
 /// Returns what a fact is about, where it is about a run.
-pub fn key_of(fact: &Fact) -> Option<&Key> {
+pub(crate) fn key_of(fact: &Fact) -> Option<&Key> {
     match fact {
         Fact::Started { key, .. }
         | Fact::Adopted { key, .. }
