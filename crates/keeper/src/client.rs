@@ -320,7 +320,7 @@ impl Client {
         drop(given);
         for known in self.known.values_mut() {
             known.lost = known.all_lost();
-            known.descriptors.retain(|(role, _)| !matches!(role, Role::Ledger(_)));
+            known.descriptors.retain(|(role, _)| !matches!(role, Role::Tally(_)));
         }
         self.keeper = born.pidfd;
         self.stream = Stream::new(ours);
@@ -345,11 +345,11 @@ impl Client {
 impl Known {
     /// Returns how many bytes of its output are lost, with those that the last keeper has taken along.
     fn all_lost(&self) -> u64 {
-        let ledger = self.descriptors.iter().find_map(|(role, fd)| match role {
-            Role::Ledger(slot) => unwritten(fd, *slot).ok(),
+        let tally = self.descriptors.iter().find_map(|(role, fd)| match role {
+            Role::Tally(slot) => unwritten(fd, *slot).ok(),
             _ => None,
         });
-        let unwritten = ledger.unwrap_or_default();
+        let unwritten = tally.unwrap_or_default();
         // Whether that read came to an end nobody can tell.
         let reading = if unwritten.was_reading { self.most_read() } else { 0 };
         self.lost + unwritten.bytes + reading
@@ -411,7 +411,7 @@ impl Known {
                 (Role::Input, Some(run)) => run.input = Some(pass(fd)),
                 (Role::Notify, Some(run)) => run.notify = Some(pass(fd)),
                 (Role::Ready, Some(run)) => run.ready_fd = Some(pass(fd)),
-                (Role::Ledger(_), Some(_)) => {}
+                (Role::Tally(_), Some(_)) => {}
                 (_, None) => {}
             }
         }

@@ -11,6 +11,7 @@ mod command;
 mod demand;
 mod finish;
 mod hand_over;
+mod leftover;
 mod orders;
 mod speech;
 mod wait;

@@ -18,7 +18,6 @@ mod echo;
 mod handover;
 mod input;
 mod last;
-mod ledger;
 mod line;
 pub mod log;
 mod pass;
@@ -30,13 +29,13 @@ mod run;
 mod sheet;
 mod stamp;
 mod standby;
+mod tally;
 mod terminal;
 
 use board::{Board, lock};
 use echo::Echo;
 use input::{Input, Sent};
 use last::{DEFAULT_BOUND, Tail};
-use ledger::Ledger;
 use log::file::{Log, Place};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Step};
@@ -52,9 +51,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tally::Tally;
 use terminal::Audience;
 
-pub use ledger::{Unwritten, unwritten};
+pub use tally::{Unwritten, unwritten};
 
 /// How much is read at a time at most.
 pub const MOST_READ: usize = 128 * 1024;
@@ -145,7 +145,7 @@ pub struct Descriptors<'a> {
     /// What is written to: its standard input, or the terminal again.
     pub input: Option<Arc<OwnedFd>>,
     /// Memory that says how much has been read and not written ([`unwritten`]); the same for all runs.
-    pub ledger: BorrowedFd<'a>,
+    pub tally: BorrowedFd<'a>,
     /// The place of this run in it.
     pub slot: u32,
 }
@@ -192,12 +192,12 @@ impl Outputs {
     ///
     /// As for [`new`](Self::new).
     pub fn with_echo(wake: Arc<OwnedFd>, echo: OwnedFd) -> io::Result<Self> {
-        Self::begin_all(wake, echo, Ledger::new()?)
+        Self::begin_all(wake, echo, Tally::new()?)
     }
 
-    fn begin_all(wake: Arc<OwnedFd>, echo: OwnedFd, ledger: Ledger) -> io::Result<Self> {
+    fn begin_all(wake: Arc<OwnedFd>, echo: OwnedFd, tally: Tally) -> io::Result<Self> {
         let board = Arc::new(Board::new(wake));
-        let plane = Plane::new(board, Arc::new(Echo::new(echo)), ledger)?;
+        let plane = Plane::new(board, Arc::new(Echo::new(echo)), tally)?;
         let outputs = Self { plane, children: BTreeMap::new(), viewers: BTreeMap::new() };
         standby::start(&outputs.plane)?;
         Ok(outputs)
@@ -505,7 +505,7 @@ impl Outputs {
         Some(Descriptors {
             outputs: run.ports.iter().map(|port| port.fd.as_fd()).collect(),
             input: lock(&run.input).fd.clone(),
-            ledger: self.plane.ledger.file().as_fd(),
+            tally: self.plane.tally.file().as_fd(),
             slot: run.slot,
         })
     }

@@ -9,7 +9,8 @@ mod environment;
 mod user;
 mod window;
 
-use crate::sys::launch::{Act, Born, Making, Program, Unborn, launch};
+use crate::sys::act::Act;
+use crate::sys::clone::{Born, Making, Program, Unborn, make_process};
 use environment::Environment;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{StartError, Step};
@@ -68,7 +69,7 @@ pub(crate) fn start(process: &Process, given: &Given<'_>) -> Result<Born, StartE
         pidfd: given.pidfd,
         shares_descriptors: true,
     };
-    let born = launch(making, &list.acts, &program);
+    let born = make_process(making, &list.acts, &program);
     drop(lent);
     born.map_err(|unborn| list.explain(process, &program, unborn))
 }
@@ -124,6 +125,12 @@ impl List {
             .map(|(from, to)| (from, RawFd::try_from(to).unwrap_or(RawFd::MAX)))
             .collect();
         let above = all.iter().map(|(_, to)| *to).max().unwrap_or(2).max(2);
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        if let Some(files) = files.filter(|files| u64::try_from(above).is_ok_and(|it| it >= *files))
+        {
+            let about = format!("number {above}, where there may be {files}");
+            return Err(failed(Step::PassDescriptors, about, Errno::BADF));
+        }
         if let Some((_, to)) = duplicate(&all) {
             let about = format!("number {to}, which is given twice");
             return Err(failed(Step::PassDescriptors, about, Errno::EXIST));
@@ -138,7 +145,11 @@ impl List {
             None => {
                 for (from, to) in &all {
                     let raised = rustix::io::fcntl_dupfd_cloexec(from, above.saturating_add(1));
-                    let number = |error| failed(step_of(*to), format!("number {to}"), error);
+                    let number = |error| match error {
+                        // It is the highest that is out of bounds, not the one that has to stand above it.
+                        Errno::INVAL => failed(step_of(above), format!("number {above}"), error),
+                        error => failed(step_of(*to), format!("number {to}"), error),
+                    };
                     lent.raised.push(raised.map_err(number)?);
                 }
                 lent.raised.iter().map(AsRawFd::as_raw_fd).collect()

@@ -208,7 +208,7 @@ fn reports() -> Vec<Report> {
             pid: Some(4),
             began: 5,
             ready: true,
-            process: std::sync::Arc::default(),
+            process: Arc::default(),
         }]),
         fact(Fact::Ended { key: key(), ended: ended(Status::NotStarted(error)) }),
         fact(Fact::Ended { key: key(), ended: ended(Status::Signal { signal: 9, core: false }) }),

@@ -210,11 +210,8 @@ fn what_nobody_holds_lives_on_and_is_named() {
     let fifo = path(&folder, "fifo");
     Lifeline::make(&fifo);
     let daemon = format!("daemon-quiet:[fifo:{fifo};hang]");
-    let process = Process {
-        contain: Contain::Main,
-        stdin: Stdin::Pipe,
-        ..puppet(&[&daemon, "hang"])
-    };
+    let process =
+        Process { contain: Contain::Main, stdin: Stdin::Pipe, ..puppet(&[&daemon, "hang"]) };
     let (key, _) = brain.begin("a", 1, process);
     let daemon = Lifeline::open(&fifo);
     brain.kill(&key);
@@ -248,16 +245,16 @@ fn a_stranger_that_holds_its_output_delays_it_but_not_for_ever() {
 fn a_family_that_multiplies_is_ended_whole() {
     let brain = Brain::new();
     for contain in [Contain::Best, Contain::Descent] {
+        let name = format!("family by {contain:?}");
         // Each of ten starts thirty, and the last is there.
         let steps =
             ["repeat:10:fork:[fork-bomb:30;hang]", "fork-bomb:50", "notify:STATUS=up", "hang"];
-        let (key, _) =
-            brain.begin(&format!("{contain:?}"), 1, Process { contain, ..speaking(&steps) });
+        let (key, _) = brain.begin(&name, 1, Process { contain, ..speaking(&steps) });
         brain.status(&key, "up");
         brain.kill(&key);
         let ended = brain.ended(&key);
         assert_eq!((ended.status, ended.left), (KILLED, Vec::new()));
-        let mark = format!("{contain:?}#1");
+        let mark = format!(":{name}#1");
         let mut proc = mainstay_keeper::contain::Proc::open().expect("/proc");
         for pid in proc.all().expect("all") {
             let marked = proc.variable(pid, mainstay_keeper::contain::VARIABLE);

@@ -12,7 +12,7 @@ pub struct Outputs {
     /// All children that have printed or may print.
     pub children: Vec<OutputOf>,
     /// The counters of what has been read and not written.
-    pub ledger: i32,
+    pub tally: i32,
     /// Lines that the keeper's own output has not taken yet.
     #[serde(default)]
     pub echo: Text,

@@ -70,14 +70,14 @@ fn settings(limits: &Limits) -> [Setting; 7] {
         |name, controller, files, value, none| Setting { name, controller, files, value, none };
     let text = |number: &Option<u64>| number.map(|n| n.to_string());
     // A hundredth of a processor is a hundredth of each period.
-    let quota = cpu.map(|hundredths| format!("{} {PERIOD}", u64::from(hundredths) * PERIOD / 100));
+    let share = cpu.map(|hundredths| format!("{} {PERIOD}", u64::from(hundredths) * PERIOD / 100));
     let disk = io_weight.map(|weight| format!("default {weight}"));
     [
         // The lower bound first: it would be in the way of no process that the upper one then kills.
         setting("memory-high", Memory, &["memory.high"], text(memory_high), "max"),
         setting("memory", Memory, &["memory.max"], text(memory), "max"),
         setting("swap", Memory, &["memory.swap.max"], text(swap), "max"),
-        setting("cpu", Cpu, &["cpu.max"], quota, "max"),
+        setting("cpu", Cpu, &["cpu.max"], share, "max"),
         setting("cpu-weight", Cpu, &["cpu.weight"], cpu_weight.map(|w| w.to_string()), "100"),
         setting("pids", Pids, &["pids.max"], text(pids), "max"),
         setting("io-weight", Io, &["io.weight", "io.bfq.weight"], disk, "default 100"),

@@ -110,7 +110,7 @@ impl<'a> Look<'a> {
     ) -> io::Result<Box<dyn Iterator<Item = &Seen> + '_>> {
         match self.place {
             Place::Reaper { known, .. } if !everyone && self.has_children() => {
-                let strangers = get_or(&self.strangers, || self.read_strangers(known))?;
+                let strangers = made_or(&self.strangers, || self.read_strangers(known))?;
                 Ok(Box::new(strangers.iter()))
             }
             Place::Reaper { .. } | Place::Guest => Ok(Box::new(self.everyone()?.seen.values())),
@@ -163,7 +163,7 @@ impl<'a> Look<'a> {
     }
 
     fn everyone(&self) -> io::Result<&Everyone> {
-        get_or(&self.everyone, || {
+        made_or(&self.everyone, || {
             let mut proc = self.proc.borrow_mut();
             let mut pids = proc.all()?;
             pids.retain(|&pid| pid != std::process::id() && pid != 1);
@@ -190,7 +190,7 @@ impl Seen {
 }
 
 /// As `OnceCell::get_or_try_init`.
-fn get_or<T>(cell: &OnceCell<T>, read: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
+fn made_or<T>(cell: &OnceCell<T>, read: impl FnOnce() -> io::Result<T>) -> io::Result<&T> {
     if let Some(value) = cell.get() {
         return Ok(value);
     }

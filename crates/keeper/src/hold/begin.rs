@@ -36,6 +36,12 @@ impl Hold {
     pub(super) fn begin(&mut self, key: &Key, process: &Arc<Process>) {
         let slot = self.slot(&key.child);
         let Some(child) = self.child(slot) else { return };
+        if key.run == 0 {
+            let error =
+                failed(Step::Settings, "run 0: runs are counted from 1".into(), Errno::INVAL);
+            self.not_started(key, error);
+            return;
+        }
         if key.run <= child.last_run {
             return; // A brain that died asks again for what it did not hear of; the facts are kept for it.
         }

@@ -8,6 +8,7 @@ use crate::output::Last;
 use crate::sys::reap::{self, Reaped};
 use mainstay_wire::keeper::{Ended, Fact, Key, Lost, Status, Usage, Whom};
 use rustix::event::epoll::EventFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -125,6 +126,8 @@ impl Hold {
         let reaped = match reap::one(pid, pidfd.fd()) {
             Ok(None) => return,
             Ok(Some(reaped)) => reaped,
+            // The one that was the main process before has ended: it was told before this one took its place.
+            Err(_) if !has_ended(pidfd.fd()) => return,
             // It is not our child, or somebody in this process has taken it in: the kernel may still know.
             Err(_) => Reaped {
                 pid,
@@ -359,6 +362,12 @@ fn ended(status: Status, mut usage: Usage) -> Ended {
         usage.memory = 0;
     }
     Ended { status, usage, out_of_memory: false, last: Vec::new(), left: Vec::new(), lost: 0 }
+}
+
+/// Returns whether the process of a descriptor has ended, whoever its parent is.
+fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&now)) != Ok(0)
 }
 
 /// Names what lives on of a run that nothing held together. A look that fails finds nobody.

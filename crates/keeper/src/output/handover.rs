@@ -3,7 +3,6 @@
 use super::board::lock;
 use super::input::Input;
 use super::last::{DEFAULT_BOUND, Tail};
-use super::ledger::Ledger;
 use super::line::Splitter;
 use super::log::file::Log;
 use super::pass::Dropped;
@@ -12,6 +11,7 @@ use super::plane::Order;
 use super::record::Stream;
 use super::run::{Feed, Port, Run};
 use super::sheet::Sheet;
+use super::tally::Tally;
 use super::terminal::{Audience, Viewer};
 use super::{Child, Key, Outputs, Told, standby};
 use crate::sys::inherit;
@@ -47,7 +47,7 @@ impl Outputs {
         }
         let children = std::mem::take(&mut self.children);
         let children = children.into_iter().map(|(name, child)| {
-            let run = child.run.as_ref().map(|run| describe_run(run, &self.plane.ledger));
+            let run = child.run.as_ref().map(|run| describe_run(run, &self.plane.tally));
             Ok(wire::OutputOf {
                 log: child.sheet.as_ref().map(describe_log).transpose()?,
                 run: run.transpose()?,
@@ -57,10 +57,10 @@ impl Outputs {
             })
         });
         let children = children.collect::<io::Result<_>>()?;
-        let ledger = inherit::leave_open(self.plane.ledger.file().as_fd())?;
-        std::mem::forget(Arc::clone(self.plane.ledger.file()));
+        let tally = inherit::leave_open(self.plane.tally.file().as_fd())?;
+        std::mem::forget(Arc::clone(self.plane.tally.file()));
         let echo = self.plane.echo.stop().into();
-        Ok((wire::Outputs { children, ledger, echo }, told))
+        Ok((wire::Outputs { children, tally, echo }, told))
     }
 
     /// Goes on where [`hand_over`](Self::hand_over) has stopped.
@@ -83,8 +83,8 @@ impl Outputs {
         wake: Arc<OwnedFd>,
         echo: OwnedFd,
     ) -> io::Result<Self> {
-        let ledger = Ledger::resume(inherit::take(state.ledger)?)?;
-        let mut outputs = Self::begin_all(wake, echo, ledger)?;
+        let tally = Tally::resume(inherit::take(state.tally)?)?;
+        let mut outputs = Self::begin_all(wake, echo, tally)?;
         if !state.echo.as_bytes().is_empty() {
             outputs.plane.echo.resume(state.echo.as_bytes().to_vec());
             outputs.plane.echo.begin()?;
@@ -199,14 +199,14 @@ fn describe_log(sheet: &Arc<Sheet>) -> io::Result<wire::OpenLog> {
     sheet.open().describe()
 }
 
-fn describe_run(run: &Arc<Run>, ledger: &Ledger) -> io::Result<wire::OutputRun> {
+fn describe_run(run: &Arc<Run>, tally: &Tally) -> io::Result<wire::OutputRun> {
     // As for the log.
     std::mem::forget(Arc::clone(run));
     let feed = run.feed.try_lock();
     let (mut streams, mut lost) = (Vec::new(), lock(&run.tail).lost);
     if feed.is_err() {
         // Somebody is stuck with it in a write.
-        lost += ledger.held(run.slot);
+        lost += tally.held(run.slot);
     }
     for port in &run.ports {
         let splitter = feed.as_ref().ok().map(|feed| &feed.splitters[port.stream.index()]);

@@ -2,10 +2,10 @@
 
 use super::board::{Board, lock};
 use super::echo::Echo;
-use super::ledger::Ledger;
 use super::log::compress::Compressor;
 use super::run::{Manner, Run};
 use super::sheet::Sheet;
+use super::tally::Tally;
 use super::terminal::Audience;
 use mainstay_wire::process::Output;
 use rustix::event::{EventfdFlags, epoll, eventfd};
@@ -55,7 +55,7 @@ pub(super) struct Plane {
     pub(super) board: Arc<Board>,
     pub(super) echo: Arc<Echo>,
     pub(super) compressor: Arc<Compressor>,
-    pub(super) ledger: Ledger,
+    pub(super) tally: Tally,
     table: Mutex<Table>,
     orders: Mutex<Vec<Order>>,
     /// Audiences with something to show.
@@ -79,7 +79,7 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    pub(super) fn new(board: Arc<Board>, echo: Arc<Echo>, ledger: Ledger) -> io::Result<Arc<Self>> {
+    pub(super) fn new(board: Arc<Board>, echo: Arc<Echo>, tally: Tally) -> io::Result<Arc<Self>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let control = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &control, epoll::EventData::new_u64(CONTROL), epoll::EventFlags::IN)?;
@@ -90,7 +90,7 @@ impl Plane {
             compressor: Arc::new(Compressor::new(Arc::clone(&board))),
             board,
             echo,
-            ledger,
+            tally,
             table: Mutex::default(),
             orders: Mutex::default(),
             shows: Mutex::default(),
@@ -187,7 +187,7 @@ impl Plane {
         if run.is_grown.swap(false, Ordering::AcqRel) {
             self.grown.fetch_sub(1, Ordering::AcqRel);
         }
-        self.ledger.set(run.slot, 0);
+        self.tally.set(run.slot, 0);
         table.runs[run.slot as usize] = None;
         table.free.push(run.slot);
     }

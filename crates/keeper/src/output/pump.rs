@@ -202,21 +202,21 @@ impl Pump {
             return None;
         }
         let plane = Arc::clone(&self.plane);
-        plane.ledger.begin(run.slot);
+        plane.tally.begin(run.slot);
         let Some(length) = port.read(&mut self.read) else {
-            plane.ledger.set(run.slot, held(feed, manner, run));
+            plane.tally.set(run.slot, held(feed, manner, run));
             if port.has_ended() {
                 let _ = epoll::delete(&plane.epoll, &port.fd);
             }
             return None;
         };
-        plane.ledger.set(run.slot, held(feed, manner, run) + length);
+        plane.tally.set(run.slot, held(feed, manner, run) + length);
         crate::fault::point("log.read");
         let mut pass = Pass::new(run, manner, port.stream, &mut self.out, &plane);
         pass.bytes(feed, &self.read[..length]);
         let behind = pass.finish();
         crate::fault::point("log.written");
-        plane.ledger.set(run.slot, held(feed, manner, run) + behind);
+        plane.tally.set(run.slot, held(feed, manner, run) + behind);
         if behind > 0
             && let Some(sheet) = &manner.sheet
         {

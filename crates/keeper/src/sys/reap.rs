@@ -127,7 +127,7 @@ fn of_usage(usage: &libc::rusage) -> Usage {
 /// The kernel's form of what is known of a process by its descriptor, since 6.15 of one that is gone too.
 #[repr(C)]
 #[derive(Default)]
-struct PidfdInfo {
+struct ProcessFacts {
     mask: u64,
     cgroup: u64,
     pid: u32,
@@ -162,8 +162,8 @@ fn is_root() -> bool {
 fn told_by_pidfd(pidfd: BorrowedFd<'_>) -> Option<Status> {
     const EXIT: u64 = 1 << 3;
     // _IOWR(0xff, 11, struct): the size is part of the number.
-    let request = 3 << 30 | (size_of::<PidfdInfo>() as u64) << 16 | 0xff << 8 | 11;
-    let mut info = PidfdInfo { mask: EXIT, ..PidfdInfo::default() };
+    let request = 3 << 30 | (size_of::<ProcessFacts>() as u64) << 16 | 0xff << 8 | 11;
+    let mut info = ProcessFacts { mask: EXIT, ..ProcessFacts::default() };
     // SAFETY: a structure of the size that the number of the request names.
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), request, &raw mut info) };
     (result == 0 && info.mask & EXIT != 0).then(|| of_status(info.exit_code))

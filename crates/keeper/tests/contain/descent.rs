@@ -1,8 +1,7 @@
 use super::help::{Home, Known, Run, lives, reaper, reaper_as_nobody};
-use mainstay_keeper::contain::{Look, Place, Proc, signal};
+use mainstay_keeper::contain::{Look, Place, Proc};
 use mainstay_wire::process::Contain;
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
-use std::process::{Command, Stdio};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::time::{Duration, Instant};
 
 /// When the bomb ends by itself.
@@ -222,42 +221,4 @@ fn two_instances_do_not_touch_each_other() {
     other.silence();
     other.wait_until_empty(Place::Guest);
     other.reap();
-}
-
-#[test]
-#[ignore = "prints what a sweep costs"]
-fn cost_among_many() {
-    for count in [1_000, 10_000] {
-        reaper("descent::cost_among_many", || cost(count));
-    }
-}
-
-fn cost(count: usize) {
-    let mut home = Home::new("cost");
-    let mut run = Run::start(&mut home.0, "a", Contain::Descent, DAEMON);
-    let daemon = run.number();
-    let mut others: Vec<_> = (0..count)
-        .map(|_| Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().expect("sleep"))
-        .collect();
-    let mut known = Known::of([&run]);
-    known.0.extend(others.iter().map(std::process::Child::id));
-    let known = known.has();
-    let mut measure = |name: &str, place: Place<'_>, rounds: u32| {
-        let begin = Instant::now();
-        for _ in 0..rounds {
-            let members = run.bond.members(&Look::new(place).expect("look")).expect("members");
-            assert!(members.iter().any(|stat| stat.id.pid == daemon));
-        }
-        eprintln!("{name} among {count}: {:?} a look", begin.elapsed() / rounds);
-    };
-    measure("reaper", Place::Reaper { known: &known, alone: false }, 100);
-    measure("guest", Place::Guest, 5);
-    for child in &mut others {
-        child.kill().expect("killed");
-        child.wait().expect("reaped");
-    }
-    run.bond.kill(Place::Reaper { known: &known, alone: false }).expect("killed");
-    assert_eq!(signal(run.main, Signal::KILL), mainstay_keeper::contain::Sent::Yes);
-    run.silence();
-    run.reap();
 }

@@ -49,7 +49,8 @@ fn half_an_order_before_an_upgrade_is_no_loss() {
     let hellos = scene.hellos;
     scene.order(&Order::Upgrade { program: None, arguments: Vec::new() });
     // The head of a frame, and its end in another message.
-    let order = serde_json::to_string(&Order::Forget("nobody".into())).expect("an order is written");
+    let order =
+        serde_json::to_string(&Order::Forget("nobody".into())).expect("an order is written");
     let (first, second) = order.split_at(5);
     let length = char::from(u8::try_from(order.len()).expect("a short order"));
     scene.send(&format!("!{length}\0\0\0\0\0\0\0{first}"));

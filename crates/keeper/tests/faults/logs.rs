@@ -60,7 +60,11 @@ fn missing(scene: &Scene) -> usize {
     let after = same(&mut printed.iter().rev(), &mut logged.iter().rev());
     let fits = logged.len() <= printed.len() && before + after >= logged.len();
     let lengths = format!("{} of {} bytes, {before} and {after}", logged.len(), printed.len());
-    assert!(fits, "{}", scene.dump(&format!("bytes are there twice, or in another order: {lengths}")));
+    assert!(
+        fits,
+        "{}",
+        scene.dump(&format!("bytes are there twice, or in another order: {lengths}"))
+    );
     printed.len() - logged.len()
 }
 
@@ -136,9 +140,13 @@ fn what_several_keepers_took_along_is_counted_together() {
 
 #[test]
 fn an_upgrade_takes_nothing_along_and_counts_what_it_did_where_it_dies() {
-    for fault in
-        [None, Some("upgrade.before:1"), Some("upgrade.exec:1"), Some("take.before:1"), Some("take.after:1")]
-    {
+    for fault in [
+        None,
+        Some("upgrade.before:1"),
+        Some("upgrade.exec:1"),
+        Some("take.before:1"),
+        Some("take.after:1"),
+    ] {
         eprintln!("{fault:?}");
         let (mut scene, key) = start(fault, false);
         let hellos = scene.hellos;

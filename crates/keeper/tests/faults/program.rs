@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// Returns an example of this package. A test that is asked for alone does not build it, and an old one would test
 /// nothing.
-pub fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let own = std::env::current_exe().expect("this program has a path");

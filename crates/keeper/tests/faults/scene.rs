@@ -6,37 +6,35 @@
 mod model;
 mod world;
 
-pub use world::{
-    only_child,
-    Living, kill as kill_process, marked, open, signal, until_marked, until_only_child, until_taken_in, wait_for,
-    zombies_of,
+pub(crate) use world::{
+    Living, kill as kill_process, marked, only_child, open, signal, until_marked, until_only_child,
+    until_taken_in, wait_for, zombies_of,
 };
 
-use crate::program::example;
 use mainstay_keeper::contain::Instance;
-use mainstay_wire::keeper::{Fact, Held, Key, Order, Report, Status};
+use mainstay_wire::keeper::{Held, Key, Order, Report, Status};
 use mainstay_wire::process::{Process, Rest};
 use model::Model;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Far longer than anything here takes: a scene that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long is waited for relays to end before it is looked again who is one.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How a relay is started.
 #[derive(Clone, Debug, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// `NAME:N` of a fault point.
     pub fault: Option<String>,
     /// Whether it runs as an ordinary user. Only root can choose.
@@ -45,7 +43,7 @@ pub struct Manner {
     pub before: Vec<&'static str>,
 }
 
-pub struct Scene {
+pub(crate) struct Scene {
     pub folder: TempDir,
     pub identity: String,
     manner: Manner,
@@ -72,7 +70,7 @@ pub struct Scene {
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
+pub(crate) enum Came {
     /// A brain has connected.
     Brain,
     /// At least one report.
@@ -84,7 +82,7 @@ pub enum Came {
 }
 
 impl Scene {
-    pub fn new(manner: Manner) -> Self {
+    pub(crate) fn new(manner: Manner) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +91,7 @@ impl Scene {
         if manner.ordinary {
             world::open_to_all(folder.path());
         }
-        let first = launch(&manner, folder.path(), &identity);
+        let first = world::launch(&manner, folder.path(), &identity);
         Self {
             folder,
             identity,
@@ -114,7 +112,7 @@ impl Scene {
     }
 
     /// Starts a relay where the one before and its brain are dead, and what it held may live.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         self.reap_first();
         self.manner.fault = None;
         self.stream = None;
@@ -122,17 +120,18 @@ impl Scene {
         self.keeper = None;
         self.lives += 1;
         self.model.begin_life();
-        self.first = launch(&self.manner, self.folder.path(), &self.identity);
+        self.first = world::launch(&self.manner, self.folder.path(), &self.identity);
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Returns a process of the puppet, which notices itself when there is another copy of its child.
-    pub fn puppet(&self, child: &str, steps: &[&str]) -> Process {
+    pub(crate) fn puppet(&self, child: &str, steps: &[&str]) -> Process {
         let program = if self.manner.ordinary { self.path("puppet") } else { puppet::program() };
-        let lock = format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
+        let lock =
+            format!("lock:{}", self.path(&format!("lock-{child}").replace('/', ":")).display());
         let own = [program.display().to_string(), lock];
         let command = own.iter().map(String::as_str).chain(steps.iter().copied());
         Process {
@@ -143,61 +142,61 @@ impl Scene {
     }
 
     /// Orders the next run of a child.
-    pub fn start(&mut self, child: &str, process: Process) -> Key {
+    pub(crate) fn start(&mut self, child: &str, process: Process) -> Key {
         let key = self.model.next_run(child, process.clone());
         self.order(&Order::Start { key: key.clone(), process: Arc::new(process) });
         key
     }
 
-    pub fn kill(&mut self, key: &Key) {
+    pub(crate) fn kill(&mut self, key: &Key) {
         self.model.kills(key);
         self.order(&Order::Kill(key.clone()));
     }
 
     /// Sends an order, if there is a brain to take it.
-    pub fn order(&mut self, order: &Order) {
+    pub(crate) fn order(&mut self, order: &Order) {
         let line = serde_json::to_string(order).expect("an order is written");
         self.send(&line);
     }
 
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         if let Some(stream) = &mut self.stream {
             // A brain that dies meanwhile is asked again when the next one comes.
             drop(stream.write_all(format!("{line}\n").as_bytes()));
         }
     }
 
-    pub fn keeper(&self) -> u32 {
+    pub(crate) fn keeper(&self) -> u32 {
         self.keeper.as_ref().expect("a keeper has greeted").0
     }
 
     /// Returns the process of the brain that is connected.
-    pub fn brain(&self) -> Option<u32> {
+    pub(crate) fn brain(&self) -> Option<u32> {
         let peer = rustix::net::sockopt::socket_peercred(self.stream.as_ref()?).expect("a peer");
         Some(peer.pid.as_raw_nonzero().get().cast_unsigned())
     }
 
-    pub fn instance(&self) -> Instance {
+    pub(crate) fn instance(&self) -> Instance {
         Instance::of(&self.identity)
     }
 
     /// Returns every living process that has the mark of a run of this scene.
-    pub fn marked(&self) -> Vec<Living> {
+    pub(crate) fn marked(&self) -> Vec<Living> {
         marked(self.instance())
     }
 
     /// Returns the last run of a child.
-    pub fn last(&self, child: &str) -> Key {
+    pub(crate) fn last(&self, child: &str) -> Key {
         self.model.last(child).expect("it was ordered").0.clone()
     }
 
     /// Returns which point has let somebody die.
-    pub fn fault_met(&self) -> Option<String> {
+    pub(crate) fn fault_met(&self) -> Option<String> {
         std::fs::read_to_string(self.path("fault")).ok()
     }
 
     /// Waits until it is so.
-    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -210,7 +209,7 @@ impl Scene {
     }
 
     /// Waits until every run that goes on has started, and checks that nobody else lives.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.until_somehow("quiet", |scene| {
             scene.model.inventories == scene.lives
                 && scene.keeper.as_ref().is_some_and(|(_, keeper)| !world::is_over(keeper))
@@ -231,7 +230,7 @@ impl Scene {
     }
 
     /// Ends whatever runs, by force, and then the relay.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let live: Vec<Key> = self.model.open_runs().map(|(key, _)| key.clone()).collect();
         for key in live {
             self.kill(&key);
@@ -243,7 +242,7 @@ impl Scene {
     }
 
     /// As `until`, and starts another relay as soon as nobody is left.
-    pub fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn until_somehow(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(self) {
             if self.next(deadline) == Some(Came::Dead) {
@@ -255,23 +254,23 @@ impl Scene {
         }
     }
 
-    pub fn until_ready(&mut self) {
+    pub(crate) fn until_ready(&mut self) {
         let life = self.lives;
         self.until("inventory", |scene| scene.model.inventories >= life);
     }
 
-    pub fn until_started(&mut self, key: &Key) -> u32 {
+    pub(crate) fn until_started(&mut self, key: &Key) -> u32 {
         self.until("start", |scene| scene.model.run(key).pid.is_some());
         self.model.run(key).pid.expect("it has started")
     }
 
-    pub fn until_ended(&mut self, key: &Key) -> Status {
+    pub(crate) fn until_ended(&mut self, key: &Key) -> Status {
         self.until("end", |scene| scene.model.run(key).ended.is_some());
         self.model.run(key).ended.clone().expect("it has ended").status
     }
 
     /// Waits for the next thing to come.
-    pub fn next(&mut self, deadline: Instant) -> Option<Came> {
+    pub(crate) fn next(&mut self, deadline: Instant) -> Option<Came> {
         if self.stream.is_some() { self.read(deadline) } else { self.accept(deadline) }
     }
 
@@ -345,7 +344,7 @@ impl Scene {
                     if let Some((_, former)) = &self.keeper {
                         assert!(world::is_over(former), "{}", self.dump("two keepers"));
                     }
-                    let fd = world::open(pid).expect("a keeper that greets lives");
+                    let fd = open(pid).expect("a keeper that greets lives");
                     self.keeper = Some((pid, fd));
                     self.keepers += 1;
                 }
@@ -362,7 +361,7 @@ impl Scene {
 
     /// The number of the keeper's process as we see it: in a namespace of its own it calls itself 1.
     fn outside(&self, pid: u32) -> u32 {
-        if self.manner.before.is_empty() { pid } else { world::only_child(self.first.id()) }
+        if self.manner.before.is_empty() { pid } else { only_child(self.first.id()) }
     }
 
     fn take_inventory(&mut self, held: &[Held]) {
@@ -376,7 +375,7 @@ impl Scene {
     }
 
     /// Everything that is known, for the report of a failure.
-    pub fn dump(&self, what: &str) -> String {
+    pub(crate) fn dump(&self, what: &str) -> String {
         format!(
             "{what} (seed {}, {} lives, {} brains, {} keepers, fault {:?}, met {:?})\n{}\nalive: {:#?}\n{}",
             self.seed,
@@ -396,14 +395,14 @@ impl Scene {
     }
 
     /// Kills the present keeper, and waits until it is dead.
-    pub fn kill_keeper(&mut self) {
+    pub(crate) fn kill_keeper(&self) {
         let (_, fd) = self.keeper.as_ref().expect("a keeper has greeted");
         world::kill(fd);
-        world::wait_for(fd);
+        wait_for(fd);
     }
 
     /// Has the keeper leave, after it has killed everything or once nothing is left, and checks that nothing is.
-    pub fn leave(mut self, kill: bool) {
+    pub(crate) fn leave(mut self, kill: bool) {
         let deadline = Instant::now() + PATIENCE;
         let had_met = self.fault_met().is_some();
         let mut hellos = self.hellos;
@@ -442,51 +441,11 @@ impl Drop for Scene {
                 break;
             }
             relays.iter().for_each(world::kill);
-            relays.iter().for_each(world::wait_for);
+            relays.iter().for_each(wait_for);
         }
         drop(self.first.wait());
         for living in self.marked() {
             world::kill(&living.fd);
         }
-    }
-}
-
-fn launch(manner: &Manner, folder: &Path, identity: &str) -> Child {
-    let relay = if manner.ordinary { folder.join("relay") } else { example("relay") };
-    let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
-    if manner.ordinary {
-        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
-        words.extend(user.map(str::to_owned));
-    }
-    words.extend([relay.display().to_string(), "--dial".to_owned()]);
-    words.push(folder.join("s").display().to_string());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env("RELAY_IDENTITY", identity);
-    let errors = std::fs::File::options().create(true).append(true).open(folder.join("errors"));
-    let errors = errors.expect("a file for errors");
-    command.stdout(errors.try_clone().expect("a duplicate")).stderr(errors);
-    command.current_dir("/");
-    if let Some(fault) = &manner.fault {
-        command.env("MAINSTAY_FAULT", format!("{fault}:{}/fault", folder.display()));
-    }
-    command.spawn().expect("a relay")
-}
-
-/// Returns what a fact is about, where it is about a run.
-pub fn key_of(fact: &Fact) -> Option<&Key> {
-    match fact {
-        Fact::Started { key, .. }
-        | Fact::Adopted { key, .. }
-        | Fact::MainEnded { key, .. }
-        | Fact::Ended { key, .. }
-        | Fact::Outlived { key, .. }
-        | Fact::Said { key, .. }
-        | Fact::Done { key, .. }
-        | Fact::Dropped { key, .. } => Some(key),
-        Fact::Demand(_)
-        | Fact::Listening { .. }
-        | Fact::Trouble { .. }
-        | Fact::Stranger { .. }
-        | Fact::Forgotten { .. } => None,
     }
 }

@@ -61,7 +61,7 @@ fn play(seed: u64, ordinary: bool) {
             9..12 => hear(&mut scene, &mut random),
             12 if brains_to_kill > 0 => {
                 brains_to_kill -= 1;
-                kill_brain(&mut scene);
+                kill_brain(&scene);
             }
             13 => kill_keeper(&mut scene),
             14 => scene.order(&Order::Upgrade { program: None, arguments: Vec::new() }),
@@ -127,7 +127,7 @@ fn hear(scene: &mut Scene, random: &mut Random) {
     }
 }
 
-fn kill_brain(scene: &mut Scene) {
+fn kill_brain(scene: &Scene) {
     let Some(brain) = scene.brain() else { return };
     if let Some(fd) = crate::scene::open(brain) {
         crate::scene::kill_process(&fd);

@@ -31,8 +31,7 @@ fn the_first_process_of_a_container_takes_in_strangers_and_ends_it() {
     let process = scene.puppet("a", &["daemon-quiet:exit:7", "hang"]);
     let key = scene.start("a", process);
     scene.until("start", |scene| scene.model.runs[&key].pid.is_some());
-    let is_stranger =
-        |fact: &Fact| matches!(fact, Fact::Stranger { status: Status::Code(7), .. });
+    let is_stranger = |fact: &Fact| matches!(fact, Fact::Stranger { status: Status::Code(7), .. });
     scene.until("stranger", |scene| scene.model.facts().iter().any(is_stranger));
     let stubborn = scene.puppet("b", &["ignore:TERM", "daemon-quiet:[ignore:TERM;hang]", "hang"]);
     let stubborn = scene.start("b", stubborn);
@@ -103,7 +102,8 @@ fn for_each_place(check: impl Fn(bool)) {
 #[test]
 fn init_ends_as_its_command_does() {
     for_each_place(|contained| {
-        for (step, code) in [("exit:0", 0), ("exit:3", 3), ("exit:255", 255), ("signal:KILL", 137)] {
+        for (step, code) in [("exit:0", 0), ("exit:3", 3), ("exit:255", 255), ("signal:KILL", 137)]
+        {
             let (status, _) = Case::new(contained, &[step]).end();
             assert_eq!(status.code(), Some(code), "{step}");
         }
@@ -122,9 +122,12 @@ fn init_says_what_does_not_start() {
 #[test]
 fn init_hands_signals_on() {
     for_each_place(|contained| {
-        for (name, signal) in
-            [("TERM", Signal::TERM), ("HUP", Signal::HUP), ("USR1", Signal::USR1), ("INT", Signal::INT)]
-        {
+        for (name, signal) in [
+            ("TERM", Signal::TERM),
+            ("HUP", Signal::HUP),
+            ("USR1", Signal::USR1),
+            ("INT", Signal::INT),
+        ] {
             let on = format!("on:{name}=[print:heard;exit:9]");
             let mut case = Case::new(contained, &[&on, "print:up", "hang"]);
             assert_eq!(case.line(), "up");
@@ -139,7 +142,8 @@ fn init_hands_signals_on() {
 fn init_ends_all_that_its_command_leaves() {
     for_each_place(|contained| {
         // It holds the pipe, so that the output ends with the last of them.
-        let steps = ["daemon:[on:TERM=[print:ended;exit:0];hang]", "fork:hang", "sleep:0.1", "exit:4"];
+        let steps =
+            ["daemon:[on:TERM=[print:ended;exit:0];hang]", "fork:hang", "sleep:0.1", "exit:4"];
         let (status, rest) = Case::new(contained, &steps).end();
         assert_eq!(status.code(), Some(4));
         assert!(rest.ends_with("ended\n"), "{rest}");

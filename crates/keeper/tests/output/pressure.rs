@@ -210,7 +210,7 @@ fn what_a_dead_keeper_had_not_written_is_counted() {
     plane.until_file("a.log", |log| log.ends_with(b"an error\n") && log.starts_with(b"a line\n"));
     let held = plane.outputs.descriptors(&key).expect("it runs");
     assert_eq!(held.outputs.len(), 2);
-    let counted = unwritten(held.ledger, held.slot).expect("a counter");
+    let counted = unwritten(held.tally, held.slot).expect("a counter");
     assert_eq!((counted.bytes, counted.was_reading), (17, false));
 }
 

@@ -10,6 +10,7 @@ use crate::driver::{Driver, Order};
 use crate::probe::Target;
 use crate::shared::Shared;
 use mainstay_core::child::Child;
+use mainstay_core::spec::defaults::KILL_WAIT;
 use mainstay_core::spec::{Activation, Kind};
 use mainstay_core::{ChildId, Input, Moment, Path, RunId};
 use mainstay_wire::Text;
@@ -27,6 +28,9 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a command that makes a process read its settings again may take.
 const RELOAD: Duration = Duration::from_secs(60);
+
+/// How long the end of the keeper waits for one that holds nothing, or nothing that force would end.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Starts and ends runs that are processes.
 pub(crate) struct Processes {
@@ -63,6 +67,8 @@ struct Run {
     run: RunId,
     settings: Settings,
     is_reloading: bool,
+    /// Force was used: whoever waited for that has waited.
+    is_killed: bool,
     /// It asked to be treated as if it gave no sign of life: none is passed on.
     is_silent: bool,
     /// The tree has gone past it, or its child has left the tree: then where it was.
@@ -222,8 +228,10 @@ impl Processes {
 /// Nobody watches over the processes any more: those that still live are ended by force.
 impl Drop for Processes {
     fn drop(&mut self) {
+        let is_waited_for = |run: &Run| !run.is_killed;
+        let patience = if self.runs.values().any(is_waited_for) { KILL_WAIT } else { SOON };
         if let Some(keeper) = self.keeper.take() {
-            keeper.leave();
+            keeper.leave(patience);
         }
     }
 }
@@ -244,6 +252,7 @@ impl Driver for Processes {
                 run,
                 settings,
                 is_reloading: false,
+                is_killed: false,
                 is_silent: false,
                 left: None,
             },
@@ -275,6 +284,9 @@ impl Driver for Processes {
 
     fn kill(&mut self, child: ChildId, run: RunId) {
         if let Some(key) = self.key(child, run) {
+            if let Some(run) = self.runs.get_mut(&key) {
+                run.is_killed = true;
+            }
             self.tell(Ask::Kill(key));
         }
     }

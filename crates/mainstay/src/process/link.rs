@@ -4,16 +4,17 @@ use mainstay_keeper::{Keeper, Settings};
 use mainstay_wire::keeper::{Order, Report};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 /// What a tree says to its keeper.
 pub(crate) trait Link: Send {
     /// Hands over an order. It never waits.
     fn order(&self, order: Order);
 
-    /// Ends the keeper, and by force whatever it still holds. It returns when that is gone, or named as what
-    /// cannot be ended.
-    fn leave(self: Box<Self>);
+    /// Ends the keeper, and by force whatever it still holds. It returns when that is gone, but waits no longer
+    /// than this: what hangs in the kernel must not hold up who ends.
+    fn leave(self: Box<Self>, patience: Duration);
 }
 
 /// Called on the keeper's thread with each report; it must not wait.
@@ -52,5 +53,16 @@ impl Link for Keeper {
         self.order(order);
     }
 
-    fn leave(self: Box<Self>) {}
+    fn leave(self: Box<Self>, patience: Duration) {
+        let (tell, gone) = mpsc::channel::<()>();
+        let leaving = move || {
+            // Its drop waits for its thread.
+            drop(self);
+            drop(tell);
+        };
+        // Where there is no thread left, it is dropped here and now.
+        if std::thread::Builder::new().name("mainstay-leaves".into()).spawn(leaving).is_ok() {
+            _ = gone.recv_timeout(patience);
+        }
+    }
 }

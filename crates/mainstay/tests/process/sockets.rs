@@ -2,7 +2,7 @@
 
 use crate::common::{ready_again, soon};
 use crate::{pid, puppet, stands, start_one};
-use mainstay::process::{Probe, Socket};
+use mainstay::process::{Command, Probe, Socket};
 use mainstay::{Handle, Standing, View};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -71,13 +71,47 @@ async fn a_connection_that_came_too_early_is_served_later() {
 }
 
 #[tokio::test]
+async fn a_real_server_on_a_passed_socket_is_probed() {
+    let folder = tempfile::tempdir().expect("a folder of our own");
+    let path = folder.path().join("web.sock");
+    std::fs::write(folder.path().join("healthz"), "well").expect("a page is made");
+    let server = "
+import http.server, socket, socketserver
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_): pass
+server = socketserver.TCPServer(('', 0), Handler, bind_and_activate=False)
+server.socket.close()
+server.socket = socket.socket(fileno=3)
+server.serve_forever()";
+    let probe = |page: &str| {
+        let probe = Probe::http(&format!("http://web/{page}"));
+        let probe = probe.through(&format!("unix:{}", path.display()));
+        probe.every(Duration::from_millis(20)).timeout(Duration::from_secs(20))
+    };
+    let command = Command::new("python3")
+        .args(["-c", server])
+        .folder(folder.path())
+        .socket(Socket::unix("web", &path));
+    let (owner, handle) = start_one(command.clone().probe(probe("healthz")), |child| child);
+    stands(&handle, "x", Standing::Ready).await;
+    owner.drain("over").await;
+
+    let (owner, handle) = start_one(command.probe(probe("nothing").liveness()), |child| child);
+    let view = soon(handle.wait_until("x", |view| view.last.is_some())).await.expect("it ends");
+    let last = view.last.expect("it has run");
+    assert_eq!(last.cause, mainstay::Cause::ProbeFailed);
+    let trouble = view.process.and_then(|process| process.trouble.clone());
+    assert_eq!(trouble.as_deref(), Some("its probe 0 failed: status 404"));
+    owner.drain("over").await;
+}
+
+#[tokio::test]
 async fn a_port_that_answers_makes_it_ready() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
     drop(listener);
     let probe = Probe::tcp(&address).every(Duration::from_millis(10));
-    let command =
-        puppet(["listen-serve"]).socket(Socket::tcp("web", &address)).probe(probe.liveness());
+    let command = puppet(["listen-serve"]).socket(Socket::tcp("web", &address)).probe(probe);
     let (owner, handle) = start_one(command, |child| child);
     stands(&handle, "x", Standing::Ready).await;
     owner.drain("over").await;

@@ -106,7 +106,7 @@ pub enum Role {
     /// Where it says that it is ready.
     Ready,
     /// Memory that counts what its keeper has read of its output and not written, and its place in there.
-    Ledger(u32),
+    Tally(u32),
     /// A socket of this name.
     Socket(Text),
     /// A descriptor it has left with the keeper, under this name.

@@ -1,6 +1,6 @@
 //! What was ordered, what was told, and whether the one fits the other.
 
-use super::{key_of, world};
+use super::world;
 use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step, Usage};
 use mainstay_wire::process::{Leftovers, Process};
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub struct Model {
+pub(crate) struct Model {
     pub runs: BTreeMap<Key, Told>,
     /// The facts of this life, in order from number 1.
     facts: Vec<Fact>,
@@ -24,7 +24,7 @@ pub struct Model {
 
 /// What is known of a run.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub(crate) struct Told {
     pub process: Arc<Process>,
     life: u32,
     pub pid: Option<u32>,
@@ -37,32 +37,32 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.pid.is_some() && self.ended.is_none()
     }
 }
 
 impl Model {
     /// Returns whether the last run of a child goes on.
-    pub fn lives(&self, child: &str) -> bool {
+    pub(crate) fn lives(&self, child: &str) -> bool {
         self.last(child).is_some_and(|(_, told)| told.is_live())
     }
 
     /// Returns whether the last run of a child is over.
-    pub fn is_over(&self, child: &str) -> bool {
+    pub(crate) fn is_over(&self, child: &str) -> bool {
         self.last(child).is_some_and(|(_, told)| told.ended.is_some())
     }
 
-    pub fn run(&self, key: &Key) -> &Told {
+    pub(crate) fn run(&self, key: &Key) -> &Told {
         &self.runs[key]
     }
 
     /// Returns the last run of a child.
-    pub fn last(&self, child: &str) -> Option<(&Key, &Told)> {
+    pub(crate) fn last(&self, child: &str) -> Option<(&Key, &Told)> {
         self.runs.iter().rev().find(|(key, _)| &*key.child == child)
     }
 
-    pub fn next_run(&mut self, child: &str, process: Process) -> Key {
+    pub(crate) fn next_run(&mut self, child: &str, process: Process) -> Key {
         let last = self.last(child);
         let run = last.map_or(1, |(key, _)| key.run + 1);
         let before = last.filter(|(_, told)| told.ended.is_none()).map(|(key, _)| key.clone());
@@ -81,12 +81,12 @@ impl Model {
         key
     }
 
-    pub fn kills(&mut self, key: &Key) {
+    pub(crate) fn kills(&mut self, key: &Key) {
         self.runs.get_mut(key).expect("it was ordered").is_killed = true;
     }
 
     /// A relay begins that knows nothing. Whatever ran or was to run gets a next run.
-    pub fn begin_life(&mut self) {
+    pub(crate) fn begin_life(&mut self) {
         let open: Vec<(Key, Told)> =
             self.open_runs().map(|(key, told)| (key.clone(), told.clone())).collect();
         self.life += 1;
@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// What runs is not to be found by the next life, except by being refused.
-    pub fn refuse_open(&mut self) {
+    pub(crate) fn refuse_open(&mut self) {
         let life = self.life;
         for told in self.runs.values_mut() {
             if told.life == life && told.ended.is_none() {
@@ -111,12 +111,12 @@ impl Model {
     }
 
     /// Returns the runs of this life that are to go on or to come to their end.
-    pub fn open_runs(&self) -> impl Iterator<Item = (&Key, &Told)> {
+    pub(crate) fn open_runs(&self) -> impl Iterator<Item = (&Key, &Told)> {
         self.runs.iter().filter(|(_, told)| told.life == self.life && told.ended.is_none())
     }
 
     /// Returns what has to be ordered of a relay that may not have heard of it.
-    pub fn unanswered(&self) -> Vec<Order> {
+    pub(crate) fn unanswered(&self) -> Vec<Order> {
         let mut orders = Vec::new();
         for (key, told) in self.open_runs() {
             if told.pid.is_none() {
@@ -131,7 +131,7 @@ impl Model {
     }
 
     /// Every run that goes on must be held.
-    pub fn check_inventory(&mut self, held: &[Held]) -> Result<(), String> {
+    pub(crate) fn check_inventory(&mut self, held: &[Held]) -> Result<(), String> {
         self.held = held.to_vec();
         for (key, told) in self.open_runs() {
             let Some(pid) = told.pid else { continue };
@@ -145,7 +145,7 @@ impl Model {
     }
 
     /// Takes a fact in, which may have been told before.
-    pub fn take(&mut self, seq: Sequence, fact: Fact) -> Result<(), String> {
+    pub(crate) fn take(&mut self, seq: Sequence, fact: Fact) -> Result<(), String> {
         let number = usize::try_from(seq.0).map_err(|error| error.to_string())?;
         if let Some(known) = self.facts.get(number.wrapping_sub(1)) {
             return if *known == fact {
@@ -233,7 +233,7 @@ impl Model {
     }
 
     /// Returns all facts of this life.
-    pub fn facts(&self) -> &[Fact] {
+    pub(crate) fn facts(&self) -> &[Fact] {
         &self.facts
     }
 }
@@ -270,5 +270,24 @@ impl fmt::Display for Model {
             writeln!(f, "{:4} {fact:?}", number + 1)?;
         }
         Ok(())
+    }
+}
+
+/// Returns what a fact is about, where it is about a run.
+fn key_of(fact: &Fact) -> Option<&Key> {
+    match fact {
+        Fact::Started { key, .. }
+        | Fact::Adopted { key, .. }
+        | Fact::MainEnded { key, .. }
+        | Fact::Ended { key, .. }
+        | Fact::Outlived { key, .. }
+        | Fact::Said { key, .. }
+        | Fact::Done { key, .. }
+        | Fact::Dropped { key, .. } => Some(key),
+        Fact::Demand(_)
+        | Fact::Listening { .. }
+        | Fact::Trouble { .. }
+        | Fact::Stranger { .. }
+        | Fact::Forgotten { .. } => None,
     }
 }

@@ -30,7 +30,7 @@ impl Link for Ear {
         drop(self.0.send(order));
     }
 
-    fn leave(self: Box<Self>) {
+    fn leave(self: Box<Self>, _: Duration) {
         self.order(Order::Leave { kill: true });
     }
 }

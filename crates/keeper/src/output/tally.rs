@@ -19,12 +19,12 @@ const READING: u64 = 1 << 63;
 
 /// The counters of all runs.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Tally {
     file: Arc<OwnedFd>,
     page: Page,
 }
 
-impl Ledger {
+impl Tally {
     pub(super) fn new() -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = rustix::fs::memfd_create("mainstay-unwritten", flags)?;
@@ -78,12 +78,12 @@ pub struct Unwritten {
 ///
 /// # Errors
 ///
-/// The descriptor is none of [`Descriptors::ledger`](super::Descriptors::ledger), or the slot none of its
+/// The descriptor is none of [`Descriptors::tally`](super::Descriptors::tally), or the slot none of its
 /// slots.
-pub fn unwritten(ledger: impl AsFd, slot: u32) -> io::Result<Unwritten> {
+pub fn unwritten(tally: impl AsFd, slot: u32) -> io::Result<Unwritten> {
     let mut word = [0; size_of::<u64>()];
     let place = u64::from(slot) * size_of::<u64>() as u64;
-    if rustix::io::pread(ledger, &mut word, place)? != word.len() {
+    if rustix::io::pread(tally, &mut word, place)? != word.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let word = u64::from_ne_bytes(word);
