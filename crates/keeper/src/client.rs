@@ -2,7 +2,7 @@
 
 use crate::hold::{LINK, STATE, put_state};
 use crate::link::Stream;
-use crate::output::unwritten;
+use crate::output::{MOST_READ, unwritten};
 use crate::start::{Given, start};
 use crate::sys::{inherit, reap, signals};
 use mainstay_wire::Text;
@@ -52,6 +52,8 @@ struct Known {
     pid: Option<u32>,
     began: u64,
     is_ready: bool,
+    /// Bytes of its output that keepers which died have taken along.
+    lost: u64,
     descriptors: Vec<(Role, OwnedFd)>,
 }
 
@@ -241,7 +243,7 @@ impl Client {
             Fact::Started { key, pid, began, .. } | Fact::Adopted { key, pid, began } => {
                 let known = self.answered(key);
                 (known.last_run, known.pid, known.began) = (key.run, Some(*pid), *began);
-                known.is_ready = false;
+                (known.is_ready, known.lost) = (false, 0);
             }
             Fact::Said { key, notice: Notice::Ready(_) } => self.known(&key.child).is_ready = true,
             Fact::Said { key, notice: Notice::Main(pid) } => {
@@ -316,6 +318,10 @@ impl Client {
         let born = start(&process, &given).map_err(io)?;
         crate::fault::point("brain.rescue.born");
         drop(given);
+        for known in self.known.values_mut() {
+            known.lost = known.all_lost();
+            known.descriptors.retain(|(role, _)| !matches!(role, Role::Tally(_)));
+        }
         self.keeper = born.pidfd;
         self.stream = Stream::new(ours);
         Ok(())
@@ -337,6 +343,27 @@ impl Client {
 }
 
 impl Known {
+    /// Returns how many bytes of its output are lost, with those that the last keeper has taken along.
+    fn all_lost(&self) -> u64 {
+        let tally = self.descriptors.iter().find_map(|(role, fd)| match role {
+            Role::Tally(slot) => unwritten(fd, *slot).ok(),
+            _ => None,
+        });
+        let unwritten = tally.unwrap_or_default();
+        // Whether that read came to an end nobody can tell.
+        let reading = if unwritten.was_reading { self.most_read() } else { 0 };
+        self.lost + unwritten.bytes + reading
+    }
+
+    /// Returns how much can be read of its output at once.
+    fn most_read(&self) -> u64 {
+        let outputs = self.descriptors.iter().filter(|(role, _)| {
+            matches!(role, Role::Out | Role::Err | Role::Terminal) // A terminal holds less.
+        });
+        let sizes = outputs.map(|(_, fd)| rustix::pipe::fcntl_getpipe_size(fd).unwrap_or(1 << 16));
+        sizes.max().map_or(0, |size| size.min(MOST_READ) as u64)
+    }
+
     fn to_state<'a>(
         &'a self,
         name: &Arc<str>,
@@ -362,7 +389,7 @@ impl Known {
             err: None,
             terminal: None,
             input: None,
-            lost: 0,
+            lost: self.all_lost(),
         });
         for (role, fd) in &self.descriptors {
             match (role, &mut run) {
@@ -384,9 +411,7 @@ impl Known {
                 (Role::Input, Some(run)) => run.input = Some(pass(fd)),
                 (Role::Notify, Some(run)) => run.notify = Some(pass(fd)),
                 (Role::Ready, Some(run)) => run.ready_fd = Some(pass(fd)),
-                (Role::Tally(slot), Some(run)) => {
-                    run.lost = unwritten(fd, *slot).map_or(0, |unwritten| unwritten.bytes);
-                }
+                (Role::Tally(_), Some(_)) => {}
                 (_, None) => {}
             }
         }

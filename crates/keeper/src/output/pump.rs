@@ -211,9 +211,11 @@ impl Pump {
             return None;
         };
         plane.tally.set(run.slot, held(feed, manner, run) + length);
+        crate::fault::point("log.read");
         let mut pass = Pass::new(run, manner, port.stream, &mut self.out, &plane);
         pass.bytes(feed, &self.read[..length]);
         let behind = pass.finish();
+        crate::fault::point("log.written");
         plane.tally.set(run.slot, held(feed, manner, run) + behind);
         if behind > 0
             && let Some(sheet) = &manner.sheet

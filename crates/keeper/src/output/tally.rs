@@ -66,7 +66,7 @@ impl Tally {
 }
 
 /// What a keeper had read of a run's output and not written when it died.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unwritten {
     /// How many bytes.
     pub bytes: u64,

@@ -3,6 +3,7 @@
 
 mod brains;
 mod links;
+mod logs;
 mod points;
 mod program;
 mod random;

@@ -11,17 +11,16 @@ pub(crate) use world::{
     until_taken_in, wait_for, zombies_of,
 };
 
-use crate::program::example;
 use mainstay_keeper::contain::Instance;
-use mainstay_wire::keeper::{Fact, Held, Key, Order, Report, Status};
+use mainstay_wire::keeper::{Held, Key, Order, Report, Status};
 use mainstay_wire::process::{Process, Rest};
 use model::Model;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -92,7 +91,7 @@ impl Scene {
         if manner.ordinary {
             world::open_to_all(folder.path());
         }
-        let first = run_relay(&manner, folder.path(), &identity);
+        let first = world::launch(&manner, folder.path(), &identity);
         Self {
             folder,
             identity,
@@ -121,7 +120,7 @@ impl Scene {
         self.keeper = None;
         self.lives += 1;
         self.model.begin_life();
-        self.first = run_relay(&self.manner, self.folder.path(), &self.identity);
+        self.first = world::launch(&self.manner, self.folder.path(), &self.identity);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -448,45 +447,5 @@ impl Drop for Scene {
         for living in self.marked() {
             world::kill(&living.fd);
         }
-    }
-}
-
-fn run_relay(manner: &Manner, folder: &Path, identity: &str) -> Child {
-    let relay = if manner.ordinary { folder.join("relay") } else { example("relay") };
-    let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
-    if manner.ordinary {
-        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
-        words.extend(user.map(str::to_owned));
-    }
-    words.extend([relay.display().to_string(), "--dial".to_owned()]);
-    words.push(folder.join("s").display().to_string());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env("RELAY_IDENTITY", identity);
-    let errors = std::fs::File::options().create(true).append(true).open(folder.join("errors"));
-    let errors = errors.expect("a file for errors");
-    command.stdout(errors.try_clone().expect("a duplicate")).stderr(errors);
-    command.current_dir("/");
-    if let Some(fault) = &manner.fault {
-        command.env("MAINSTAY_FAULT", format!("{fault}:{}/fault", folder.display()));
-    }
-    command.spawn().expect("a relay")
-}
-
-/// Returns what a fact is about, where it is about a run.
-pub(crate) fn key_of(fact: &Fact) -> Option<&Key> {
-    match fact {
-        Fact::Started { key, .. }
-        | Fact::Adopted { key, .. }
-        | Fact::MainEnded { key, .. }
-        | Fact::Ended { key, .. }
-        | Fact::Outlived { key, .. }
-        | Fact::Said { key, .. }
-        | Fact::Done { key, .. }
-        | Fact::Dropped { key, .. } => Some(key),
-        Fact::Demand(_)
-        | Fact::Listening { .. }
-        | Fact::Trouble { .. }
-        | Fact::Stranger { .. }
-        | Fact::Forgotten { .. } => None,
     }
 }

@@ -241,7 +241,8 @@ pub struct Ended {
     /// What could not be ended and lives on.
     #[serde(default)]
     pub left: Vec<Lost>,
-    /// Bytes of output that were read and could not be kept.
+    /// Bytes of output that were read and could not be kept. Where a keeper died in the middle of a read, all that
+    /// it can have read.
     #[serde(default)]
     pub lost: u64,
 }

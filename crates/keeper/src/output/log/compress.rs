@@ -151,7 +151,9 @@ impl Compressor {
             });
             match number {
                 Some(number) => {
+                    crate::fault::point("log.compressed");
                     std::fs::rename(&unfinished, older::compressed(path, number))?;
+                    crate::fault::point("log.placed");
                     older::remove(&older::plain(path, number))?;
                 }
                 // It has gone the way of the oldest meanwhile.

@@ -280,13 +280,16 @@ impl Log {
             },
             Err(error) => return self.rotate_later("cannot find its log", &error.into()),
         }
+        crate::fault::point("log.rotate");
         if let Err(error) = self.older.shift(&path, self.settings.keep) {
             return self.rotate_later("cannot rename its log", &error);
         }
+        crate::fault::point("log.renamed");
         match find(&self.settings, self.mode) {
             Ok(mut found) => {
                 found.began = now.seconds();
                 self.turn_to(found);
+                crate::fault::point("log.rotated");
             }
             Err(error) => {
                 // The open file goes on under its old name.

@@ -1,6 +1,6 @@
 //! What was ordered, what was told, and whether the one fits the other.
 
-use super::{key_of, world};
+use super::world;
 use mainstay_wire::keeper::{Ended, Fact, Held, Key, Order, Sequence, Status, Step, Usage};
 use mainstay_wire::process::{Leftovers, Process};
 use std::collections::BTreeMap;
@@ -270,5 +270,24 @@ impl fmt::Display for Model {
             writeln!(f, "{:4} {fact:?}", number + 1)?;
         }
         Ok(())
+    }
+}
+
+/// Returns what a fact is about, where it is about a run.
+fn key_of(fact: &Fact) -> Option<&Key> {
+    match fact {
+        Fact::Started { key, .. }
+        | Fact::Adopted { key, .. }
+        | Fact::MainEnded { key, .. }
+        | Fact::Ended { key, .. }
+        | Fact::Outlived { key, .. }
+        | Fact::Said { key, .. }
+        | Fact::Done { key, .. }
+        | Fact::Dropped { key, .. } => Some(key),
+        Fact::Demand(_)
+        | Fact::Listening { .. }
+        | Fact::Trouble { .. }
+        | Fact::Stranger { .. }
+        | Fact::Forgotten { .. } => None,
     }
 }

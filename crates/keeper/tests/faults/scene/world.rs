@@ -8,6 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, Command};
 
 /// A living process of a run.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) fn marked(instance: Instance) -> Vec<Living> {
 }
 
 /// Returns every living relay of this identity, keepers and brains.
-pub(super) fn relays(identity: &str) -> Vec<OwnedFd> {
+pub(crate) fn relays(identity: &str) -> Vec<OwnedFd> {
     let of = |pid: u32| {
         let fd = open(pid)?;
         let own = variable(pid, "RELAY_IDENTITY")?;
@@ -66,7 +67,7 @@ pub(crate) fn open(pid: u32) -> Option<OwnedFd> {
 }
 
 /// Returns whether a process has ended.
-pub(super) fn is_over(fd: &OwnedFd) -> bool {
+pub(crate) fn is_over(fd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec::default())).expect("it is asked") > 0
 }
@@ -77,7 +78,7 @@ pub(crate) fn wait_for(fd: &OwnedFd) {
 }
 
 /// Waits for the end of a process, and returns whether it came.
-pub(super) fn ends(fd: &OwnedFd) -> bool {
+pub(crate) fn ends(fd: &OwnedFd) -> bool {
     let patience = Timespec::try_from(super::PATIENCE).expect("a short time");
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
     let found = rustix::io::retry_on_intr(|| poll(&mut fds, Some(&patience)));
@@ -94,7 +95,7 @@ pub(crate) fn signal(fd: &OwnedFd, signal: Signal) {
 }
 
 /// Returns the number, state and parent of a process.
-pub(super) fn stat(pid: u32) -> Option<(char, u32)> {
+pub(crate) fn stat(pid: u32) -> Option<(char, u32)> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut rest = line[line.rfind(')')? + 1..].split_whitespace();
     Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
@@ -113,7 +114,7 @@ pub(crate) fn only_child(pid: u32) -> u32 {
 }
 
 /// Lets an ordinary user have what a scene needs.
-pub(super) fn open_to_all(folder: &Path) {
+pub(crate) fn open_to_all(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("its rights change");
     let socket = folder.join("s");
     fs::set_permissions(socket, fs::Permissions::from_mode(0o777)).expect("its rights change");
@@ -151,4 +152,27 @@ pub(crate) fn until_only_child(pid: u32) {
         );
         std::thread::yield_now();
     }
+}
+
+/// Starts a relay.
+pub(crate) fn launch(manner: &super::Manner, folder: &Path, identity: &str) -> Child {
+    let relay =
+        if manner.ordinary { folder.join("relay") } else { crate::program::example("relay") };
+    let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
+    if manner.ordinary {
+        let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+        words.extend(user.map(str::to_owned));
+    }
+    words.extend([relay.display().to_string(), "--dial".to_owned()]);
+    words.push(folder.join("s").display().to_string());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env("RELAY_IDENTITY", identity);
+    let errors = fs::File::options().create(true).append(true).open(folder.join("errors"));
+    let errors = errors.expect("a file for errors");
+    command.stdout(errors.try_clone().expect("a duplicate")).stderr(errors);
+    command.current_dir("/");
+    if let Some(fault) = &manner.fault {
+        command.env("MAINSTAY_FAULT", format!("{fault}:{}/fault", folder.display()));
+    }
+    command.spawn().expect("a relay")
 }
