@@ -206,11 +206,8 @@ fn what_nobody_holds_lives_on_and_is_named() {
     let fifo = path(&folder, "fifo");
     Lifeline::make(&fifo);
     let daemon = format!("daemon-quiet:[fifo:{fifo};hang]");
-    let process = Process {
-        contain: Contain::Main,
-        stdin: Stdin::Pipe,
-        ..puppet(&[&daemon, "hang"])
-    };
+    let process =
+        Process { contain: Contain::Main, stdin: Stdin::Pipe, ..puppet(&[&daemon, "hang"]) };
     let (key, _) = brain.begin("a", 1, process);
     let daemon = Lifeline::open(&fifo);
     brain.kill(&key);
