@@ -279,6 +279,8 @@ impl Hold {
         if matches!(run.stage, Stage::Drain { .. }) {
             let key = run.key.clone();
             let last = self.outputs.abandon(&key);
+            // What was dropped is told before the end.
+            self.outputs_told();
             self.drained(&key, last);
         }
     }
