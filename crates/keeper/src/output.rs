@@ -385,7 +385,7 @@ impl Outputs {
     }
 
     /// Gives up on reading a run to its end. What is still in its pipes is lost and counted; what waits for
-    /// the log is still written when that can be.
+    /// the log is still written when that can be. There may be something to [tell](Self::told) of it.
     pub fn abandon(&mut self, key: &Key) -> Last {
         if let Some(last) = self.plane.board.take_drained(key) {
             self.child(&key.child).run = None;
@@ -393,7 +393,7 @@ impl Outputs {
         }
         let Some(run) = self.run(key).map(Arc::clone) else { return Last::default() };
         let mut last = run.last();
-        last.lost += run.waiting() + lock(&run.dropped).bytes;
+        last.lost += run.waiting() + self.plane.board.dropped_at_end(&run);
         if let Ok(feed) = run.feed.try_lock()
             && run.is_apart()
         {

@@ -22,9 +22,9 @@ fn arguments_are_any_bytes() {
     let brain = Brain::new();
     let mut process =
         program(&["/bin/sh", "-c", "printf '%s|' \"$0\" \"$@\"", "", "a b", "$HOME;", "\\n"]);
-    process.command.push(Text::from(b"caf\xe9\xff".to_vec()));
+    process.command.push(Text::from(b"na\xefve\xff".to_vec()));
     let lines = brain.prints("a", process);
-    assert_eq!(lines, [Text::from(b"|a b|$HOME;|\\n|caf\xe9\xff|".to_vec())]);
+    assert_eq!(lines, [Text::from(b"|a b|$HOME;|\\n|na\xefve\xff|".to_vec())]);
 }
 
 #[test]

@@ -232,11 +232,15 @@ impl Hold {
         self.waiting.at(now() + delay, Due::Brain);
     }
 
-    /// Signals to the keeper are the brain's to decide on.
+    /// Signals to the keeper are the brain's to decide on, but for those that are the keeper's own: the end of a
+    /// child, and that somebody has moved its logs away.
     pub(super) fn brain_signalled(&mut self, caught: Caught) {
         match caught.signal {
             libc::SIGCHLD => return,
-            libc::SIGUSR1 => self.outputs.reopen(),
+            libc::SIGUSR1 => {
+                self.outputs.reopen();
+                return;
+            }
             _ => {}
         }
         let Some(brain) = &mut self.brain else { return };

@@ -33,6 +33,17 @@ impl Board {
         self.tell(Told::Trouble { child: Arc::clone(child), what, error });
     }
 
+    /// Tells what a run that is over dropped and no line of its log says. Returns the number of bytes.
+    pub(super) fn dropped_at_end(&self, run: &super::run::Run) -> u64 {
+        let dropped = std::mem::take(&mut *lock(&run.dropped));
+        if dropped.bytes > 0 {
+            // The last line has no end that could be counted.
+            let lines = dropped.lines + u64::from(dropped.is_inside);
+            self.tell(Told::Dropped { key: run.key.clone(), lines, bytes: dropped.bytes });
+        }
+        dropped.bytes
+    }
+
     /// Wakes the keeper for what is found elsewhere.
     pub(super) fn wake(&self) {
         // The counter of an eventfd is full only when nobody has looked for ages.

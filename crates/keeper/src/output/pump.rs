@@ -399,7 +399,7 @@ impl Pump {
             }
         }
         drop(feed);
-        lock(&run.tail).lost += lock(&run.dropped).bytes;
+        lock(&run.tail).lost += plane.board.dropped_at_end(run);
         let last = run.last();
         plane.leave(run);
         plane.board.tell(Told::Drained { key: run.key.clone(), last });

@@ -91,7 +91,7 @@ impl Scene {
         if manner.ordinary {
             world::open_to_all(folder.path());
         }
-        let first = world::launch(&manner, folder.path(), &identity);
+        let first = world::run_relay(&manner, folder.path(), &identity);
         Self {
             folder,
             identity,
@@ -120,7 +120,7 @@ impl Scene {
         self.keeper = None;
         self.lives += 1;
         self.model.begin_life();
-        self.first = world::launch(&self.manner, self.folder.path(), &self.identity);
+        self.first = world::run_relay(&self.manner, self.folder.path(), &self.identity);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

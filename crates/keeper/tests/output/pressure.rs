@@ -201,6 +201,34 @@ fn a_full_disk_drops_what_may_be_dropped() {
 }
 
 #[test]
+fn what_was_dropped_until_the_end_is_told_before_it() {
+    for is_abandoned in [false, true] {
+        let mut plane = Plane::new();
+        symlink("/dev/full", plane.path("a.log")).expect("a link");
+        let key = key("a", 1);
+        let settings = Output { pressure: Pressure::Dropping, ..output(plane.log("a.log")) };
+        let to = plane.merged(&key, &settings);
+        write(&to, b"one\ntwo\n");
+        plane.until(is_trouble("a", None));
+        let last = if is_abandoned {
+            plane.outputs.abandon(&key)
+        } else {
+            write(&to, b"half a line");
+            drop(to);
+            plane.finish(&key)
+        };
+        let expected = if is_abandoned { (2, 8) } else { (3, 19) };
+        assert_eq!(last.lost, expected.1);
+        let dropped = |news: Told| match news {
+            Told::Dropped { lines, bytes, .. } => Some((lines, bytes)),
+            _ => None,
+        };
+        let told: Vec<_> = plane.told().into_iter().filter_map(dropped).collect();
+        assert_eq!(told, [expected], "abandoned: {is_abandoned}");
+    }
+}
+
+#[test]
 fn what_a_dead_keeper_had_not_written_is_counted() {
     let mut plane = Plane::new();
     let key = key("a", 1);

@@ -180,7 +180,7 @@ mod tests {
             (failed(Step::Execute, "/bin/x", 26), StartStep::Exec, true),
             (failed(Step::Clone, "", 11), StartStep::Exec, true),
             (failed(Step::OpenOutput, "", 24), StartStep::Output, true),
-            (failed(Step::FindUser, "nobady", 2), StartStep::User, false),
+            (failed(Step::FindUser, "nobdy", 2), StartStep::User, false),
             (failed(Step::ChangeUser, "root", 1), StartStep::User, false),
             (failed(Step::ChangeFolder, "/none", 2), StartStep::Folder, false),
             (failed(Step::Listen, "web", 98), StartStep::Listen, true),

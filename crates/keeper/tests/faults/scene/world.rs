@@ -159,7 +159,7 @@ pub(crate) fn until_only_child(pid: u32) {
 }
 
 /// Starts a relay.
-pub(crate) fn launch(manner: &super::Manner, folder: &Path, identity: &str) -> Child {
+pub(crate) fn run_relay(manner: &super::Manner, folder: &Path, identity: &str) -> Child {
     let relay =
         if manner.ordinary { folder.join("relay") } else { crate::program::example("relay") };
     let mut words: Vec<String> = manner.before.iter().map(ToString::to_string).collect();
