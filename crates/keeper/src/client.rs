@@ -279,15 +279,18 @@ impl Client {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         let mut placed: Vec<(BorrowedFd<'_>, u32)> = vec![(theirs.as_fd(), LINK)];
         let mut facts: Vec<_> = self.facts.iter().cloned().collect();
+        let mut seq = self.last;
         if self.missing > 0 {
-            facts.push((self.last, self.seen, Fact::Forgotten { facts: self.missing }));
+            // A number of its own: a brain before this one may have heard them.
+            seq.0 += 1;
+            facts.push((seq, self.seen, Fact::Forgotten { facts: self.missing }));
         }
         let brain =
             state::Brain { command: brain, pid: None, starts: 1, link: Some(LINK.cast_signed()) };
         let state = State {
             version: VERSION,
             identity: self.identity.clone(),
-            seq: self.last,
+            seq,
             facts,
             brain,
             owned: false,

@@ -7,9 +7,12 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_s
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// The most that is read of an environment. The mark stands early in it, unless a process hides it.
 const ENVIRONMENT: usize = 1024 * 1024;
+/// How long one look waits for all programs that are being executed: long enough for a slow disk.
+const EXECUTION: Duration = Duration::from_millis(50);
 /// The most that is read of a list of children: a million of them.
 const CHILDREN: usize = 8 * 1024 * 1024;
 
@@ -118,6 +121,8 @@ pub struct Proc {
     dir: OwnedFd,
     path: String,
     bytes: Vec<u8>,
+    /// Since when programs that are being executed are waited for.
+    waited: Option<Instant>,
 }
 
 impl Proc {
@@ -125,7 +130,7 @@ impl Proc {
     pub fn open() -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = open("/proc", flags, Mode::empty())?;
-        Ok(Self { dir, path: String::new(), bytes: Vec::new() })
+        Ok(Self { dir, path: String::new(), bytes: Vec::new(), waited: None })
     }
 
     /// Returns what the kernel tells of a process; absent: there is none of this number.
@@ -138,6 +143,10 @@ impl Proc {
     /// has none, or it may not be read.
     pub fn variable(&mut self, pid: u32, name: &str) -> Option<Vec<u8>> {
         self.read(ENVIRONMENT, |path| write!(path, "{pid}/environ")).ok()?;
+        while self.bytes.is_empty() && self.is_being_executed(pid) {
+            std::thread::yield_now();
+            self.read(ENVIRONMENT, |path| write!(path, "{pid}/environ")).ok()?;
+        }
         let environment = &self.bytes;
         let starts = memmem::find_iter(environment, name);
         for at in starts {
@@ -150,6 +159,27 @@ impl Proc {
             }
         }
         None
+    }
+
+    /// Returns whether a process without an environment may have one in a moment: while a program is being
+    /// executed it has neither that nor arguments. Whoever hides both is not waited for any longer.
+    fn is_being_executed(&mut self, pid: u32) -> bool {
+        // What the kernel runs for itself has no program.
+        self.path.clear();
+        let has_program = write!(self.path, "{pid}/exe").is_ok()
+            && rustix::fs::readlinkat(&self.dir, self.path.as_str(), Vec::new()).is_ok();
+        if !has_program || self.waited.get_or_insert_with(Instant::now).elapsed() > EXECUTION {
+            return false;
+        }
+        let read = self.read(1, |path| write!(path, "{pid}/cmdline"));
+        // With arguments there is an environment: it was empty at a moment before.
+        read.is_ok() && (self.bytes.is_empty() || self.has_come(pid))
+    }
+
+    /// Returns whether there is an environment after all.
+    fn has_come(&mut self, pid: u32) -> bool {
+        let read = self.read(1, |path| write!(path, "{pid}/environ"));
+        read.is_ok() && !self.bytes.is_empty()
     }
 
     /// Appends the children of a process, those of all its threads. An error of [`Errno::NOENT`] can also

@@ -307,7 +307,8 @@ impl Scene {
         let mut fds = vec![PollFd::new(&self.listener, PollFlags::IN)];
         fds.extend(relays.iter().map(|relay| PollFd::new(relay, PollFlags::IN)));
         // A child looks like its keeper until it executes its program, and nothing tells of that: look again.
-        let timeout = if relays.is_empty() { Duration::ZERO } else { left.min(LOOK) };
+        let is_dead = relays.is_empty() && matches!(self.first.try_wait(), Ok(Some(_)));
+        let timeout = if is_dead { Duration::ZERO } else { left.min(LOOK) };
         let timeout = Timespec::try_from(timeout).expect("a short time");
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -319,7 +320,7 @@ impl Scene {
             self.brains += 1;
             return Some(Came::Brain);
         }
-        relays.is_empty().then_some(Came::Dead)
+        is_dead.then_some(Came::Dead)
     }
 
     fn take_lines(&mut self) {

@@ -149,9 +149,7 @@ fn kill_both(scene: &mut Scene, random: &mut Random) {
     while scene.lives == lives {
         match scene.next(deadline) {
             Some(crate::scene::Came::Dead) => {
-                if random.one_in(3) {
-                    scene.model.refuse_open();
-                }
+                scene.model.leftovers = random.one_in(3).then_some(Leftovers::Refuse);
                 scene.start_again();
             }
             Some(crate::scene::Came::Brain) => return, // It was quicker.
@@ -159,6 +157,8 @@ fn kill_both(scene: &mut Scene, random: &mut Random) {
         }
     }
     scene.settle_refused();
+    // Who dies without a plan leaves nothing that is refused.
+    scene.model.leftovers = Some(Leftovers::Kill);
 }
 
 impl Scene {

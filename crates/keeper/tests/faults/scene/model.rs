@@ -18,6 +18,8 @@ pub(crate) struct Model {
     /// The life of the relay whose inventory was seen last.
     pub inventories: u32,
     pub life: u32,
+    /// What the next life does with what this one leaves, where it is not what the processes say.
+    pub leftovers: Option<Leftovers>,
     /// How many commands are done.
     pub done: u32,
 }
@@ -91,21 +93,13 @@ impl Model {
             self.open_runs().map(|(key, told)| (key.clone(), told.clone())).collect();
         self.life += 1;
         self.facts.clear();
+        let planned = self.leftovers.take();
         for (key, told) in open {
-            let next = self.next_run(&key.child, Process::clone(&told.process));
+            let mut process = Process::clone(&told.process);
+            process.leftovers = planned.unwrap_or(process.leftovers);
+            let next = self.next_run(&key.child, process);
             if told.is_killed {
                 self.kills(&next);
-            }
-        }
-    }
-
-    /// What runs is not to be found by the next life, except by being refused.
-    pub(crate) fn refuse_open(&mut self) {
-        let life = self.life;
-        for told in self.runs.values_mut() {
-            if told.life == life && told.ended.is_none() {
-                let process = Process::clone(&told.process);
-                told.process = Arc::new(Process { leftovers: Leftovers::Refuse, ..process });
             }
         }
     }
@@ -155,7 +149,7 @@ impl Model {
             };
         }
         if matches!(fact, Fact::Forgotten { .. }) {
-            self.facts.resize(number - 1, fact.clone());
+            self.facts.resize(self.facts.len().max(number - 1), fact.clone());
             self.reconcile();
         }
         if number != self.facts.len() + 1 {

@@ -49,13 +49,17 @@ fn pids() -> impl Iterator<Item = u32> {
 
 fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
     let read = || fs::read(format!("/proc/{pid}/environ")).ok();
-    let mut all = read()?;
     // A process that is just being executed has its program, and not its arguments and environment yet.
     let has_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
     let has_words = || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| !it.is_empty());
-    while all.is_empty() && has_program() && !has_words() {
-        std::thread::yield_now();
+    let mut all = read()?;
+    while all.is_empty() && has_program() {
+        let is_executed = has_words();
         all = read()?;
+        if is_executed {
+            break;
+        }
+        std::thread::yield_now();
     }
     let mut variables = all.split(|byte| *byte == 0);
     variables
