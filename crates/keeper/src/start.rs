@@ -125,12 +125,6 @@ impl List {
             .map(|(from, to)| (from, RawFd::try_from(to).unwrap_or(RawFd::MAX)))
             .collect();
         let above = all.iter().map(|(_, to)| *to).max().unwrap_or(2).max(2);
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        if let Some(files) = files.filter(|files| u64::try_from(above).is_ok_and(|it| it >= *files))
-        {
-            let about = format!("number {above}, where there may be {files}");
-            return Err(failed(Step::PassDescriptors, about, Errno::BADF));
-        }
         if let Some((_, to)) = duplicate(&all) {
             let about = format!("number {to}, which is given twice");
             return Err(failed(Step::PassDescriptors, about, Errno::EXIST));

@@ -11,7 +11,6 @@ use rustix::event::epoll::EventFlags;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::Signal;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,15 +40,13 @@ impl Hold {
         self.with_bond(slot, |bond, place| bond.signal(signal, place));
     }
 
-    /// Returns who is left of a run; `None`: this look cannot tell, a later one may. A look that fails finds
-    /// nobody, and is said.
-    fn left(&mut self, slot: Slot) -> Option<Vec<Lost>> {
+    /// Returns who is left of a run. A look that fails finds nobody, and is said.
+    fn left(&mut self, slot: Slot) -> Vec<Lost> {
         let left = self.with_bond(slot, |bond, place| {
             if bond.is_surely_empty() { Ok(Vec::new()) } else { bond.left(&Look::new(place)?) }
         });
         match left {
-            Some(Ok(left)) => Some(left),
-            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Some(Ok(left)) => left,
             Some(Err(error)) => {
                 if let Some(run) = self.run(slot) {
                     let child = Arc::clone(&run.key.child);
@@ -57,9 +54,9 @@ impl Hold {
                     let error = error.raw_os_error().unwrap_or(0);
                     self.state(Fact::Trouble { child, what, error });
                 }
-                Some(Vec::new())
+                Vec::new()
             }
-            None => Some(Vec::new()),
+            None => Vec::new(),
         }
     }
 
@@ -160,11 +157,10 @@ impl Hold {
         let is_forced = run.is_forced;
         self.unwatch(pidfd);
         let left = self.left(slot);
-        if left.as_ref().is_some_and(Vec::is_empty) {
+        if left.is_empty() {
             self.gone(slot);
             return;
         }
-        let left = left.unwrap_or_default();
         let Some(run) = self.run(slot) else { return };
         let (key, rest) = (run.key.clone(), run.process.rest.0);
         // The brain knows nothing of what its next run waits for.
@@ -224,7 +220,7 @@ impl Hold {
             return;
         }
         let is_forced = run.is_forced;
-        if self.left(slot).is_some_and(|left| left.is_empty()) {
+        if self.left(slot).is_empty() {
             self.gone(slot);
             return;
         }
@@ -256,7 +252,7 @@ impl Hold {
             return;
         }
         let key = run.key.clone();
-        let left = self.left(slot).unwrap_or_default();
+        let left = self.left(slot);
         self.state(Fact::Outlived { key, left });
     }
 
@@ -342,8 +338,9 @@ impl Hold {
         self.arm(slot);
     }
 
-    /// Strangers have ended: each may have been what was left of a run. One look serves all of them.
-    pub(super) fn look_at_all_rests(&mut self) {
+    /// A process that belonged to nobody has ended.
+    pub(super) fn stranger_ended(&mut self, pid: u32, status: Status) {
+        // It may have been what was left of a run.
         let waits: Vec<Slot> = (0..)
             .zip(&self.children)
             .filter(|(_, child)| {
@@ -357,11 +354,6 @@ impl Hold {
         for slot in waits {
             self.look_at_rest(slot);
         }
-    }
-
-    /// A process that belonged to nobody has ended.
-    pub(super) fn stranger_ended(&mut self, pid: u32, status: Status) {
-        self.has_lost_strangers = true;
         self.state(Fact::Stranger { pid, status });
     }
 }
