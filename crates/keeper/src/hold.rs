@@ -70,6 +70,10 @@ pub(crate) struct Hold {
     is_watching_room: bool,
     link_token: Option<Token>,
     wake: Arc<OwnedFd>,
+    /// The link again while there is a brain, and low in number, so that whoever is being made has it as well
+    /// until it executes its program. So a brain that finds its keeper dead finds nobody who does not show yet
+    /// what run it is of.
+    born_with: Arc<OwnedFd>,
     heard: Vec<Order>,
     found: Vec<Source>,
     told: Vec<Told>,
@@ -157,6 +161,8 @@ impl Hold {
         if let Some(signals) = &signals {
             waiting.read(signals.fd(), Source::Signals)?;
         }
+        // Below are the numbers that children find descriptors under.
+        let born_with = Arc::new(rustix::io::fcntl_dupfd_cloexec(&wake, 64)?);
         let mut ladder = Ladder::new(settings.instance);
         if settings.owns_all
             && let Some(cgroups) = ladder.cgroups()
@@ -187,6 +193,7 @@ impl Hold {
             is_watching_room: false,
             link_token: None,
             wake,
+            born_with,
             heard: Vec::new(),
             found: Vec::new(),
             told: Vec::new(),

@@ -44,6 +44,8 @@ pub(crate) struct Given<'a> {
     pub(crate) pidfd: bool,
     /// How many descriptors it may have, where its settings do not say.
     pub(crate) files: Option<(u64, u64)>,
+    /// What stays open in it until it executes its program.
+    pub(crate) until_executed: Option<BorrowedFd<'a>>,
 }
 
 /// Starts a process.
@@ -149,7 +151,8 @@ impl List {
                 lent.raised.iter().map(AsRawFd::as_raw_fd).collect()
             }
         };
-        let highest = numbers.iter().copied().max().unwrap_or(2).max(2);
+        let kept = given.until_executed.map_or(2, |fd| fd.as_raw_fd());
+        let highest = numbers.iter().copied().max().unwrap_or(2).max(kept);
         let first = u32::try_from(highest).unwrap_or(u32::MAX).saturating_add(1);
         self.add(Step::PassDescriptors, &"", Act::OwnDescriptors(first));
         self.add(Step::PassDescriptors, &"", Act::HideDescriptors(3));

@@ -89,6 +89,7 @@ impl Hold {
         let mut ends = self.open_ends(key, process)?;
         let (owns_all, files) = (self.settings.owns_all, self.settings.files);
         let is_shared = self.link.shares();
+        let born_with = Arc::clone(&self.born_with);
         let instance = self.settings.instance;
         let Some(child) = self.child(slot) else { return Ok(()) };
         let passed = child.passed();
@@ -124,6 +125,7 @@ impl Hold {
             cgroup: bond.group().map(Group::dir),
             pidfd: !owns_all || is_shared,
             files,
+            until_executed: is_shared.then(|| born_with.as_fd()),
         };
         let born = start(process, &given)?;
         crate::fault::point("start.born");

@@ -9,8 +9,10 @@ use crate::sys::signals::{self, Caught};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Held, Report, StartError, Status, VERSION};
 use mainstay_wire::process::{Environment, Output, Process, Session, Stdin, Streams};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::DupFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after its death the brain is started again, death by death; the last repeats.
@@ -122,6 +124,7 @@ impl Hold {
     pub(super) fn greet(&mut self, socket: OwnedFd) {
         let Ok(token) = self.waiting.read(socket.as_fd(), Source::Link) else { return };
         self.link_token = Some(token);
+        self.bear_with(socket.as_fd());
         self.is_watching_room = false;
         let starts = self.brain.as_ref().map_or(0, |brain| brain.starts);
         let held = self.inventory();
@@ -203,9 +206,20 @@ impl Hold {
     }
 
     fn drop_link(&mut self) {
+        let wake = Arc::clone(&self.wake);
+        self.bear_with(wake.as_fd());
         let Link::Socket(link) = &mut self.link else { return };
         if let (Some(stream), Some(token)) = (link.disconnect(), self.link_token.take()) {
             self.waiting.drop_fd(stream.fd(), token);
+        }
+    }
+
+    /// Says what whoever is being made has open until it executes its program.
+    fn bear_with(&mut self, fd: BorrowedFd<'_>) {
+        // Nobody is being made now, so that nobody else has it.
+        if let Some(place) = Arc::get_mut(&mut self.born_with) {
+            // It fails only for descriptors that are not open.
+            _ = rustix::io::dup3(fd, place, DupFlags::CLOEXEC);
         }
     }
 
