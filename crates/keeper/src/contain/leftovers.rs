@@ -61,11 +61,16 @@ pub(super) fn find(instance: Instance, cgroups: Option<&mut Cgroups>) -> io::Res
         let Some(main) = main_of(&stats, |_| true) else { continue };
         let mut kin = Kin::adopted(instance, &key, main);
         let members = kin.members(&Look::new(Place::Guest)?)?;
-        let processes: Vec<Id> = members.into_iter().map(|stat| stat.id).collect();
-        if processes.contains(&main) {
-            let bond = Bond::of(Means::Descent(kin), Some(main));
-            left.push(Leftover { key, main, processes, bond });
+        // It may have ended since it was found, and have left others.
+        let is_there = members.iter().any(|stat| stat.id == main);
+        let main = if is_there { Some(main) } else { main_of(&members, |_| true) };
+        let Some(main) = main else { continue };
+        if !is_there {
+            kin.set_main(main);
         }
+        let processes: Vec<Id> = members.into_iter().map(|stat| stat.id).collect();
+        let bond = Bond::of(Means::Descent(kin), Some(main));
+        left.push(Leftover { key, main, processes, bond });
     }
     left.sort_by(|a, b| (&a.key, a.main).cmp(&(&b.key, b.main)));
     Ok(left)
