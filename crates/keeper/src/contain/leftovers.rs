@@ -8,7 +8,7 @@ use super::proc::{Id, Proc, Stat};
 use super::sweep::Kin;
 use super::{Bond, Means};
 use mainstay_wire::keeper::Key;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -76,18 +76,29 @@ pub(super) fn find(instance: Instance, cgroups: Option<&mut Cgroups>) -> io::Res
     Ok(left)
 }
 
+/// How often it is looked again because there were new processes: one that starts another and ends while it is
+/// looked for has left that one alone.
+const ROUNDS: u32 = 16;
+
 /// All processes that have a mark of this instance, by the run that it names.
 fn marked(instance: Instance, proc: &mut Proc) -> io::Result<BTreeMap<Key, Vec<Stat>>> {
     let mut marked: BTreeMap<Key, Vec<Stat>> = BTreeMap::new();
-    for pid in proc.all()? {
-        let Some(mark) = proc.variable(pid, VARIABLE) else { continue };
-        let Some(key) = instance.run_of(&mark) else { continue };
-        // A keeper that was started from inside one of its runs has the mark as well.
-        if pid != std::process::id()
-            && let Some(stat) = proc.stat(pid)
-            && !stat.is_gone()
-        {
-            marked.entry(key).or_default().push(stat);
+    let mut seen = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let fresh: Vec<u32> = proc.all()?.into_iter().filter(|pid| seen.insert(*pid)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        for pid in fresh {
+            let Some(mark) = proc.variable(pid, VARIABLE) else { continue };
+            let Some(key) = instance.run_of(&mark) else { continue };
+            // A keeper that was started from inside one of its runs has the mark as well.
+            if pid != std::process::id()
+                && let Some(stat) = proc.stat(pid)
+                && !stat.is_gone()
+            {
+                marked.entry(key).or_default().push(stat);
+            }
         }
     }
     Ok(marked)
