@@ -162,7 +162,10 @@ impl Hold {
             waiting.read(signals.fd(), Source::Signals)?;
         }
         // Below are the numbers that children find descriptors under.
-        let born_with = Arc::new(rustix::io::fcntl_dupfd_cloexec(&wake, 64)?);
+        let born_with = rustix::io::fcntl_dupfd_cloexec(&wake, 64)
+            // Where so few descriptors are allowed, a child that wants this number is told so.
+            .or_else(|_| rustix::io::fcntl_dupfd_cloexec(&wake, 3))?;
+        let born_with = Arc::new(born_with);
         let mut ladder = Ladder::new(settings.instance);
         if settings.owns_all
             && let Some(cgroups) = ladder.cgroups()
