@@ -66,6 +66,8 @@ pub(crate) struct Hold {
     /// Set once the keeper is to end: whether it kills what it holds first.
     leaving: Option<bool>,
     upgrade: Option<hand_over::Upgrade>,
+    /// Whether a process that belonged to nobody has been taken in.
+    has_lost_strangers: bool,
     /// Whether the brain's socket is watched for room.
     is_watching_room: bool,
     link_token: Option<Token>,
@@ -193,6 +195,7 @@ impl Hold {
             signals,
             leaving: None,
             upgrade: None,
+            has_lost_strangers: false,
             is_watching_room: false,
             link_token: None,
             wake,
@@ -343,6 +346,9 @@ impl Hold {
     fn reap(&mut self) {
         while let Some(reaped) = reap::any() {
             self.reaped(reaped);
+        }
+        if std::mem::take(&mut self.has_lost_strangers) {
+            self.look_at_all_rests();
         }
     }
 

@@ -392,14 +392,16 @@ impl Outputs {
             return last;
         }
         let Some(run) = self.run(key).map(Arc::clone) else { return Last::default() };
+        let waiting = run.waiting();
+        // What a pass that is under way drops from here on, it tells itself.
+        self.plane.leave(&run);
         let mut last = run.last();
-        last.lost += run.waiting() + self.plane.board.dropped_at_end(&run);
+        last.lost += waiting + self.plane.board.dropped_at_end(&run);
         if let Ok(feed) = run.feed.try_lock()
             && run.is_apart()
         {
             last.lost += feed.splitters.iter().map(|held| held.held().len() as u64).sum::<u64>();
         }
-        self.plane.leave(&run);
         self.child(&key.child).run = None;
         last
     }

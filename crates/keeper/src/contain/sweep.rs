@@ -64,6 +64,11 @@ impl Kin {
     ///
     /// Whoever is found is remembered. A look before the main process ends therefore finds those that
     /// hide afterwards: with a session of their own, a clean environment and no parent.
+    ///
+    /// # Errors
+    ///
+    /// `/proc` cannot be read. [`io::ErrorKind::WouldBlock`]: processes come and go so fast that no look shows
+    /// whether one is left; a later one may.
     pub fn members(&mut self, look: &Look<'_>) -> io::Result<Vec<Stat>> {
         let mut living = self.seen_by(look, &mut |_| {})?;
         let mut last: Option<Look<'_>> = None;
@@ -71,19 +76,19 @@ impl Kin {
         for again in 0..DOUBTS {
             let before = last.as_ref().unwrap_or(look);
             if !living.is_empty() || !before.is_doubtful(self.ours, self.breeds)? {
-                break;
+                return Ok(living);
             }
             let now = Look::new(look.place())?;
             // In a reaper, each that ended stays in the list until we reap it: the same list twice shows
             // that nobody ended meanwhile. A guest can only try again.
             let same = before.is_same(&now, self.ours)?;
             if same.unwrap_or(again == QUIET) {
-                break;
+                return Ok(living);
             }
             living = self.seen_by(&now, &mut |_| {})?;
             last = Some(now);
         }
-        Ok(living)
+        if living.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(living) }
     }
 
     /// The processes of the run that one look shows. `act` is called for each as soon as it is found,

@@ -11,6 +11,7 @@ use rustix::event::epoll::EventFlags;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::Signal;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,13 +41,15 @@ impl Hold {
         self.with_bond(slot, |bond, place| bond.signal(signal, place));
     }
 
-    /// Returns who is left of a run. A look that fails finds nobody, and is said.
-    fn left(&mut self, slot: Slot) -> Vec<Lost> {
+    /// Returns who is left of a run; `None`: this look cannot tell, a later one may. A look that fails finds
+    /// nobody, and is said.
+    fn left(&mut self, slot: Slot) -> Option<Vec<Lost>> {
         let left = self.with_bond(slot, |bond, place| {
             if bond.is_surely_empty() { Ok(Vec::new()) } else { bond.left(&Look::new(place)?) }
         });
         match left {
-            Some(Ok(left)) => left,
+            Some(Ok(left)) => Some(left),
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => None,
             Some(Err(error)) => {
                 if let Some(run) = self.run(slot) {
                     let child = Arc::clone(&run.key.child);
@@ -54,9 +57,9 @@ impl Hold {
                     let error = error.raw_os_error().unwrap_or(0);
                     self.state(Fact::Trouble { child, what, error });
                 }
-                Vec::new()
+                Some(Vec::new())
             }
-            None => Vec::new(),
+            None => Some(Vec::new()),
         }
     }
 
@@ -157,10 +160,11 @@ impl Hold {
         let is_forced = run.is_forced;
         self.unwatch(pidfd);
         let left = self.left(slot);
-        if left.is_empty() {
+        if left.as_ref().is_some_and(Vec::is_empty) {
             self.gone(slot);
             return;
         }
+        let left = left.unwrap_or_default();
         let Some(run) = self.run(slot) else { return };
         let (key, rest) = (run.key.clone(), run.process.rest.0);
         // The brain knows nothing of what its next run waits for.
@@ -220,7 +224,7 @@ impl Hold {
             return;
         }
         let is_forced = run.is_forced;
-        if self.left(slot).is_empty() {
+        if self.left(slot).is_some_and(|left| left.is_empty()) {
             self.gone(slot);
             return;
         }
@@ -252,7 +256,7 @@ impl Hold {
             return;
         }
         let key = run.key.clone();
-        let left = self.left(slot);
+        let left = self.left(slot).unwrap_or_default();
         self.state(Fact::Outlived { key, left });
     }
 
@@ -338,9 +342,8 @@ impl Hold {
         self.arm(slot);
     }
 
-    /// A process that belonged to nobody has ended.
-    pub(super) fn stranger_ended(&mut self, pid: u32, status: Status) {
-        // It may have been what was left of a run.
+    /// Strangers have ended: each may have been what was left of a run. One look serves all of them.
+    pub(super) fn look_at_all_rests(&mut self) {
         let waits: Vec<Slot> = (0..)
             .zip(&self.children)
             .filter(|(_, child)| {
@@ -354,6 +357,11 @@ impl Hold {
         for slot in waits {
             self.look_at_rest(slot);
         }
+    }
+
+    /// A process that belonged to nobody has ended.
+    pub(super) fn stranger_ended(&mut self, pid: u32, status: Status) {
+        self.has_lost_strangers = true;
         self.state(Fact::Stranger { pid, status });
     }
 }

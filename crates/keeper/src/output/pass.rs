@@ -197,16 +197,21 @@ impl<'a> Pass<'a> {
     pub(super) fn finish(self) -> usize {
         let Some(writer) = self.writer else { return 0 };
         let Writer { mut log, dropped, .. } = writer;
-        for (what, error) in log.take_news() {
-            self.plane.board.trouble(&self.run.key.child, what, error);
-        }
-        let behind = log.backlog().len();
-        drop(log);
+        // Counted before it is told that the log cannot be written: who hears of it may end the run.
         if dropped.bytes > 0 {
             let mut all = lock(&self.run.dropped);
             all.lines += dropped.lines;
             all.bytes += dropped.bytes;
             all.is_inside = dropped.is_inside;
+        }
+        for (what, error) in log.take_news() {
+            self.plane.board.trouble(&self.run.key.child, what, error);
+        }
+        let behind = log.backlog().len();
+        drop(log);
+        if self.run.is_over() {
+            // It was given up during this pass.
+            self.plane.board.dropped_at_end(self.run);
         }
         behind
     }
