@@ -388,6 +388,10 @@ pub enum ProbeKind {
 pub trait Payload: fmt::Debug + Any + Send + Sync {
     /// Returns what it takes to get from these settings to `next`.
     fn change(&self, next: &dyn Payload) -> Change;
+    /// Returns the text that these settings can be made of again; none where they are code.
+    fn form(&self) -> Option<&str> {
+        None
+    }
     /// Returns itself for downcasting.
     fn as_any(&self) -> &dyn Any;
 }

@@ -1,0 +1,1 @@
+//! The control plane: HTTP and JSON over a Unix socket.

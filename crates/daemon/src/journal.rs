@@ -1,0 +1,1 @@
+//! What has happened: append-only segments of framed, checksummed records.

@@ -1,0 +1,1 @@
+//! What a policy would do: the core in virtual time.

@@ -1,0 +1,1 @@
+//! Why a child does what it does, in words.

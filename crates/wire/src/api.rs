@@ -1,0 +1,17 @@
+//! What the HTTP API says. Every form here has a schema, and the API's description is made of them.
+//!
+//! Moments are wall time in milliseconds since 1970 (fields that end in `_at`), spans are in milliseconds (`_ms`). The
+//! tree decides by monotonic time alone: what is shown here is converted as of the answer.
+
+mod command;
+mod event;
+mod look;
+mod story;
+
+pub use command::{Act, Command, Plan, Problem, Reply, Step, Verb};
+pub use event::Event;
+pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};
+pub use story::{Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Wish};
+
+/// The version of the API: the first part of every path.
+pub const VERSION: &str = "v1";

@@ -1,0 +1,1 @@
+//! The spec file: what an operator writes, `mainstay.yaml`.
