@@ -337,6 +337,8 @@ pub enum Rule {
     TrialFailed,
     /// It was abandoned and somebody went past it.
     Disowned,
+    /// Nobody saw it end, and the tree was begun again.
+    BegunAgain,
 }
 
 /// What follows from an exit.

@@ -102,12 +102,16 @@ impl StartStep {
         match self {
             Self::Factory => "mend the code that makes it",
             Self::Program => "install the program, or mend its path",
-            Self::User => "create the user or group, or mend its name",
+            Self::User => {
+                "create the user or group, mend its name, or run this program as root: only root changes users"
+            }
             Self::Folder => "create the folder, or mend its path",
             Self::Environment => "provide the missing variable or secret",
             Self::Output => "make room, or mend the path and rights of its outputs",
             Self::Listen => "free the address, or name another",
-            Self::Limits => "lower the limits to what this machine allows",
+            Self::Limits => {
+                "lower the limits to what this machine allows, or run this program in a cgroup that passes their controllers on"
+            }
             Self::Exec => "make the file executable for this machine and user",
             Self::Connect => "see what the process says when it is started by hand",
         }

@@ -71,5 +71,5 @@ pub use input::Input;
 pub use moment::{Brief, Moment};
 pub use tree::{
     Blocker, Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered,
-    Report, ReportLine, RestoreError, Snapshot, Tree, Why,
+    Report, ReportLine, RestoreError, Settings, Snapshot, Tree, Why,
 };

@@ -392,6 +392,10 @@ pub trait Payload: fmt::Debug + Any + Send + Sync {
     fn form(&self) -> Option<&str> {
         None
     }
+    /// Returns whether a run can be told to read its settings again.
+    fn can_reload(&self) -> bool {
+        true
+    }
     /// Returns itself for downcasting.
     fn as_any(&self) -> &dyn Any;
 }

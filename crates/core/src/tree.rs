@@ -11,6 +11,7 @@
 //! Nothing else starts a run. So whatever wants a child up (a delay that is over, a resume, a need
 //! that is met, a command) only asks the gate again.
 
+mod again;
 mod brood;
 mod change;
 mod close;
@@ -297,8 +298,8 @@ impl Tree {
     }
 
     fn boot(&mut self) {
-        if matches!(self.at(0).state, State::Rest { why: Rest::Above, .. }) && self.at(0).runs == 0
-        {
+        // Nobody is above the root: it rests so before its first run, or when it is begun again.
+        if matches!(self.at(0).state, State::Rest { why: Rest::Above, .. }) {
             self.agenda.push_back(Todo::Consider(ChildId::ROOT));
         }
     }

@@ -27,6 +27,8 @@ pub struct Group {
     pub leader: Option<ChildId>,
     /// Why it is ending by itself.
     pub ending: Option<Ending>,
+    /// Whether its next run does not begin with clean counters: its tree was begun again.
+    pub remembers: bool,
 }
 
 /// What a supervisor is doing.
@@ -85,6 +87,7 @@ impl Group {
             next_order: 0,
             leader: None,
             ending: None,
+            remembers: false,
         }
     }
 

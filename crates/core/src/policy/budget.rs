@@ -150,6 +150,16 @@ impl Window {
         }
     }
 
+    /// Takes the latest entry back.
+    pub fn take_back(&mut self) {
+        match self {
+            Self::Sliding(entries) => _ = entries.pop_back(),
+            Self::Tumbling { count, .. } | Self::Consecutive(count) => {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
     /// Returns whether nothing was ever counted, or all of it was forgotten.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -61,6 +61,9 @@ macro_rules! rules {
         pub enum Rule { $($(#[doc = $doc])+ $rule,)+ }
 
         impl Rule {
+            /// Every rule.
+            pub const ALL: &[Self] = &[$(Self::$rule,)+];
+
             /// Returns the lasting name, for machines and for searching the documentation.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$rule => $name,)+ }

@@ -100,6 +100,15 @@ pub enum Source {
 pub struct Sources([Source; Field::ALL.len()]);
 
 impl Sources {
+    /// Returns sources that say of each field what `of` says of it.
+    pub fn new(of: impl Fn(Field) -> Source) -> Self {
+        let mut sources = Self::default();
+        for field in Field::ALL {
+            sources.0[field as usize] = of(field);
+        }
+        sources
+    }
+
     /// Returns where the value of `field` came from.
     pub const fn of(&self, field: Field) -> Source {
         self.0[field as usize]

@@ -22,23 +22,31 @@ enum Purpose {
 impl Tree {
     /// A supervisor begins its run: counters are clean, every child may start.
     ///
-    /// What operators want, quarantines and breakers outlive it. A dynamic supervisor begins empty.
+    /// What operators want, quarantines and breakers outlive it. A dynamic supervisor begins empty. Where the tree was
+    /// begun again, the counters go on as they stood.
     pub(super) fn open(&mut self, supervisor: u32, by_hand: bool, out: &mut Effects) {
         let group = self.group_mut(supervisor);
-        let (breaker, next_order) = (group.breaker, group.next_order);
+        let (breaker, next_order, remembers) = (group.breaker, group.next_order, group.remembers);
+        let (trial_until, frozen) = (group.trial_until, group.frozen);
         *group = Group { breaker, next_order, ..Group::new() };
-        self.clear_limits(supervisor, true);
+        if remembers {
+            (group.trial_until, group.frozen) = (trial_until, frozen);
+        } else {
+            self.clear_limits(supervisor, true);
+        }
         let is_dynamic =
             self.at(supervisor).spec.supervisor().is_some_and(|spec| spec.dynamic.is_some());
         let is_first = self.at(supervisor).runs == 1;
         self.bring_back_forgotten(supervisor, out);
         let children: Vec<u32> = self.brood(supervisor).from(Place::FIRST).collect();
         for slot in children {
-            self.clear_limits(slot, false);
+            if !remembers {
+                self.clear_limits(slot, false);
+                self.at_mut(slot).position = 0;
+            }
             let child = self.at_mut(slot);
             let rests = child.life().is_none();
             child.leaving |= rests && is_dynamic && !is_first;
-            child.position = 0;
             child.counted = false;
             child.plan = Plan::Run;
             child.by_hand |= by_hand && rests;

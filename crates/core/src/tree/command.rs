@@ -44,6 +44,24 @@ impl Remembered {
         self.order.push_back(key.clone());
         self.answers.insert(key, (command.clone(), result.clone()));
     }
+
+    /// Returns what is remembered, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &(Command, Result<Done, Refusal>)> {
+        self.order.iter().filter_map(|key| self.answers.get(key))
+    }
+}
+
+/// From the oldest to the latest; only so many as the memory holds.
+impl FromIterator<(Command, Result<Done, Refusal>)> for Remembered {
+    fn from_iter<I: IntoIterator<Item = (Command, Result<Done, Refusal>)>>(commands: I) -> Self {
+        let mut remembered = Self::default();
+        for (command, result) in commands {
+            if remembered.find(&command).is_none() {
+                remembered.keep(&command, &result);
+            }
+        }
+        remembered
+    }
 }
 
 impl Verb {
@@ -332,6 +350,12 @@ impl Tree {
             });
         }
         let run = self.live(slot)?.run;
+        let payload = self.at(slot).spec.payload.as_deref();
+        if payload.is_some_and(|payload| !payload.can_reload()) {
+            return Err(Refusal::Unfit {
+                reason: "nothing says how it is told to read its settings again: say `reload`, or restart it",
+            });
+        }
         let child = self.at(slot).id;
         out.note(Event::Reloaded { child, run, done: false });
         out.ask(Effect::Reload(child, run));

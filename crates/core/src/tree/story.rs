@@ -239,6 +239,7 @@ impl fmt::Display for Rule {
             Self::Spent(_) => f.write_str("A limit was spent"),
             Self::TrialFailed => f.write_str("It was the trial of an open breaker"),
             Self::Disowned => f.write_str("An operator went past the abandoned run"),
+            Self::BegunAgain => f.write_str("Nobody saw it end, and the tree was begun again"),
         }
     }
 }
