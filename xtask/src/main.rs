@@ -3,6 +3,7 @@
 //! Nothing that users run depends on this crate, and no rule of the product lives in it.
 
 mod no_std;
+mod reference;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ Usage: cargo xtask <command>
 
 Commands:
   tidy            check sizes, leftovers, links, headers and words in the tree
+  reference       write the pages that are made of tables: docs/reference
   no-std          prove that mainstay-core needs neither std nor another crate
   table FILE      play one table of decisions and print all that happens
   sim [args...]   run the simulator; `cargo xtask sim --help` lists what it takes
@@ -29,10 +31,11 @@ fn main() -> ExitCode {
     match (command.as_str(), rest) {
         ("tidy", []) => tidy::command(),
         ("no-std", []) => no_std::command(),
+        ("reference", []) => reference::command(),
         ("table", [file]) => table(file),
         ("table", _) => misused("`table` takes one file"),
         ("sim", rest) => mainstay_sim::command(rest),
-        ("tidy" | "no-std", [extra, ..]) => {
+        ("tidy" | "no-std" | "reference", [extra, ..]) => {
             misused(&format!("`{command}` takes no argument, but got `{extra}`"))
         }
         ("help" | "--help" | "-h", _) => {

@@ -39,7 +39,8 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    let identity = std::env::var(IDENTITY).unwrap_or_default();
+    // Where nothing else is said, a relay is told from others by its socket.
+    let identity = std::env::var(IDENTITY).unwrap_or_else(|_| path.to_string());
     // A keeper that was made to go on where another one died has both variables; its state tells it apart.
     let is_brain = std::env::var_os("MAINSTAY_KEEPER").is_some()
         && std::env::var_os("MAINSTAY_KEEPER_STATE").is_none();
@@ -172,7 +173,13 @@ impl Outside {
         }
         match stream.read(&mut bytes) {
             Ok(0) | Err(_) => self.stream = None,
-            Ok(read) => self.unread.extend_from_slice(&bytes[..read]),
+            Ok(read) => {
+                self.unread.extend_from_slice(&bytes[..read]);
+                // A long line is not looked through again for each part of it that comes.
+                if !bytes[..read].contains(&b'\n') {
+                    return Vec::new();
+                }
+            }
         }
         let Some(end) = self.unread.iter().rposition(|byte| *byte == b'\n') else {
             return Vec::new();

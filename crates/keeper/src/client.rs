@@ -32,6 +32,9 @@ pub struct Client {
     missing: u64,
     /// Whether a keeper has said what it holds.
     knows: bool,
+    /// What has come of an inventory that comes in several messages, and how many are still to come.
+    inventory: Vec<Held>,
+    inventories: u32,
     /// The keeper's process.
     keeper: Option<OwnedFd>,
     /// When the keeper was last heard.
@@ -63,12 +66,13 @@ struct Known {
 pub struct Gone;
 
 impl Client {
-    /// Takes the link that the keeper has left open for this program. Once.
+    /// Takes the link that the keeper has left open for this program. Once. The identity is that of the keeper.
     ///
     /// # Errors
     ///
-    /// This program was not started by a keeper.
+    /// The identity is empty, or this program was not started by a keeper.
     pub fn connect(identity: &str) -> io::Result<Self> {
+        crate::keeper::check(identity)?;
         let number = std::env::var("MAINSTAY_KEEPER").ok().and_then(|number| number.parse().ok());
         let socket = number.and_then(|number| inherit::take(number).ok());
         let socket =
@@ -76,7 +80,11 @@ impl Client {
         let peer = rustix::net::sockopt::socket_peercred(&socket)?;
         let keeper = rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()).ok();
         crate::fault::point("brain.connected");
-        Ok(Self {
+        Ok(Self::new(socket, keeper, identity))
+    }
+
+    fn new(socket: OwnedFd, keeper: Option<OwnedFd>, identity: &str) -> Self {
+        Self {
             stream: Stream::new(socket),
             known: BTreeMap::new(),
             identity: identity.to_owned(),
@@ -84,9 +92,11 @@ impl Client {
             facts: VecDeque::new(),
             missing: 0,
             knows: false,
+            inventory: Vec::new(),
+            inventories: 0,
             keeper,
             seen: crate::hold::now(),
-        })
+        }
     }
 
     /// Returns what to wait for: it can be read when a report has come.
@@ -111,6 +121,11 @@ impl Client {
                 let known = self.known(&key.child);
                 known.process = Arc::clone(process);
                 known.ordered = Some(key.run);
+                &[]
+            }
+            Order::Find { key, process } => {
+                // Not as ordered: what a dead keeper has left of such a run is looked for again, never ended.
+                self.known(&key.child).process = Arc::clone(process);
                 &[]
             }
             Order::Listen { child, process, demand } => {
@@ -146,7 +161,7 @@ impl Client {
         flushed
     }
 
-    /// Waits for the next report; `None` after `timeout`.
+    /// Waits for the next report; `None` after `timeout`. An inventory comes in one, however large it is.
     ///
     /// # Errors
     ///
@@ -154,7 +169,10 @@ impl Client {
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Report>, Gone> {
         loop {
             match self.stream.next::<Report>() {
-                Ok(Some((report, body))) => return Ok(Some(self.learn(report, body))),
+                Ok(Some((report, body))) => match self.learn(report, body) {
+                    Some(report) => return Ok(Some(report)),
+                    None => continue,
+                },
                 Ok(None) => {}
                 Err(_) => return Err(Gone),
             }
@@ -178,9 +196,14 @@ impl Client {
                 self.seen = crate::hold::now();
             } else {
                 // What it said last still counts.
-                return match self.stream.next::<Report>() {
-                    Ok(Some((report, body))) => Ok(Some(self.learn(report, body))),
-                    Ok(None) | Err(_) => Err(Gone),
+                return loop {
+                    match self.stream.next::<Report>() {
+                        Ok(Some((report, body))) => match self.learn(report, body) {
+                            Some(report) => break Ok(Some(report)),
+                            None => continue,
+                        },
+                        Ok(None) | Err(_) => break Err(Gone),
+                    }
                 };
             }
         }
@@ -197,16 +220,24 @@ impl Client {
         known
     }
 
-    /// Keeps what it takes to go on without the keeper.
-    fn learn(&mut self, mut report: Report, body: Vec<u8>) -> Report {
+    /// Keeps what it takes to go on without the keeper. Returns what the brain hears of it.
+    fn learn(&mut self, mut report: Report, body: Vec<u8>) -> Option<Report> {
         crate::fault::point("brain.heard");
         match &mut report {
             Report::Screen { bytes, .. } => *bytes = body,
             Report::Inventory(held) => {
+                self.inventory.append(held);
+                self.inventories = self.inventories.saturating_sub(1);
+                if self.inventories > 0 {
+                    return None;
+                }
+                *held = std::mem::take(&mut self.inventory);
                 self.knows = true;
                 for Held { key, pid, began, ready, process } in held {
                     let known = self.known(&key.child);
                     known.last_run = key.run;
+                    // What the keeper has begun was not left half begun, whoever heard of it.
+                    known.ordered = known.ordered.filter(|ordered| *ordered > key.run);
                     (known.pid, known.began, known.is_ready) = (*pid, *began, *ready);
                     known.process = Arc::clone(process);
                 }
@@ -229,21 +260,26 @@ impl Client {
                     self.missing = self.missing.saturating_sub(1);
                 }
             }
-            Report::Hello { seq, kept, .. } => {
+            Report::Hello { seq, kept, inventories, .. } => {
                 self.last = self.last.max(*seq);
                 self.missing = *kept;
+                self.inventory.clear();
+                self.inventories = *inventories;
             }
             Report::Left { .. } => {}
         }
-        report
+        Some(report)
     }
 
     fn learn_fact(&mut self, fact: &Fact) {
         match fact {
             Fact::Started { key, pid, began, .. } | Fact::Adopted { key, pid, began } => {
                 let known = self.answered(key);
+                // A run that is held already is told again to whoever looks for it.
+                if (known.last_run, known.pid) != (key.run, Some(*pid)) {
+                    (known.is_ready, known.lost) = (false, 0);
+                }
                 (known.last_run, known.pid, known.began) = (key.run, Some(*pid), *began);
-                (known.is_ready, known.lost) = (false, 0);
             }
             Fact::Said { key, notice: Notice::Ready(_) } => self.known(&key.child).is_ready = true,
             Fact::Said { key, notice: Notice::Main(pid) } => {
@@ -259,6 +295,11 @@ impl Client {
             }
             _ => {}
         }
+    }
+
+    /// Returns whether a keeper has said what it holds: only then can [`rescue`](Self::rescue) make another one.
+    pub const fn knows(&self) -> bool {
+        self.knows
     }
 
     /// Makes another keeper, after the one that was there has died: it goes on with every process, pipe and
@@ -435,3 +476,6 @@ impl AsRawFd for Client {
         self.stream.fd().as_raw_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,8 @@ use std::thread::JoinHandle;
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// What tells the processes of this keeper from those of others on the machine, from life to life. Two
-    /// keepers that live at once must not share one. Empty: nothing is looked for that was left behind.
+    /// keepers that live at once must not share one. Empty: nothing is looked for that was left behind; only a thread
+    /// may do without, since what it holds ends with its program unless that dies.
     pub identity: String,
 }
 
@@ -73,6 +74,16 @@ impl Drop for Keeper {
             drop(thread.join());
         }
     }
+}
+
+/// Checks the identity of a keeper that is a process.
+pub(crate) fn check(identity: &str) -> io::Result<()> {
+    if identity.is_empty() {
+        let what = "a keeper that is a process needs an identity: without one, what it leaves when it \
+                    dies is never found again";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    Ok(())
 }
 
 /// Returns a number that stays the same for this identity, and is another one for none.

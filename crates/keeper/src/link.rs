@@ -1,12 +1,13 @@
 //! Where orders come from and reports go: a brain in this process, or one behind a socket.
 
+mod kept;
 mod socket;
 mod thread;
 
 pub(crate) use socket::{MOST_DESCRIPTORS, SocketLink, Stream};
 pub(crate) use thread::{Mailbox, ThreadLink};
 
-use mainstay_wire::keeper::{Fact, Order, Report, Sequence};
+use mainstay_wire::keeper::{Fact, Key, Order, Report, Sequence};
 use rustix::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -51,6 +52,15 @@ impl Link {
     /// Returns whether the brain is told of descriptors at all.
     pub(crate) const fn shares(&self) -> bool {
         matches!(self, Self::Socket(_))
+    }
+
+    /// Returns whether the brain is told of the end of a run that was held here, or has heard of it.
+    pub(crate) fn tells_end(&self, key: &Key) -> bool {
+        match self {
+            // It is the only one there is, and has been told.
+            Self::Thread(_) => true,
+            Self::Socket(link) => link.keeps_end(key),
+        }
     }
 
     pub(crate) fn acknowledge(&mut self, seq: Sequence) {

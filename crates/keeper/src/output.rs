@@ -12,6 +12,7 @@
 //!   was dropped is counted and marked in the log. Either is told once as [`Told::Trouble`], and again with
 //!   error 0 when it is over.
 
+mod begin;
 mod board;
 mod console;
 mod echo;
@@ -34,22 +35,19 @@ mod terminal;
 
 use board::{Board, lock};
 use echo::Echo;
-use input::{Input, Sent};
-use last::{DEFAULT_BOUND, Tail};
-use log::file::{Log, Place};
+use input::Sent;
+use last::DEFAULT_BOUND;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Step};
 use mainstay_wire::process::Output;
-use pattern::Pattern;
 use plane::{Order, Plane};
-use record::Stream;
-use run::{Feed, Port, Run};
+use run::Run;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use sheet::Sheet;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tally::Tally;
 use terminal::Audience;
@@ -203,146 +201,8 @@ impl Outputs {
         Ok(outputs)
     }
 
-    /// Begins a run, before its process exists: opens its log, or finds it open and unchanged, and begins
-    /// to read. `stdin` is the end that its standard input is written to; `line` is what a line has to hold
-    /// for the run to be ready.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be opened, or the outputs not be watched.
-    pub fn begin(
-        &mut self,
-        key: &Key,
-        source: Source,
-        stdin: Option<OwnedFd>,
-        output: &Output,
-        line: Option<&Text>,
-    ) -> Result<(), (Step, io::Error)> {
-        self.enter(key, source, stdin, output, line, false)
-    }
-
-    /// Goes on with a run of a keeper that died, with the descriptors that somebody else had: an
-    /// unfinished line at the end of its log is taken for its own.
-    ///
-    /// # Errors
-    ///
-    /// As for [`begin`](Self::begin).
-    pub fn adopt(
-        &mut self,
-        key: &Key,
-        source: Source,
-        stdin: Option<OwnedFd>,
-        output: &Output,
-        line: Option<&Text>,
-    ) -> Result<(), (Step, io::Error)> {
-        self.enter(key, source, stdin, output, line, true)
-    }
-
-    fn enter(
-        &mut self,
-        key: &Key,
-        source: Source,
-        stdin: Option<OwnedFd>,
-        output: &Output,
-        line: Option<&Text>,
-        goes_on: bool,
-    ) -> Result<(), (Step, io::Error)> {
-        let sheet = self.sheet(&key.child, output).map_err(|error| (Step::OpenLog, error))?;
-        if goes_on
-            && let Some(sheet) = &sheet
-            && let Some(mut log) = sheet.try_lock()
-            && log.place == Place::Broken
-        {
-            log.place = Place::Inside(key.run, Stream::Out);
-        }
-        let child = self.child(&key.child);
-        if let Some(run) = child.run.take() {
-            // Its end was never asked for.
-            self.plane.leave(&run);
-        }
-        let opened = self.open(key, source, stdin, output, line, sheet);
-        opened.map_err(|error| (Step::OpenOutput, error))
-    }
-
-    fn open(
-        &mut self,
-        key: &Key,
-        source: Source,
-        stdin: Option<OwnedFd>,
-        output: &Output,
-        line: Option<&Text>,
-        sheet: Option<Arc<Sheet>>,
-    ) -> io::Result<()> {
-        let child = self.children.entry(Arc::clone(&key.child)).or_default();
-        let mut input = Input::default();
-        let ends = match source {
-            Source::Merged(fd) => vec![(fd, Stream::Out)],
-            Source::Apart { out, err } => vec![(out, Stream::Out), (err, Stream::Err)],
-            Source::Terminal(master) => {
-                // A number of its own, so that epoll can look for either side apart.
-                input.fd = Some(Arc::new(rustix::io::fcntl_dupfd_cloexec(&master, 3)?));
-                input.is_terminal = true;
-                vec![(master, Stream::Out)]
-            }
-            Source::Null => Vec::new(),
-        };
-        let audience =
-            input.is_terminal.then(|| Arc::clone(child.audience.get_or_insert_default()));
-        if let Some(stdin) = stdin.filter(|_| !input.is_terminal) {
-            let flags = rustix::fs::fcntl_getfl(&stdin)?;
-            rustix::fs::fcntl_setfl(&stdin, flags | rustix::fs::OFlags::NONBLOCK)?;
-            input.fd = Some(Arc::new(stdin));
-        }
-        let ports = ends.into_iter().map(|(fd, stream)| Port::new(fd, stream, false));
-        let ports = ports.collect::<io::Result<_>>()?;
-        let manner = self.plane.manner(output, sheet)?;
-        let feed = Feed { pattern: line.map(Pattern::new), ..Feed::default() };
-        let run = self.plane.enter(None, |slot| {
-            Ok(Run {
-                key: key.clone(),
-                slot,
-                ports,
-                manner: Mutex::new(manner),
-                feed: Mutex::new(feed),
-                tail: Mutex::new(Tail::new(output.last.unwrap_or(DEFAULT_BOUND))),
-                dropped: Mutex::default(),
-                input: Mutex::new(input),
-                audience,
-                is_draining: AtomicBool::new(false),
-                is_over: AtomicBool::new(false),
-                is_grown: AtomicBool::new(false),
-            })
-        })?;
-        child.run = Some(run);
-        child.output = output.clone();
-        child.fit_window();
-        Ok(())
-    }
-
     fn child(&mut self, name: &Arc<str>) -> &mut Child {
         self.children.entry(Arc::clone(name)).or_default()
-    }
-
-    /// Returns the log of a child as it is to be, opened where it is not.
-    fn sheet(&mut self, name: &Arc<str>, output: &Output) -> io::Result<Option<Arc<Sheet>>> {
-        let child = self.child(name);
-        let Some(wanted) = &output.log else {
-            child.sheet = None;
-            return Ok(None);
-        };
-        let present = child.output.log.as_ref();
-        if let Some(sheet) = &child.sheet
-            && present.is_some_and(|log| log.path == wanted.path)
-        {
-            if present != Some(wanted) {
-                sheet.ask_change(wanted.clone());
-            }
-        } else {
-            let log = Log::open(Arc::clone(name), wanted.clone())?;
-            child.sheet = Some(Arc::new(Sheet::new(Arc::clone(name), log)));
-        }
-        child.output.log = Some(wanted.clone());
-        Ok(child.sheet.clone())
     }
 
     fn run(&self, key: &Key) -> Option<&Arc<Run>> {
@@ -392,11 +252,12 @@ impl Outputs {
             return last;
         }
         let Some(run) = self.run(key).map(Arc::clone) else { return Last::default() };
-        let waiting = run.waiting();
         // What a pass that is under way drops from here on, it tells itself.
         self.plane.leave(&run);
         let mut last = run.last();
-        last.lost += waiting + self.plane.board.dropped_at_end(&run);
+        // In this order: who reads without writing moves bytes from the one to the other until it knows of the end.
+        let dropped = self.plane.board.dropped_at_end(&run);
+        last.lost += run.waiting() + dropped;
         if let Ok(feed) = run.feed.try_lock()
             && run.is_apart()
         {
@@ -463,6 +324,8 @@ impl Outputs {
     /// Closes all logs and opens them by their paths: somebody has moved them away.
     pub fn reopen(&mut self) {
         for sheet in self.children.values().filter_map(|child| child.sheet.as_ref()) {
+            // From here on nothing is written to the old file, whatever the pump does before it comes to this order.
+            sheet.ask_reopen();
             self.plane.ask(Order::Reopen(Arc::clone(sheet)));
         }
     }

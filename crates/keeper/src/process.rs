@@ -1,7 +1,7 @@
 //! A keeper as a process: the parent of all children, with a brain as its first child.
 
 use crate::hold::{Brain, Hold, Settings as HoldSettings, state_left};
-use crate::keeper::{Settings, instance};
+use crate::keeper::{Settings, check, instance};
 use crate::link::{Link, SocketLink};
 use crate::sys::signals::{self, Signals};
 use mainstay_wire::Text;
@@ -29,14 +29,20 @@ const HEARD: [i32; 8] = [
 ///
 /// # Errors
 ///
-/// The system does not let it wait for anything; nothing has been started.
+/// The identity is empty: a keeper that is a process can die, and the next one finds nothing without it. Or the system
+/// does not let it wait for anything. Nothing has been started.
 pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
+    check(&settings.identity)?;
     let signals = Signals::open(&HEARD)?;
     signals::run_soon();
     // Whoever loses its parent becomes a child of this process.
     set_child_subreaper(Some(rustix::process::getpid()))?;
     let children_files = raise_files();
-    let left = state_left()?;
+    let mut left = state_left()?;
+    if let Some(left) = left.as_mut().filter(|_| !brain.is_empty()) {
+        // The next brain is that of the program which is the keeper now.
+        left.brain.command.clone_from(&brain);
+    }
     let identity = left.as_ref().map_or(&settings.identity, |left| &left.identity);
     let hold = HoldSettings {
         instance: instance(identity),

@@ -452,7 +452,8 @@ fn an_ordinary_user_gets_what_it_may() {
             // It is that user already.
             user: Some(user.as_str().into()),
             umask: Some(0o077),
-            nice: Some(3),
+            // Whatever it is started with, it may be nicer.
+            nice: Some(19),
             oom_score: Some(900),
             session: Session::Own,
             no_new_privileges: true,
@@ -461,7 +462,7 @@ fn an_ordinary_user_gets_what_it_may() {
             ..puppet(&["ids"])
         };
         let told = brain.tells("a", process);
-        assert_eq!((value(&told, "umask"), value(&told, "nice")), ("0077", "3"));
+        assert_eq!((value(&told, "umask"), value(&told, "nice")), ("0077", "19"));
         assert!(value(&told, "uid").starts_with(&user), "{told}");
     });
 }

@@ -5,13 +5,19 @@
 
 mod command;
 mod event;
+mod health;
 mod look;
+mod schema;
 mod story;
 
 pub use command::{Act, Command, Plan, Problem, Reply, Step, Verb};
-pub use event::Event;
+pub use event::{Event, EventPage, Lag, LogLine, LogPage};
+pub use health::{Check, Checks};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};
-pub use story::{Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Wish};
+pub use schema::schemas;
+pub use story::{
+    Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Timeline, TimelineStep, Wish,
+};
 
 /// The version of the API: the first part of every path.
 pub const VERSION: &str = "v1";

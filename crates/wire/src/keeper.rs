@@ -4,8 +4,8 @@
 //! kept until the brain acknowledges them, so that a brain that died hears on its next life what it missed.
 //! Over a socket both travel in [frames](crate::frame); inside one process they are handed over as they are.
 //!
-//! A brain that connects hears first [`Report::Hello`], then [`Report::Inventory`], then every fact that was
-//! not acknowledged, in order.
+//! A brain that connects hears first [`Report::Hello`], then [`Report::Inventory`], in several messages where one is
+//! not enough, then every fact that was not acknowledged, in order.
 
 mod fact;
 mod order;

@@ -2,6 +2,7 @@
 
 use crate::Text;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// How to start, hold and end one process.
@@ -67,8 +68,8 @@ pub struct Process {
     pub leftovers: Leftovers,
 }
 
-/// The environment of a process: clean, but for what is named.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The environment of a process: clean, but for what is named. Its values may be secrets, and are not shown.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Environment {
     /// Names that are taken from the keeper's environment where they are set; `*` at the end stands for
@@ -76,6 +77,13 @@ pub struct Environment {
     pub inherit: Vec<Text>,
     /// What is set beside and above those.
     pub set: Vec<(Text, Text)>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&Text> = self.set.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Environment").field("inherit", &self.inherit).field("set", &names).finish()
+    }
 }
 
 impl Default for Environment {

@@ -153,6 +153,9 @@ impl Supervisor for Apart {
     }
 }
 
+/// What its processes are known by.
+const IDENTITY: &str = "bench of a keeper";
+
 /// Is the keeper, or its brain, of [`Apart`].
 #[expect(
     clippy::disallowed_methods,
@@ -160,14 +163,15 @@ impl Supervisor for Apart {
 )]
 pub(crate) fn serve(words: &[Text]) {
     if std::env::var_os("MAINSTAY_KEEPER").is_none() {
-        let code = keep(&Settings::default(), words.to_vec()).expect("a keeper");
+        let settings = Settings { identity: IDENTITY.to_owned() };
+        let code = keep(&settings, words.to_vec()).expect("a keeper");
         std::process::exit(code.into());
     }
     let manner = if words[2] == Text::from("usual") { Manner::USUAL } else { Manner::BARE };
     let count = words[3].to_str_lossy().parse().expect("a count");
     let stops = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(15, Arc::clone(&stops)).expect("a handler");
-    let mut client = Client::connect("").expect("a keeper");
+    let mut client = Client::connect(IDENTITY).expect("a keeper");
     let mut brain = Brain::new(count, process(&words[4..], manner));
     for order in brain.begin() {
         client.order(&order).expect("the keeper lives");

@@ -37,14 +37,16 @@ impl Hold {
         let slot = self.slot(&key.child);
         let Some(child) = self.child(slot) else { return };
         if key.run == 0 {
-            let error =
-                failed(Step::Settings, "run 0: runs are counted from 1".into(), Errno::INVAL);
-            self.not_started(key, error);
+            self.not_started(key, run_0());
             return;
         }
-        if key.run <= child.last_run {
+        if key.run == child.last_run {
             return; // A brain that died asks again for what it did not hear of; the facts are kept for it.
         }
+        if key.run < child.last_run && child.run.is_some() {
+            return;
+        }
+        // A tree whose journal could not be written is older than what was done for it: it counts anew.
         if let Some(live) = &child.run {
             // There is never a second copy.
             let about = format!("{}, which still lives as process {}", live.key, live.pid);
@@ -277,6 +279,10 @@ impl Hold {
         }
         Ok(())
     }
+}
+
+pub(super) fn run_0() -> StartError {
+    failed(Step::Settings, "run 0: runs are counted from 1".into(), Errno::INVAL)
 }
 
 fn log_path(process: &Process) -> String {

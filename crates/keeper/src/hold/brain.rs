@@ -68,6 +68,18 @@ impl Brain {
     }
 }
 
+/// What a brain is told in its environment beside what everybody inherits: how it is linked, and whom the program
+/// answers to, which is the brain's to do.
+fn passed_on() -> Vec<(Text, Text)> {
+    let mut variables = vec![(Text::from("MAINSTAY_KEEPER"), Text::from(LINK.to_string()))];
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+        if let Some(value) = std::env::var_os(name) {
+            variables.push((Text::from(name), Text::from(value)));
+        }
+    }
+    variables
+}
+
 impl Hold {
     /// Starts the brain, which connects over a socket that it finds open.
     pub(crate) fn start_brain(&mut self) {
@@ -97,14 +109,15 @@ impl Hold {
         let process = Process {
             command: brain.command.clone(),
             environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
-            session: Session::Shared,
+            // What a terminal sends to its group reaches the brain once, by way of its keeper.
+            session: Session::Group,
             stdin: Stdin::Inherit,
             output: Output { streams: Streams::Inherit, ..Output::default() },
             ..Process::default()
         };
         let given = Given {
             placed: vec![(theirs.as_fd(), LINK)],
-            variables: vec![(Text::from("MAINSTAY_KEEPER"), LINK.to_string().into())],
+            variables: passed_on(),
             ..Given::default()
         };
         let born = start(&process, &given)?;
@@ -129,12 +142,16 @@ impl Hold {
         let starts = self.brain.as_ref().map_or(0, |brain| brain.starts);
         let held = self.inventory();
         let Link::Socket(link) = &mut self.link else { return };
-        link.connect(socket);
-        let (seq, kept) = (link.last(), link.kept_count());
         let pid = std::process::id();
         let brain = starts.saturating_sub(1);
-        self.link.say(Report::Hello { version: VERSION, pid, brain, seq, kept });
-        self.link.say(Report::Inventory(held));
+        link.greet(socket, now(), held, |seq, kept, inventories| Report::Hello {
+            version: VERSION,
+            pid,
+            brain,
+            seq,
+            kept,
+            inventories,
+        });
         let slots = 0..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         for slot in slots {
             self.lend_again(slot);

@@ -366,7 +366,7 @@ impl Hold {
     }
 }
 
-fn ended(status: Status, mut usage: Usage) -> Ended {
+pub(super) fn ended(status: Status, mut usage: Usage) -> Ended {
     // What a process was before it executed its program counts as its own, and that was this one.
     if usage.memory <= reap::own_peak() {
         usage.memory = 0;
@@ -375,7 +375,7 @@ fn ended(status: Status, mut usage: Usage) -> Ended {
 }
 
 /// Returns whether the process of a descriptor has ended, whoever its parent is.
-fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+pub(super) fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&now)) != Ok(0)
 }

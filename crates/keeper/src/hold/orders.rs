@@ -12,8 +12,9 @@ impl Hold {
             Order::Acknowledge(seq) => self.link.acknowledge(seq),
             Order::Listen { child, process, demand } => self.listen(&child, &process, demand),
             // Who is to leave and to kill holds nothing any more.
-            Order::Start { .. } if self.leaving == Some(true) => {}
+            Order::Start { .. } | Order::Find { .. } if self.leaving == Some(true) => {}
             Order::Start { key, process } => self.starts.push_back((key, process)),
+            Order::Find { key, process } => self.find_again(&key, &process),
             Order::Signal { key, signal, whom } => self.signal(&key, signal, whom),
             Order::Input { key, bytes, close } => {
                 if self.find(&key).is_some() {

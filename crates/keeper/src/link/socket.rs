@@ -1,8 +1,10 @@
 //! A brain behind a socket: frames, with descriptors beside them.
 
 use super::Heard;
+use super::kept::Kept;
 use mainstay_wire::frame;
-use mainstay_wire::keeper::{Fact, Order, Report, Sequence};
+use mainstay_wire::keeper::{Fact, Held, Key, Order, Report, Sequence};
+use mainstay_wire::process::Process;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
@@ -14,10 +16,11 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-/// How many facts are kept for a brain that is not there; the oldest are let go beyond that, and counted.
-const MOST_FACTS: usize = 65_536;
-/// How much may wait for a brain that does not read; beyond that it counts as dead.
+/// How much may wait for a brain that does not read, with facts and greetings not counted; beyond that it counts as
+/// dead.
 const MOST_UNSENT: usize = 64 << 20;
+/// How much waits before facts wait where they are kept.
+const AHEAD: usize = 1 << 20;
 /// How often is read in one turn: more than a socket holds.
 const MOST_READS: usize = 32;
 /// How many descriptors one message carries at most, by the kernel.
@@ -31,6 +34,8 @@ pub(crate) struct Stream {
     arrived: VecDeque<OwnedFd>,
     outgoing: VecDeque<Piece>,
     unsent: usize,
+    /// How much may wait to be sent.
+    most: usize,
 }
 
 /// What is sent in one go: bytes, and the descriptors that travel beside the first of them.
@@ -52,6 +57,7 @@ impl Stream {
             arrived: VecDeque::new(),
             outgoing: VecDeque::new(),
             unsent: 0,
+            most: MOST_UNSENT,
         }
     }
 
@@ -74,7 +80,7 @@ impl Stream {
             }
             Some(_) | None => self.outgoing.push_back(Piece { bytes, sent: 0, descriptors }),
         }
-        if self.unsent > MOST_UNSENT { Err(Closed) } else { Ok(()) }
+        if self.unsent > self.most { Err(Closed) } else { Ok(()) }
     }
 
     /// Sends as much as the other end takes.
@@ -168,40 +174,86 @@ impl Stream {
 pub(crate) struct SocketLink {
     /// Absent: there is no brain.
     stream: Option<Stream>,
-    facts: VecDeque<(Sequence, Duration, Fact)>,
+    kept: Kept,
+    /// The number of the last fact.
     seq: Sequence,
-    /// How many were let go since the last time it was said.
-    forgotten: u64,
+    /// The last fact that the present brain was told, or that its stream has taken.
+    told: Sequence,
+    /// The last fact that the present brain was greeted with: so many it waits for.
+    greeted: Sequence,
+    /// Whether it is still being greeted, and no fact comes between.
+    is_greeting: bool,
     /// Set once nothing more can be said over the stream. It stays open until the brain was dealt with.
     is_broken: bool,
 }
 
 impl SocketLink {
     pub(crate) fn new(seq: Sequence, facts: Vec<(Sequence, Duration, Fact)>) -> Self {
-        Self { stream: None, facts: facts.into(), seq, forgotten: 0, is_broken: false }
+        Self {
+            stream: None,
+            kept: Kept::new(facts),
+            seq,
+            told: Sequence::default(),
+            greeted: Sequence::default(),
+            is_greeting: false,
+            is_broken: false,
+        }
     }
 
-    /// A brain is there. What it has to hear first comes before the facts that are kept.
-    pub(crate) fn connect(&mut self, socket: OwnedFd) {
-        self.stream = Some(Stream::new(socket));
+    /// A brain is there: it hears who speaks, by way of how many messages of the inventory there are, and what is held.
+    /// What else it has to hear before the facts follows, then [`tell_kept`](Self::tell_kept).
+    pub(crate) fn greet(
+        &mut self,
+        socket: OwnedFd,
+        at: Duration,
+        held: Vec<Held>,
+        hello: impl FnOnce(Sequence, u64, u32) -> Report,
+    ) {
+        let mut stream = Stream::new(socket);
+        // However much is held, it is what a brain has to hear.
+        stream.most = usize::MAX;
+        self.stream = Some(stream);
         self.is_broken = false;
+        self.is_greeting = true;
+        self.told = Sequence::default();
+        self.state_forgotten(at);
+        self.greeted = self.seq;
+        let mut inventories = Vec::new();
+        in_frames(held, &mut inventories);
+        let count = u32::try_from(inventories.len()).unwrap_or(u32::MAX);
+        self.say(&hello(self.seq, self.kept.len() as u64, count), &[]);
+        for inventory in inventories {
+            self.put(inventory, Vec::new());
+        }
     }
 
     /// Tells the present brain all that no earlier one has acknowledged.
     pub(crate) fn tell_kept(&mut self) {
-        for (seq, at, fact) in self.facts.clone() {
-            self.say(&Report::Fact { seq, at, fact }, &[]);
+        self.is_greeting = false;
+        if let Some(stream) = &mut self.stream {
+            stream.most = stream.unsent.saturating_add(MOST_UNSENT);
+        }
+        self.tell();
+    }
+
+    /// Tells facts for as long as not too much waits to be read.
+    fn tell(&mut self) {
+        while !self.is_greeting
+            && let Some(stream) = &self.stream
+            && !self.is_broken
+            && stream.unsent < AHEAD
+            && let Some((seq, at, fact)) = self.kept.after(self.told)
+        {
+            let report = Report::Fact { seq, at, fact: fact.clone() };
+            self.told = seq;
+            self.say(&report, &[]);
         }
     }
 
-    /// Returns the number of the last fact.
-    pub(crate) const fn last(&self) -> Sequence {
-        self.seq
-    }
-
-    /// Returns how many facts are kept.
-    pub(crate) fn kept_count(&self) -> u64 {
-        self.facts.len() as u64
+    /// Returns whether the end of a run is among the facts that are kept.
+    pub(super) fn keeps_end(&self, run: &Key) -> bool {
+        let is_end = |fact: &Fact| matches!(fact, Fact::Ended { key, .. } if key == run);
+        self.kept.iter().any(|(_, _, fact)| is_end(fact))
     }
 
     pub(crate) fn stream(&self) -> Option<&Stream> {
@@ -214,34 +266,42 @@ impl SocketLink {
 
     /// Returns what the next program of this keeper has to know: the last number, and what is kept.
     pub(crate) fn kept(&self) -> (Sequence, Vec<(Sequence, Duration, Fact)>) {
-        (self.seq, self.facts.iter().cloned().collect())
+        (self.seq, self.kept.iter().map(|(seq, at, fact)| (seq, at, fact.clone())).collect())
     }
 
     pub(super) fn state(&mut self, at: Duration, fact: Fact) {
-        if self.facts.len() >= MOST_FACTS {
-            self.facts.pop_front();
-            self.forgotten += 1;
-        } else if self.forgotten > 0 && self.stream.is_some() {
-            let facts = std::mem::take(&mut self.forgotten);
-            self.keep(at, Fact::Forgotten { facts });
+        // A brain that is far behind hears of it once it has caught up.
+        let is_up_to_date = !self.is_greeting && self.kept.after(self.told).is_none();
+        if self.stream.is_some() && is_up_to_date {
+            self.state_forgotten(at);
         }
         self.keep(at, fact);
     }
 
-    fn keep(&mut self, at: Duration, fact: Fact) {
-        self.seq.0 += 1;
-        self.facts.push_back((self.seq, at, fact.clone()));
-        self.say(&Report::Fact { seq: self.seq, at, fact }, &[]);
-    }
-
-    pub(super) fn acknowledge(&mut self, seq: Sequence) {
-        while self.facts.front().is_some_and(|(first, _, _)| *first <= seq) {
-            self.facts.pop_front();
+    /// States how many facts were let go, where a brain hears it.
+    fn state_forgotten(&mut self, at: Duration) {
+        let facts = self.kept.take_forgotten();
+        if facts > 0 {
+            self.keep(at, Fact::Forgotten { facts });
         }
     }
 
+    fn keep(&mut self, at: Duration, fact: Fact) {
+        self.seq.0 += 1;
+        // Who was greeted with so many facts hears so many.
+        let is_awaited = |seq| self.stream.is_some() && self.told < seq && seq <= self.greeted;
+        self.kept.add(self.seq, at, fact, |before| !is_awaited(before));
+        self.tell();
+    }
+
+    pub(super) fn acknowledge(&mut self, seq: Sequence) {
+        self.kept.acknowledge(seq);
+    }
+
     pub(super) fn say(&mut self, report: &Report, descriptors: &[BorrowedFd<'_>]) {
-        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else { return };
+        if self.stream.is_none() || self.is_broken {
+            return;
+        }
         let body: &[u8] = match report {
             Report::Screen { bytes, .. } => bytes,
             Report::Hello { .. }
@@ -251,20 +311,38 @@ impl SocketLink {
             | Report::Left { .. } => &[],
         };
         let mut bytes = Vec::new();
-        if frame::put(report, body, &mut bytes).is_err() {
-            return; // Longer than anything that is ever said.
+        if let Err(error) = frame::put(report, body, &mut bytes) {
+            // It would have to be told itself, and to whom?
+            eprintln!("mainstay: a report that the brain cannot read is left out: {error}");
+            return;
         }
         // A duplicate lives on when the original is closed before it could be sent.
         let copies: Result<_, _> = descriptors.iter().map(rustix::io::dup).collect();
         let Ok(copies) = copies else { return }; // With one missing the others could not be told apart.
-        self.is_broken = stream.put(bytes, copies).is_err();
+        self.put(bytes, copies);
+    }
+
+    fn put(&mut self, bytes: Vec<u8>, descriptors: Vec<OwnedFd>) {
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else { return };
+        self.is_broken = stream.put(bytes, descriptors).is_err();
     }
 
     /// Sends what is to be sent. Returns whether the brain has yet to read some of it.
     pub(crate) fn flush(&mut self) -> bool {
-        let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else { return false };
-        self.is_broken = stream.flush().is_err();
-        stream.is_full()
+        loop {
+            let Some(stream) = self.stream.as_mut().filter(|_| !self.is_broken) else {
+                return false;
+            };
+            self.is_broken = stream.flush().is_err();
+            if stream.is_full() {
+                return true;
+            }
+            // There is room for those that have waited.
+            self.tell();
+            if !self.stream.as_ref().is_some_and(Stream::is_full) {
+                return false;
+            }
+        }
     }
 
     /// Returns whether the brain is gone, or has not read for so long that it counts as dead.
@@ -295,6 +373,29 @@ impl SocketLink {
     }
 }
 
+/// Writes what is held in as many frames as it takes.
+fn in_frames(held: Vec<Held>, frames: &mut Vec<Vec<u8>>) {
+    let report = Report::Inventory(held);
+    let mut bytes = Vec::new();
+    match frame::put(&report, &[], &mut bytes) {
+        Ok(()) => frames.push(bytes),
+        Err(error) => {
+            let Report::Inventory(mut held) = report else { return };
+            if let [one] = &mut held[..] {
+                // It was started by an order that is as long: its name and number are what matters.
+                eprintln!("mainstay: what {} was started as is left out: {error}", one.key);
+                if std::mem::take(&mut one.process) != std::sync::Arc::<Process>::default() {
+                    in_frames(held, frames);
+                }
+                return;
+            }
+            let rest = held.split_off(held.len() / 2);
+            in_frames(held, frames);
+            in_frames(rest, frames);
+        }
+    }
+}
+
 /// Puts the body of its frame where an order has its bytes.
 fn with_body(mut order: Order, body: Vec<u8>) -> Order {
     match &mut order {
@@ -303,3 +404,6 @@ fn with_body(mut order: Order, body: Vec<u8>) -> Order {
     }
     order
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,15 @@ impl Dropped {
         self.bytes += bytes.len() as u64;
         self.is_inside = bytes.last().map_or(self.is_inside, |last| *last != b'\n');
     }
+
+    /// Counts what was dropped before all that is counted here.
+    fn add_earlier(&mut self, earlier: Self) {
+        if self.bytes == 0 {
+            self.is_inside = earlier.is_inside;
+        }
+        self.lines += earlier.lines;
+        self.bytes += earlier.bytes;
+    }
 }
 
 /// The way of bytes from one stream of a run to all who want them.
@@ -173,7 +182,7 @@ impl<'a> Pass<'a> {
             dropped.add(rest);
             *bytes = next;
             if next.is_empty() && !rest.is_empty() {
-                *lock(&self.run.dropped) = dropped;
+                lock(&self.run.dropped).add_earlier(dropped);
                 return false;
             }
         }
@@ -183,10 +192,7 @@ impl<'a> Pass<'a> {
         writer.flush();
         if writer.has_failed || !writer.mark(dropped) {
             dropped.add(bytes);
-            let mut since = lock(&self.run.dropped);
-            dropped.lines += since.lines;
-            dropped.bytes += since.bytes;
-            *since = dropped;
+            lock(&self.run.dropped).add_earlier(dropped);
             return false;
         }
         lock(&self.run.tail).lost += dropped.bytes;
@@ -199,10 +205,8 @@ impl<'a> Pass<'a> {
         let Writer { mut log, dropped, .. } = writer;
         // Counted before it is told that the log cannot be written: who hears of it may end the run.
         if dropped.bytes > 0 {
-            let mut all = lock(&self.run.dropped);
-            all.lines += dropped.lines;
-            all.bytes += dropped.bytes;
-            all.is_inside = dropped.is_inside;
+            // Another thread may have read on meanwhile.
+            lock(&self.run.dropped).add_earlier(dropped);
         }
         for (what, error) in log.take_news() {
             self.plane.board.trouble(&self.run.key.child, what, error);

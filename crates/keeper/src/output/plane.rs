@@ -29,7 +29,7 @@ pub(super) const INPUT: u64 = 3;
 pub(super) enum Order {
     /// Reads a run to its end and tells so.
     Drain(Arc<Run>),
-    /// Closes a log and opens it by its path.
+    /// Does what was asked of a log, also where nothing is printed.
     Reopen(Arc<Sheet>),
     /// Looks again: the end of everything, or a change.
     Look,

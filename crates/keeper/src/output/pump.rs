@@ -256,6 +256,11 @@ impl Pump {
             return;
         }
         let port = &run.ports[port];
+        // Whoever looks finds these bytes in the pipe or among those that were dropped.
+        let mut dropped = lock(&run.dropped);
+        if run.is_over() {
+            return;
+        }
         let Some(length) = port.read(&mut self.read) else {
             if port.has_ended() {
                 let _ = epoll::delete(&self.plane.epoll, &port.fd);
@@ -263,7 +268,8 @@ impl Pump {
             return;
         };
         let bytes = &self.read[..length];
-        lock(&run.dropped).add(bytes);
+        dropped.add(bytes);
+        drop(dropped);
         if !run.is_apart() {
             lock(&run.tail).push(bytes);
         }
@@ -275,8 +281,9 @@ impl Pump {
     }
 
     fn wait_for(&self, run: &Arc<Run>, sheet: &Arc<Sheet>) {
-        sheet.wait(run);
+        // In this order: whoever hands the log back reads again from all that are in line for it.
         self.plane.set_aside(run);
+        sheet.wait(run);
     }
 
     /// Takes note that a log has to be tried again.
@@ -333,8 +340,8 @@ impl Pump {
         while let Some(order) = orders.next() {
             let is_pump = match order {
                 Order::Drain(run) => self.drain(&run),
+                // It is done by whoever opens the sheet next: at once, but for one that somebody is stuck in.
                 Order::Reopen(sheet) => {
-                    sheet.ask_reopen();
                     sheet.is_stalled()
                         || self.in_log(Some(&sheet), |_| drop(sheet.open())).is_some()
                 }

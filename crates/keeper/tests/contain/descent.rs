@@ -4,14 +4,15 @@ use mainstay_wire::process::Contain;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::time::{Duration, Instant};
 
-/// When the bomb ends by itself.
-const SELF_ENDING: Duration = Duration::from_secs(30);
+/// Before the bomb ends by itself. It takes a moment to end it, and much longer where there is little time to be had
+/// of a busy machine.
+const SELF_ENDING: Duration = Duration::from_secs(500);
 
 /// A script of fifty processes that each start the next one and end.
 pub(crate) fn bomb() -> String {
     let program = "
 import os, sys, time
-end = time.monotonic() + 40
+end = time.monotonic() + 600
 for _ in range(50):
     if os.fork() == 0:
         os.setsid()
@@ -21,7 +22,7 @@ for _ in range(50):
                 os._exit(0)
         os._exit(0)
 print(50, flush=True)
-time.sleep(40)
+time.sleep(600)
 ";
     format!("exec python3 -c '{program}'")
 }

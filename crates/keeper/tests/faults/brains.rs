@@ -1,6 +1,6 @@
 //! Brains that stand still or do not come up, and keepers that go on without them.
 
-use crate::scene::{self, Came, Manner, PATIENCE, Scene};
+use crate::scene::{self, Manner, Scene};
 use mainstay_wire::keeper::{Fact, Key, Order, Status, Whom};
 use rustix::process::Signal;
 use std::time::Instant;
@@ -158,12 +158,7 @@ fn what_two_dead_have_left_is_adopted_killed_or_refused() {
     }
     // Each has its grandchild: main process and that one.
     scene::until_marked(&scene, 6);
-    let brain = scene.brain().and_then(scene::open).expect("a brain");
-    scene::signal(&brain, Signal::STOP);
-    scene.kill_keeper();
-    scene::kill_process(&brain);
-    let deadline = Instant::now() + PATIENCE;
-    while scene.next(deadline) != Some(Came::Dead) {}
+    scene.kill_both();
     assert_eq!(scene.marked().len(), 6, "{}", scene.dump("somebody died"));
     scene.start_again();
     scene.until("answers", |scene| {
@@ -218,12 +213,7 @@ fn an_upgrade_keeps_whoever_was_adopted_with_all_that_belongs_to_it() {
     let key = scene.start("a", process);
     scene.until_started(&key);
     scene::until_marked(&scene, 2);
-    let brain = scene.brain().and_then(scene::open).expect("a brain");
-    scene::signal(&brain, Signal::STOP);
-    scene.kill_keeper();
-    scene::kill_process(&brain);
-    let deadline = Instant::now() + PATIENCE;
-    while scene.next(deadline) != Some(Came::Dead) {}
+    scene.kill_both();
     scene.start_again();
     scene.until("adoption", |scene| scene.model.lives("a"));
     for _ in 0..2 {

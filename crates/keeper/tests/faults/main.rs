@@ -2,6 +2,7 @@
 //! every run that began has one end.
 
 mod brains;
+mod found;
 mod links;
 mod logs;
 mod points;

@@ -16,6 +16,7 @@ use mainstay_wire::keeper::{Held, Key, Order, Report, Status};
 use mainstay_wire::process::{Process, Rest};
 use model::Model;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -286,7 +287,9 @@ impl Scene {
             Ok(0) => {}
             Ok(read) => {
                 self.unread.extend_from_slice(&bytes[..read]);
-                self.take_lines();
+                if bytes[..read].contains(&b'\n') {
+                    self.take_lines();
+                }
                 return Some(Came::Report);
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
@@ -345,8 +348,8 @@ impl Scene {
                     if let Some((_, former)) = &self.keeper {
                         assert!(world::is_over(former), "{}", self.dump("two keepers"));
                     }
-                    let fd = open(pid).expect("a keeper that greets lives");
-                    self.keeper = Some((pid, fd));
+                    // One that died since is gone, and the next one greets as well.
+                    self.keeper = open(pid).map(|fd| (pid, fd));
                     self.keepers += 1;
                 }
             }
@@ -395,11 +398,24 @@ impl Scene {
         self.first.wait().expect("the first keeper is ours")
     }
 
-    /// Kills the present keeper, and waits until it is dead.
+    /// Kills the keeper that greeted last, and waits until it is dead.
     pub(crate) fn kill_keeper(&self) {
-        let (_, fd) = self.keeper.as_ref().expect("a keeper has greeted");
-        world::kill(fd);
-        wait_for(fd);
+        if let Some((_, fd)) = &self.keeper {
+            world::kill(fd);
+            wait_for(fd);
+        }
+    }
+
+    /// Kills the brain and the keeper, and waits until nobody is left who could go on.
+    pub(crate) fn kill_both(&mut self) {
+        let brain = self.brain().and_then(open).expect("a brain");
+        signal(&brain, Signal::STOP);
+        self.kill_keeper();
+        world::kill(&brain);
+        let deadline = Instant::now() + PATIENCE;
+        while self.next(deadline) != Some(Came::Dead) {
+            assert!(Instant::now() < deadline, "{}", self.dump("somebody lives on"));
+        }
     }
 
     /// Has the keeper leave, after it has killed everything or once nothing is left, and checks that nothing is.
@@ -424,7 +440,7 @@ impl Scene {
             self.settle();
             return self.leave(kill);
         }
-        if self.keeper() == self.first.id() {
+        if self.keeper.as_ref().is_some_and(|(keeper, _)| *keeper == self.first.id()) {
             let status = self.reap_first();
             assert!(status.success(), "{}", self.dump(&format!("it left with {status}")));
         }

@@ -150,6 +150,7 @@ fn kill_both(scene: &mut Scene, random: &mut Random) {
         match scene.next(deadline) {
             Some(crate::scene::Came::Dead) => {
                 scene.model.leftovers = random.one_in(3).then_some(Leftovers::Refuse);
+                scene.model.finds = random.one_in(2);
                 scene.start_again();
             }
             Some(crate::scene::Came::Brain) => return, // It was quicker.

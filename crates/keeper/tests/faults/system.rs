@@ -161,3 +161,12 @@ fn init_takes_in_whoever_loses_its_parent() {
         assert_eq!(case.end().0.code(), Some(143));
     });
 }
+
+#[test]
+fn a_keeper_without_an_identity_refuses_to_begin() {
+    let mut relay = Command::new(example("relay"));
+    let output = relay.arg("never").env("RELAY_IDENTITY", "").output().expect("a relay");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("needs an identity"), "{said}");
+}

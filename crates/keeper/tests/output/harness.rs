@@ -5,6 +5,7 @@ use mainstay_wire::keeper::Key;
 use mainstay_wire::process::{Log, Output};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,15 +68,15 @@ impl Plane {
         }
     }
 
-    /// Waits until the file holds what is wanted.
+    /// Waits until the file is there and holds what is wanted.
     pub(crate) fn until_file(&self, name: &str, mut wanted: impl FnMut(&[u8]) -> bool) -> Vec<u8> {
         let watch = Watch::new(self.folder.path());
         loop {
-            let held = fs::read(self.path(name)).unwrap_or_default();
-            if wanted(&held) {
-                return held;
+            let held = fs::read(self.path(name));
+            match held {
+                Ok(held) if wanted(&held) => return held,
+                held => watch.wait(&held.unwrap_or_default()),
             }
-            watch.wait(&held);
         }
     }
 
@@ -189,6 +190,16 @@ pub(crate) fn shell(script: &str, to: OwnedFd) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", script]).stdin(Stdio::null()).stdout(to).stderr(both);
     command.spawn().expect("a shell")
+}
+
+/// A log that is a pipe which nobody reads before the test does: a disk that stands still.
+pub(crate) fn stuck_log(plane: &Plane) -> (Log, OwnedFd) {
+    let log = plane.log("stuck.log");
+    let path = log.path.as_path();
+    rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("a fifo");
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let reader = rustix::fs::open(path, flags, Mode::empty()).expect("a reader");
+    (log, reader)
 }
 
 /// Writes all of it, waiting where that is needed.

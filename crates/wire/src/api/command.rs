@@ -4,6 +4,11 @@ use super::{Next, Standing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// At least one letter that can be seen.
+const SHOWN: &str = r"[^\s\u0000-\u001f\u007f-\u009f]";
+/// No control characters.
+const ONE_LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+
 /// One request that changes something. It is parsed once: what is authorized is what is audited and carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -13,19 +18,25 @@ pub struct Command {
     /// Which child; empty: the root.
     #[serde(default)]
     pub target: String,
-    /// Why; shown in the audit trail.
+    /// Why; shown in the audit trail. At most 4096 letters.
+    #[schemars(extend("minLength" = 1, "maxLength" = 4096, "pattern" = SHOWN))]
     pub why: String,
-    /// Who asks, in the words of the caller; who is connected is noted beside it.
+    /// Who asks, in the words of the caller; who is connected is noted beside it. At most 256 letters on one line.
     #[serde(default)]
+    #[schemars(extend("minLength" = 1, "maxLength" = 256, "pattern" = ONE_LINE))]
     pub who: Option<String>,
-    /// Sent twice with the same id, 1 to 32 hexadecimal digits, it has one effect and the same answer.
+    /// Sent twice with the same id, 1 to 32 hexadecimal digits that are not all zero, it has one effect and the same
+    /// answer.
     #[serde(default)]
+    #[schemars(extend("maxLength" = 32, "pattern" = "^0*[1-9a-fA-F][0-9a-fA-F]*$"))]
     pub id: Option<String>,
     /// Only if this is the child's present run.
     #[serde(default)]
+    #[schemars(extend("maximum" = u64::MAX))]
     pub if_run: Option<u64>,
     /// Only if this is the present revision of the child's spec.
     #[serde(default)]
+    #[schemars(extend("maximum" = u32::MAX))]
     pub if_revision: Option<u32>,
 }
 
@@ -67,7 +78,7 @@ pub enum Verb {
         #[serde(default)]
         start: bool,
     },
-    /// Add children below the target: the text of a `children:` map of a spec file.
+    /// Add children below the target: a map of children as in a spec file, with `children:` around it or without.
     Add {
         /// YAML: `name: {command: ...}`, one child or several.
         spec: String,

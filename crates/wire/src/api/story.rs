@@ -55,6 +55,9 @@ pub struct Evidence {
     pub text: String,
     /// Its last lines of output.
     pub lines: Vec<String>,
+    /// The last things that happened in it before: probes, signs of life, commands.
+    #[serde(default)]
+    pub trail: Vec<Fact>,
 }
 
 /// Something that would change what a child does.
@@ -140,6 +143,9 @@ pub struct Cause {
 pub struct Action {
     /// As a word: `restart`, `finish`, `cooldown`.
     pub word: String,
+    /// The rule that decided, as a word: `always`, `spent`, `trial-failed`.
+    #[serde(default)]
+    pub rule: String,
     /// In words, with the rule and its counts.
     pub text: String,
     /// When the next run was to begin.
@@ -151,6 +157,52 @@ pub struct Action {
 pub struct Fact {
     /// When.
     pub at: i64,
+    /// What.
+    pub text: String,
+}
+
+/// What a policy would do with a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Timeline {
+    /// The policy.
+    pub policy: String,
+    /// Its rules in words, one each.
+    pub rules: Vec<String>,
+    /// The scenario.
+    pub scenario: String,
+    /// How long it was followed.
+    pub horizon_ms: u64,
+    /// What happened; long loops are folded into one step.
+    pub steps: Vec<TimelineStep>,
+    /// How many runs began.
+    pub starts: u64,
+    /// When the policy first gave up; absent: it did not.
+    pub gave_up_after_ms: Option<u64>,
+    /// What that led to.
+    pub gave_up: Option<String>,
+    /// How long the child could serve.
+    pub uptime_ms: u64,
+    /// How long it could not.
+    pub downtime_ms: u64,
+    /// The longest time without a break in which it could not.
+    pub longest_down_ms: u64,
+    /// How often it was started again in an hour, over the whole time.
+    pub restarts_per_hour: f64,
+    /// How many runs began in the busiest hour.
+    pub busiest_hour: u64,
+    /// How many alerts were raised; absent where that was not recorded.
+    pub alerts: Option<u64>,
+    /// What the child does at the end.
+    pub ends: String,
+    /// Whether it started too often to be followed to the end.
+    pub is_cut: bool,
+}
+
+/// Something that happened in a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TimelineStep {
+    /// When, from the beginning.
+    pub after_ms: u64,
     /// What.
     pub text: String,
 }

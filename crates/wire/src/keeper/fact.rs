@@ -32,8 +32,11 @@ pub enum Report {
         /// How many facts up to that one were not acknowledged, and are told after the inventory.
         #[serde(default)]
         kept: u64,
+        /// In how many messages the inventory comes: one frame does not take all of very many children.
+        #[serde(default = "one")]
+        inventories: u32,
     },
-    /// Everything that is held. The second message.
+    /// Everything that is held, or a part of it. The second message, and those behind it that the first has announced.
     Inventory(Vec<Held>),
     /// Something happened. It is told again until it is acknowledged.
     Fact {
@@ -69,6 +72,10 @@ pub enum Report {
         /// Why.
         why: String,
     },
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// One child that is held.

@@ -29,6 +29,25 @@ pub enum Order {
         /// What to start.
         process: Arc<Process>,
     },
+    /// Goes on with a run that an earlier keeper began, where that one and its brain have died. Nothing is ever
+    /// started for it. What is left of the child is taken for this run, since a child has one run at most. The order
+    /// is always answered, and may be given again by a brain that has heard no answer:
+    ///
+    /// - This keeper holds the run: `Adopted`, once more. Where its main process has ended, its end is told anyway,
+    ///   and where a brain has acknowledged that, it is told again as `Unseen`.
+    /// - Its main process is found: `leftovers` says what becomes of it. `adopt`: `Adopted` follows. `kill`: all of it
+    ///   is killed, and `Ended` follows. `refuse`: it is left alone, and so that nobody takes it for over, `Ended`
+    ///   follows as `NotStarted` at [`Step::Leftover`](super::Step::Leftover) with those who live on; a start is
+    ///   refused for as long as they do.
+    /// - Only others of it are found, and they are not refused: they are ended as those are whose main process ends,
+    ///   or killed. `Ended` follows, as `Unseen`.
+    /// - Nothing is found, or the run was over before: `Ended` as `Unseen`, from the beginning of the clock on.
+    Find {
+        /// The run.
+        key: Key,
+        /// What it was started as.
+        process: Arc<Process>,
+    },
     /// Sends a signal.
     Signal {
         /// The run.

@@ -1,6 +1,6 @@
 //! Reads a log, also while it is written and rotates.
 
-use super::files::{Body, Entry, identity, list};
+use super::files::{Behind, Body, Entry, Found, behind, find, identity, list};
 use super::since::Since;
 use memchr::{memchr_iter, memrchr_iter};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -133,12 +133,12 @@ impl Reader {
             if length > 0 {
                 return Ok(length);
             }
-            self.begin(Some(&next), 0)?;
+            self.begin_at(next, 0)?;
         }
     }
 
     /// Returns the file that comes behind the present one, where there is one.
-    fn next(&mut self) -> io::Result<Option<Entry>> {
+    fn next(&mut self) -> io::Result<Option<Found>> {
         let Some(current) = &self.current else { return Ok(None) };
         let here = current.place.file;
         if matches!(current.body, Body::Plain(_))
@@ -146,41 +146,25 @@ impl Reader {
         {
             return Ok(None);
         }
-        let mut entries = list(&self.path)?;
-        let next = match entries.iter().position(|entry| entry.identity == here) {
-            Some(at) => at + 1,
-            // It is gone, and so is what was older.
-            None => {
+        match behind(&self.path, here)? {
+            Behind::Next(next) => Ok(Some(next)),
+            // What is renamed so fast changes again soon.
+            Behind::Nothing | Behind::Unsure => Ok(None),
+            // So is what was older.
+            Behind::Gone => {
+                let entries = list(&self.path)?;
                 self.has_missed |= entries.len() > 1;
-                0
+                let Some(first) = entries.first() else { return Ok(None) };
+                find(&self.path, first.identity)
             }
-        };
-        Ok((next < entries.len()).then(|| entries.swap_remove(next)))
+        }
     }
 
     fn begin(&mut self, entry: Option<&Entry>, offset: u64) -> io::Result<()> {
         let Some(entry) = entry else { return Ok(()) };
-        let (mut body, identity, _) = match Body::open(&entry.path, entry.is_compressed) {
-            Ok(opened) => opened,
-            // It was compressed or removed since it was found: it is looked for again.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.begin_again(entry, offset);
-            }
-            Err(error) => return Err(error),
-        };
-        if identity != entry.identity {
-            return self.begin_again(entry, offset);
-        }
-        body.skip_to(offset)?;
-        self.current = Some(Current { body, place: Place { file: identity, offset } });
-        self.watch_file()
-    }
-
-    fn begin_again(&mut self, entry: &Entry, offset: u64) -> io::Result<()> {
-        let entries = list(&self.path)?;
-        match entries.iter().find(|other| other.identity == entry.identity) {
-            Some(other) if other != entry => self.begin(Some(other), offset),
-            Some(_) | None => {
+        match find(&self.path, entry.identity)? {
+            Some(found) => self.begin_at(found, offset),
+            None => {
                 self.has_missed = true;
                 self.current = None;
                 Ok(())
@@ -188,12 +172,22 @@ impl Reader {
         }
     }
 
+    fn begin_at(&mut self, found: Found, offset: u64) -> io::Result<()> {
+        let Found { mut body, entry, .. } = found;
+        body.skip_to(offset)?;
+        self.current = Some(Current { body, place: Place { file: entry.identity, offset } });
+        self.watch_file()
+    }
+
     fn begin_last(&mut self, entries: &[Entry], lines: usize) -> io::Result<()> {
         let mut wanted = lines;
         let (mut first, mut start) = (entries.last(), 0);
         for (age, entry) in entries.iter().rev().enumerate() {
-            let (body, _, _) = Body::open(&entry.path, entry.is_compressed)?;
-            let (found, at) = last_lines(body, wanted)?;
+            let Some(found) = find(&self.path, entry.identity)? else {
+                // It has gone the way of the oldest meanwhile.
+                break;
+            };
+            let (found, at) = last_lines(found.body, wanted)?;
             (first, start) = (Some(entry), at);
             wanted -= found.min(wanted);
             if wanted == 0 || age + 1 == entries.len() {

@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub life: u32,
     /// What the next life does with what this one leaves, where it is not what the processes say.
     pub leftovers: Option<Leftovers>,
+    /// Whether the next life is asked to go on with what ran, instead of to start its next run.
+    pub finds: bool,
     /// How many commands are done.
     pub done: u32,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Told {
     pub process: Arc<Process>,
     life: u32,
     pub pid: Option<u32>,
+    /// Its main process in an earlier life, where this life is asked to go on with it.
+    pub sought: Option<u32>,
     pub adopted: bool,
     pub main_ended: Option<Status>,
     pub ended: Option<Ended>,
@@ -73,6 +77,7 @@ impl Model {
             process: Arc::new(process),
             life: self.life,
             pid: None,
+            sought: None,
             adopted: false,
             main_ended: None,
             ended: None,
@@ -87,16 +92,23 @@ impl Model {
         self.runs.get_mut(key).expect("it was ordered").is_killed = true;
     }
 
-    /// A relay begins that knows nothing. Whatever ran or was to run gets a next run.
+    /// A relay begins that knows nothing. Whatever ran or was to run gets a next run, or is looked for.
     pub(crate) fn begin_life(&mut self) {
         let open: Vec<(Key, Told)> =
             self.open_runs().map(|(key, told)| (key.clone(), told.clone())).collect();
         self.life += 1;
         self.facts.clear();
         let planned = self.leftovers.take();
+        let finds = std::mem::take(&mut self.finds);
         for (key, told) in open {
             let mut process = Process::clone(&told.process);
             process.leftovers = planned.unwrap_or(process.leftovers);
+            let pid = told.pid.or(told.sought).filter(|_| finds);
+            if let (Some(pid), Some(told)) = (pid, self.runs.get_mut(&key)) {
+                (told.life, told.process) = (self.life, Arc::new(process));
+                (told.sought, told.pid, told.adopted) = (Some(pid), None, false);
+                continue;
+            }
             let next = self.next_run(&key.child, process);
             if told.is_killed {
                 self.kills(&next);
@@ -114,8 +126,11 @@ impl Model {
         let mut orders = Vec::new();
         for (key, told) in self.open_runs() {
             if told.pid.is_none() {
-                let process = Arc::clone(&told.process);
-                orders.push(Order::Start { key: key.clone(), process });
+                let (key, process) = (key.clone(), Arc::clone(&told.process));
+                orders.push(match told.sought {
+                    Some(_) => Order::Find { key, process },
+                    None => Order::Start { key, process },
+                });
             }
             if told.is_killed {
                 orders.push(Order::Kill(key.clone()));
@@ -188,7 +203,11 @@ impl Model {
         }
         let told = self.runs.get(key).ok_or("nobody ordered it")?;
         if told.ended.is_some() {
-            return Err("it has ended".into());
+            // Whoever looks twice may be told twice that nobody saw it.
+            let is_unseen = matches!(fact, Fact::Ended { ended, .. }
+                if matches!(ended.status, Status::Unseen { from: Duration::ZERO, .. }));
+            let was_sought = told.sought.is_some() && is_unseen;
+            return if was_sought { Ok(()) } else { Err("it has ended".into()) };
         }
         let before = told.before.as_ref().and_then(|before| self.runs.get(before)).cloned();
         let told = self.runs.get_mut(key).ok_or("nobody ordered it")?;
@@ -197,6 +216,9 @@ impl Model {
                 if told.pid.is_some() {
                     return Err("it has started before".into());
                 }
+                if told.sought.is_some() {
+                    return Err("it was to be found".into());
+                }
                 let former = before.and_then(|before| before.pid).and_then(world::open);
                 if former.is_some_and(|former| !world::is_over(&former)) {
                     return Err("a run of an earlier life goes on".into());
@@ -204,7 +226,10 @@ impl Model {
                 told.pid = Some(*pid);
             }
             Fact::Adopted { pid, .. } => {
-                if told.pid.is_some() {
+                if told.sought.or(told.pid).is_some_and(|known| known != *pid) {
+                    return Err("another process is adopted".into());
+                }
+                if told.pid.is_some() && told.sought.is_none() {
                     return Err("it has started before".into());
                 }
                 if told.process.leftovers != Leftovers::Adopt {
@@ -241,6 +266,7 @@ fn ended_well(ended: &Ended, adopted: bool) -> Result<(), String> {
             Err(format!("it did not start: {error}"))
         }
         Status::Unseen { from, to } if from > to => Err("it ended before it was seen".into()),
+        Status::NotStarted(_) => Ok(()),
         _ if !ended.left.is_empty() => Err("something is left of it".into()),
         _ => Ok(()),
     }
@@ -250,12 +276,12 @@ impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, told) in &self.runs {
             let command: Vec<_> = told.process.command.iter().skip(2).collect();
-            let Told { life, pid, adopted, main_ended, ended, is_killed, .. } = told;
+            let Told { life, pid, sought, adopted, main_ended, ended, is_killed, .. } = told;
             let ended = ended.as_ref().map(|ended| &ended.status);
             let before = told.before.as_ref().map(ToString::to_string);
             writeln!(
                 f,
-                "{key} of life {life}: {command:?} {:?} pid {pid:?} adopted {adopted} \
+                "{key} of life {life}: {command:?} {:?} pid {pid:?} sought {sought:?} adopted {adopted} \
                  killed {is_killed} main {main_ended:?} ended {ended:?} before {before:?}",
                 told.process.leftovers,
             )?;

@@ -1,0 +1,37 @@
+//! The JSON Schemas of the forms.
+
+use super::{
+    Alert, Check, Checks, Child, Command, Event, EventPage, Explanation, Lag, LogLine, LogPage,
+    Plan, Problem, Reply, Run, Status,
+};
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value};
+
+/// Returns the schema of every form by its name, as the part `components/schemas` of an OpenAPI document.
+///
+/// What is answered is described as it is written: every field is there. What is asked is described as it is read.
+pub fn schemas() -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut said = settings.clone().for_serialize().into_generator();
+    said.subschema_for::<Status>();
+    said.subschema_for::<Child>();
+    said.subschema_for::<Explanation>();
+    said.subschema_for::<Run>();
+    said.subschema_for::<Alert>();
+    said.subschema_for::<Event>();
+    said.subschema_for::<EventPage>();
+    said.subschema_for::<Lag>();
+    said.subschema_for::<LogLine>();
+    said.subschema_for::<LogPage>();
+    said.subschema_for::<Reply>();
+    said.subschema_for::<Plan>();
+    said.subschema_for::<Check>();
+    said.subschema_for::<Checks>();
+    said.subschema_for::<Problem>();
+    let mut asked: SchemaGenerator = settings.for_deserialize().into_generator();
+    asked.subschema_for::<Command>();
+    let mut all = said.take_definitions(true);
+    all.extend(asked.take_definitions(true));
+    all
+}
