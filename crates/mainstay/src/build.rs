@@ -3,6 +3,8 @@
 use crate::clock::Clock;
 use crate::declare::{Node, Tree};
 use crate::drive::Drive;
+#[cfg(feature = "durable")]
+use crate::durable::Past;
 use crate::events::Log;
 use crate::handle::Handle;
 use crate::inbox::{self, Inbox};
@@ -63,6 +65,10 @@ pub enum StartError {
     /// The declaration is wrong.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// What is to be gone on from is no tree.
+    #[cfg(feature = "durable")]
+    #[error("what the tree is to go on from is damaged")]
+    Past(#[from] mainstay_core::RestoreError),
     /// There is no runtime to run in.
     #[error(
         "a tree starts within a tokio runtime: call it in an async function, or enter one first"
@@ -74,11 +80,15 @@ pub enum StartError {
 }
 
 /// Makes the spec of a child that is added to a running tree below `above`.
-pub(crate) fn node(node: Node, above: &Path) -> Result<(Arc<str>, Declared), SpecError> {
+pub(crate) fn node(
+    node: Node,
+    above: &Path,
+    profile: Profile,
+) -> Result<(Arc<str>, Declared), SpecError> {
     let draft = node.draft(above);
     #[cfg(feature = "process")]
     let problems = crate::process::check(&draft, above);
-    let built = draft.build(Profile::Library, above);
+    let built = draft.build(profile, above);
     #[cfg(feature = "process")]
     let built = crate::process::with(problems, built);
     built.map_err(SpecError::new)
@@ -90,27 +100,52 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
 
     let runtime = Runtime::try_current().map_err(|_| StartError::NoRuntime)?;
     let whole = tree.whole.clone();
-    let (spec, warnings) = tree.spec(Profile::Library)?;
-    let core = CoreTree::new(&spec);
+    let (spec, warnings) = tree.spec()?;
+    #[cfg(feature = "durable")]
+    let durable = whole.durable.as_ref().and_then(|durable| {
+        durable.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    });
+    #[cfg(feature = "durable")]
+    let past = durable.as_ref().and_then(|durable| durable.past.as_ref());
+    #[cfg(feature = "durable")]
+    let (core, next_event, seed) = match past {
+        Some(Past { snapshot, next_event, .. }) => {
+            (CoreTree::restore(snapshot.clone())?, *next_event, snapshot.settings.seed)
+        }
+        None => (CoreTree::new(&spec), 1, spec.seed),
+    };
+    #[cfg(not(feature = "durable"))]
+    let (core, next_event, seed) = (CoreTree::new(&spec), 1, spec.seed);
     caught::install_hook();
     // The one way to find out: a timer of a runtime without them cannot be made.
     drop(caught::attempt(|| tokio::time::sleep(Duration::ZERO)).ok_or(StartError::NoTimer)?);
+    #[cfg(feature = "durable")]
+    let clock = match (&durable, past) {
+        (_, Some(past)) => Clock::from(past.now, past.monotonic),
+        (Some(durable), None) => Clock::from(durable.now.0, durable.now.1),
+        (None, None) => Clock::new(),
+    };
+    #[cfg(not(feature = "durable"))]
+    let clock = Clock::new();
     let (requests, incoming) = mpsc::channel(inbox::REQUESTS);
     let (tell, report) = watch::channel(None);
     let shared = Arc::new(Shared {
         number: TREES.fetch_add(1, Ordering::Relaxed),
-        seed: spec.seed,
-        clock: Clock::new(),
+        seed,
+        profile: whole.profile,
+        clock,
         runtime: runtime.clone(),
         inbox: Inbox::default(),
         requests,
-        log: Log::new(whole.history, core.health()),
+        log: Log::new(whole.history, core.health(), next_event),
         answered: AtomicU64::new(0),
         report,
     });
     let watch = whole.watchdog.clone().and_then(|watchdog| watchdog::start(watchdog, &shared));
     let observer = observe::start(&shared, whole.hooks.clone(), &warnings);
     let drive = Drive::new(core, Arc::clone(&shared), incoming, tell, watch, &whole);
+    #[cfg(feature = "durable")]
+    let drive = drive.durable(durable);
     drop(runtime.spawn(drive.run()));
     Ok(Owner::new(Handle::new(&shared), observer))
 }

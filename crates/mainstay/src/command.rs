@@ -7,7 +7,6 @@ use crate::handle::{AskError, Target};
 use crate::inbox::{self, Ask};
 use crate::shared::Shared;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{Brief, Command, CommandId, Done, Path, Refusal, RunId, Verb};
 use std::any::Any;
 use std::fmt;
@@ -178,7 +177,7 @@ impl Operator {
     ) -> Request {
         let above = above.into();
         let built = match &above.0 {
-            Ok(path) => crate::build::node(child.into(), path),
+            Ok(path) => crate::build::node(child.into(), path, self.shared.profile),
             Err(_) => Err(SpecError::empty()),
         };
         match built {
@@ -214,7 +213,7 @@ impl Operator {
         let place = target.0.as_ref().ok().and_then(Path::split_last);
         let (above, name) = place.unwrap_or_else(|| (Path::root(), "child"));
         child.words.name = name.into();
-        match crate::build::node(child.into(), &above) {
+        match crate::build::node(child.into(), &above, self.shared.profile) {
             Ok((_, spec)) => self.request(target, why, Verb::Replace(spec)),
             Err(error) => self.unfit(target, "replace", why, error),
         }
@@ -230,7 +229,8 @@ impl Operator {
     pub fn apply(&self, mut tree: crate::declare::Tree, why: impl Into<Arc<str>>) -> Request {
         // A seed that nobody stated is no change.
         tree.whole.seed.get_or_insert(self.shared.seed);
-        match tree.spec(Profile::Library) {
+        tree.whole.profile = self.shared.profile;
+        match tree.spec() {
             Ok((spec, _)) => {
                 self.request(Path::root(), why, Verb::Apply(Arc::<TreeSpec>::new(spec)))
             }

@@ -6,7 +6,7 @@ use crate::declare::Whole;
 use crate::inbox::{Ask, Batch, Notice, Request, Requests};
 use crate::observe;
 #[cfg(feature = "process")]
-use crate::process::Lane;
+use crate::process::{Lane, News};
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::slot::{Slot, told};
@@ -48,8 +48,24 @@ pub(crate) struct Drive {
     wakes_at: Option<Moment>,
     is_due: bool,
     has_hooks: bool,
+    #[cfg(feature = "durable")]
+    durable: Option<Written>,
     _watch: Option<Watch>,
 }
+
+/// What a durable tree needs beside.
+#[cfg(feature = "durable")]
+struct Written {
+    journal: Box<dyn crate::durable::Journal>,
+    /// The tree stands in the middle of its runs: nothing is decided before the keeper has said what it holds.
+    waits_until: Option<Moment>,
+    /// Whether the tree begins, or begins anew.
+    begins: bool,
+}
+
+/// How long a tree that goes on waits for its keeper to say what it holds.
+#[cfg(feature = "durable")]
+const MEETING: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Drive {
     pub(crate) fn new(
@@ -75,8 +91,22 @@ impl Drive {
             wakes_at: None,
             is_due: false,
             has_hooks: !whole.hooks.is_empty(),
+            #[cfg(feature = "durable")]
+            durable: None,
             _watch: watch,
         }
+    }
+
+    /// Takes down every step from now on.
+    #[cfg(feature = "durable")]
+    pub(crate) fn durable(mut self, durable: Option<crate::durable::Durable>) -> Self {
+        self.durable = durable.map(|durable| {
+            let begins = durable.past.as_ref().is_none_or(|past| past.begins);
+            let until = self.shared.clock.now() + MEETING;
+            let waits_until = (!begins).then_some(until);
+            Written { journal: durable.journal, waits_until, begins }
+        });
+        self
     }
 
     /// Runs the tree to its end.
@@ -84,8 +114,39 @@ impl Drive {
         self.shared.log.learn(&self.tree);
         #[cfg(feature = "process")]
         self.world.learn_all(&self.tree);
-        self.feed(self.shared.clock.now(), Input::Boot);
+        #[cfg(feature = "durable")]
+        let begins = self.durable.as_ref().is_none_or(|durable| durable.begins);
+        #[cfg(not(feature = "durable"))]
+        let begins = true;
+        #[cfg(feature = "durable")]
+        if self.durable.is_some() {
+            self.world.open_keeper();
+        }
+        if begins {
+            self.feed(self.shared.clock.now(), Input::Boot);
+        } else {
+            #[cfg(feature = "durable")]
+            self.world.go_on(&self.tree, &mut self.views);
+        }
         poll_fn(|cx| self.poll_turns(cx)).await;
+    }
+
+    /// Returns until when nothing is decided but what the keeper tells.
+    #[cfg(feature = "durable")]
+    fn meets_until(&mut self) -> Option<Moment> {
+        let durable = self.durable.as_mut()?;
+        let until = durable.waits_until?;
+        if self.world.has_met() || self.shared.clock.now() >= until {
+            durable.waits_until = None;
+            return None;
+        }
+        Some(until)
+    }
+
+    #[cfg(not(feature = "durable"))]
+    #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
+    fn meets_until(&self) -> Option<Moment> {
+        None
     }
 
     /// Turns as long as there is something to do, but lets others have the thread in between.
@@ -101,7 +162,8 @@ impl Drive {
             self.turn();
         }
         // The next deadline must be known before the runtime looks for something to do.
-        self.set_sleep();
+        let meets_until = self.meets_until();
+        self.set_sleep(meets_until);
         if let Some(sleep) = self.sleep.as_mut().filter(|_| self.wakes_at.is_some()) {
             self.is_due = sleep.as_mut().poll(cx).is_ready();
         }
@@ -111,12 +173,18 @@ impl Drive {
 
     /// Waits until there is something to do.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.set_sleep();
+        let meets_until = self.meets_until();
+        self.set_sleep(meets_until);
         self.is_due |= match &mut self.sleep {
             Some(sleep) if self.wakes_at.is_some() => sleep.as_mut().poll(cx).is_ready(),
             Some(_) | None => false,
         };
         let has_facts = self.shared.inbox.poll_take(cx, &mut self.batch).is_ready();
+        if meets_until.is_some() {
+            // Requests wait: who asks now would be told what was so when the program before this one died.
+            self.is_due = false;
+            return if has_facts { Poll::Ready(()) } else { Poll::Pending };
+        }
         // It wakes those who wait for a place in the queue, and a waker may be anything.
         let requests =
             caught::guard(|| self.requests.poll_recv_many(cx, &mut self.asked, REQUESTS_A_TURN));
@@ -127,8 +195,8 @@ impl Drive {
         if self.is_due || has_facts || has_requests { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn set_sleep(&mut self) {
-        let deadline = self.tree.deadline().map(|(at, _)| at);
+    fn set_sleep(&mut self, meets_until: Option<Moment>) {
+        let deadline = meets_until.or_else(|| self.tree.deadline().map(|(at, _)| at));
         if deadline == self.wakes_at {
             return;
         }
@@ -262,10 +330,23 @@ impl Drive {
         if lane.is_empty() {
             return;
         }
-        let inputs = self.world.hear(lane, &self.tree, &mut self.views);
+        let last = lane.last();
+        #[cfg(feature = "durable")]
+        let mut journal = self.durable.as_mut().map(|durable| &mut durable.journal);
+        let mut note = |news: News<'_>| {
+            #[cfg(feature = "durable")]
+            if let Some(journal) = &mut journal {
+                journal.process(&self.tree, news);
+            }
+            #[cfg(not(feature = "durable"))]
+            let _ = news;
+        };
+        let inputs = self.world.hear(lane, &self.tree, &mut self.views, &mut note);
         for (at, input) in inputs {
             self.feed(at, input);
         }
+        // Only now: what it told is decided on, and taken down where that is done.
+        self.world.acknowledge(last);
     }
 
     /// A child that is down for good needs nobody to wait for its next start.
@@ -281,7 +362,7 @@ impl Drive {
             return;
         }
         let now = self.shared.clock.now();
-        self.tree.handle(now, Input::Command(ask.command), &mut self.out);
+        self.handle(now, Input::Command(ask.command));
         let result = self.out.replies.pop().map(|reply| reply.result);
         if let (Some(Ok(done)), Some(made_of)) = (&result, made_of)
             && done.changed
@@ -292,7 +373,12 @@ impl Drive {
         self.perform(now);
         if let Some(result) = result {
             // Who does not wait for the answer does not want it; who does may have a waker of its own.
-            drop(caught::guard(|| ask.answer.send(result)));
+            let tell = move || drop(caught::guard(|| ask.answer.send(result)));
+            #[cfg(feature = "durable")]
+            if let Some(durable) = &mut self.durable {
+                return durable.journal.once_durable(Box::new(tell));
+            }
+            tell();
         }
     }
 
@@ -304,8 +390,26 @@ impl Drive {
     fn feed(&mut self, at: Moment, input: Input) {
         // Facts carry the moment they were told, which may lie before the last input's.
         let at = at.max(self.tree.now());
-        self.tree.handle(at, input, &mut self.out);
+        self.handle(at, input);
         self.perform(at);
+    }
+
+    /// Hands an input to the tree, and takes down what became of it.
+    fn handle(&mut self, at: Moment, input: Input) {
+        #[cfg(feature = "durable")]
+        if let Some(durable) = &mut self.durable {
+            let is_due = self.tree.deadline().is_some_and(|(due, _)| due <= at);
+            let is_idle = matches!(input, Input::Clock) && !is_due;
+            let kept = (!is_idle).then(|| input.clone());
+            self.tree.handle(at, input, &mut self.out);
+            if let Some(input) = &kept {
+                let (events, first) = (&*self.out.events, self.shared.log.next());
+                let step = crate::durable::Step { at, input, events, first, tree: &self.tree };
+                durable.journal.step(&step);
+            }
+            return;
+        }
+        self.tree.handle(at, input, &mut self.out);
     }
 
     fn perform(&mut self, at: Moment) {

@@ -14,8 +14,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
-#[cfg(feature = "testing")]
-pub(crate) use words::Fact;
+pub use words::Fact;
 
 /// One fact, with its place in the order of all facts of its tree.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,11 +75,11 @@ struct Name {
 }
 
 impl Log {
-    pub(crate) fn new(capacity: usize, health: Health) -> Self {
+    pub(crate) fn new(capacity: usize, health: Health, next: u64) -> Self {
         let ring = Ring {
             records: VecDeque::new(),
             capacity,
-            next: 1,
+            next,
             counts: Counts::default(),
             names: Vec::new(),
             gone: BTreeMap::new(),
@@ -90,7 +89,7 @@ impl Log {
             waiting: BTreeMap::new(),
             readers: 0,
             observer: None,
-            unheard: 1,
+            unheard: next,
             is_closed: false,
         };
         Self { ring: Mutex::new(ring) }

@@ -7,7 +7,8 @@ use crate::inbox::Request;
 use crate::report::Report;
 use crate::shared::Shared;
 use crate::view::{View, Views, Watching};
-use mainstay_core::{ChildId, Explanation, Health, Overall, Path, Standing, Tree};
+use mainstay_core::command::Step;
+use mainstay_core::{ChildId, Explanation, Health, Moment, Overall, Path, Refusal, Standing, Tree};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -181,6 +182,34 @@ impl Handle {
                 return Ok(health);
             }
             events.next().await.ok_or(AskError::Ended)?;
+        }
+    }
+
+    /// Returns the present moment of the tree's clock: what its events and views are stamped with.
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
+    /// Returns what [`apply`](Operator::apply) of this declaration would do to which child. Asking changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the declaration, or cannot be changed in a running tree.
+    pub async fn plan(&self, mut tree: crate::declare::Tree) -> Result<Vec<Step>, CommandError> {
+        let verb = "apply";
+        let path = Path::root();
+        tree.whole.seed.get_or_insert(self.shared.seed);
+        tree.whole.profile = self.shared.profile;
+        let (spec, _) = tree.spec().map_err(|source| CommandError::Spec {
+            verb,
+            path: path.clone(),
+            source,
+        })?;
+        match self.read(move |tree, _| tree.plan(&spec)).await? {
+            Ok(plan) => Ok(plan),
+            Err(problems) => {
+                Err(CommandError::Refused { verb, path, refusal: Refusal::Spec { problems } })
+            }
         }
     }
 

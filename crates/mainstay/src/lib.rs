@@ -311,6 +311,8 @@ mod counts;
 mod declare;
 mod drive;
 mod driver;
+#[cfg(feature = "durable")]
+pub mod durable;
 mod end;
 mod events;
 mod handle;
@@ -350,7 +352,7 @@ pub use declare::{
     task, tree,
 };
 pub use end::{BoxError, End, Ended, Fault, Judge, Skipped};
-pub use events::{Events, Item, Record, Recorder};
+pub use events::{Events, Fact, Item, Record, Recorder};
 pub use handle::{AskError, Handle, Target, Watch};
 pub use owner::Owner;
 pub use registry::{Factory, MakeError, ParamError, Params, Registry};
@@ -361,12 +363,14 @@ pub use view::View;
 pub use watchdog::{Blocked, Watchdog};
 
 // The words of the core that users of this crate write or read.
-pub use mainstay_core::child::{Alert, AlertKind, Finish, Last, Rest, State, Want};
+pub use mainstay_core::child::{Alert, AlertKind, Finish, Last, Phase, Rest, State, Want};
+pub use mainstay_core::command::{Act, Step};
 pub use mainstay_core::policy::backoff::{Delay, Jitter, Shape};
 pub use mainstay_core::policy::breaker::{BreakerState, Cooldown};
 pub use mainstay_core::policy::budget::Limit;
 pub use mainstay_core::policy::restart::Restart;
 pub use mainstay_core::spec::check::{Problem, Warning};
+pub use mainstay_core::spec::defaults::Profile;
 pub use mainstay_core::spec::{
     AutoShutdown, Criticality, OnExhausted, OnRestart, Preset, Strategy,
 };

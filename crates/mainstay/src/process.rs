@@ -88,11 +88,40 @@ pub(crate) use command::argv;
 pub(crate) use driver::{Inputs, Processes};
 pub(crate) use lane::Lane;
 pub(crate) use link::Source;
+#[cfg(feature = "durable")]
+pub use link::{Link, Tell};
 pub use log::Log;
+use mainstay_core::{ChildId, RunId};
+use mainstay_wire::keeper::Ended;
 pub use mainstay_wire::process::{
     Access, Contain, IoPriority, Leftovers, Mode, Resource, Session, Stdin, Streams,
 };
+pub use settings::payload;
 pub(crate) use settings::{Said, Settings};
+pub use signal::number as signal_number;
 pub use socket::Socket;
 pub use step::{Ready, Reload, StopStep};
 pub use view::{Process, Used};
+
+/// What is known of the process of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// It has begun, or was found.
+    Began {
+        /// The child.
+        child: ChildId,
+        /// The run.
+        run: RunId,
+        /// Its main process.
+        pid: u32,
+    },
+    /// All of it is gone.
+    Ended {
+        /// The child.
+        child: ChildId,
+        /// The run.
+        run: RunId,
+        /// How, what it used and what it printed last.
+        ended: &'a Ended,
+    },
+}

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::events::Log;
 use crate::inbox::{Inbox, Request};
 use crate::report::Report;
+use mainstay_core::spec::defaults::Profile;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::runtime::Handle as Runtime;
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) number: u64,
     /// The seed of every jitter in the tree.
     pub(crate) seed: u64,
+    /// Whose defaults hold for what is added later.
+    pub(crate) profile: Profile,
     pub(crate) clock: Clock,
     pub(crate) runtime: Runtime,
     pub(crate) inbox: Inbox,

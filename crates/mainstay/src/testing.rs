@@ -128,6 +128,11 @@ pub const fn hours(n: u64) -> Duration {
     Duration::from_secs(n * 3_600)
 }
 
+/// Returns what is known of a child of a bare tree, for tests of what is made of it.
+pub fn view(tree: &CoreTree, child: ChildId) -> Option<View> {
+    tree.child(child).map(|child| View::of(tree, child, &Beside::default()))
+}
+
 /// A tree in virtual time, with scripted children. See the [module](self) for the whole idea.
 ///
 /// The tree begins when time first passes, or with the first command; scripts come before that.
@@ -140,6 +145,8 @@ pub const fn hours(n: u64) -> Duration {
 /// something for ever without any delay never gets on: that panics too, and names the child.
 pub struct World {
     tree: CoreTree,
+    /// Whose defaults hold for what is added later.
+    profile: Profile,
     puppets: Puppets,
     is_booted: bool,
     now: Moment,
@@ -159,9 +166,11 @@ impl World {
     ///
     /// Everything that is wrong with the declaration, at once.
     pub fn new(tree: Tree) -> Result<Self, SpecError> {
+        let profile = tree.whole.profile;
         let tree = CoreTree::new(&repeatable(tree)?);
         let mut world = Self {
             tree,
+            profile,
             puppets: Puppets::default(),
             is_booted: false,
             now: Moment::ZERO,
@@ -470,8 +479,8 @@ impl fmt::Debug for World {
 /// Returns the spec of a declaration, the same on every machine and in every run.
 fn repeatable(tree: Tree) -> Result<TreeSpec, SpecError> {
     // A tree that states no seed draws another one each time it is asked.
-    let (again, _) = tree.clone().spec(Profile::Library)?;
-    let (mut spec, _) = tree.spec(Profile::Library)?;
+    let (again, _) = tree.clone().spec()?;
+    let (mut spec, _) = tree.spec()?;
     if spec.seed != again.seed {
         spec.seed = SEED;
     }

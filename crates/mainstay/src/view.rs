@@ -4,6 +4,7 @@ use crate::caught::Panic;
 #[cfg(feature = "process")]
 use crate::process::Process;
 use mainstay_core::child::{Alert, Child, Last, State, Want};
+use mainstay_core::spec::{ChildSpec, Criticality, Kind};
 use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,12 @@ pub struct View {
     pub path: Path,
     /// Its id, never given twice.
     pub child: ChildId,
+    /// What it is, as a word: `task`, `process`, `supervisor`.
+    pub kind: &'static str,
+    /// All that its policy says, effective values only.
+    pub spec: Arc<ChildSpec>,
+    /// What its final end means for others.
+    pub criticality: Criticality,
     /// What it is doing, in one word.
     pub standing: Standing,
     /// The same with all that belongs to it.
@@ -25,6 +32,8 @@ pub struct View {
     pub run: Option<RunId>,
     /// How many runs it has had.
     pub runs: u64,
+    /// When the last of them began, the live one where there is one; of no meaning before the first.
+    pub began: Moment,
     /// The number of its spec, counted from 0.
     pub revision: u32,
     /// What operators want of it.
@@ -54,10 +63,14 @@ impl View {
         Self {
             path: tree.path(child.id).unwrap_or_else(Path::root),
             child: child.id,
+            kind: word(&child.spec.kind),
+            spec: Arc::clone(&child.spec.spec),
+            criticality: child.spec.criticality,
             standing: child.standing(),
             state: child.state,
             run: child.life().map(|life| life.run),
             runs: child.runs,
+            began: child.began,
             revision: child.revision,
             want: child.want,
             paused: child.paused,
@@ -70,6 +83,17 @@ impl View {
             next: tree.explain(child.id).and_then(|explained| explained.next),
             at: tree.now(),
         }
+    }
+}
+
+const fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Task => "task",
+        Kind::Blocking => "blocking",
+        Kind::Process => "process",
+        Kind::Host => "host",
+        Kind::Stage => "stage",
+        Kind::Supervisor(_) => "supervisor",
     }
 }
 
@@ -122,6 +146,12 @@ impl Views {
         if let Some(tell) = self.watched.get(&id).filter(|tell| tell.receiver_count() > 0) {
             tell.send_replace(Some(View::of(tree, child, &self.beside)));
         }
+    }
+
+    /// Returns what does not work about the process of a child.
+    #[cfg(feature = "process")]
+    pub(crate) fn trouble(&self, child: ChildId) -> Option<&str> {
+        self.beside.processes.get(&child)?.trouble.as_deref()
     }
 
     pub(crate) fn watch(&mut self, tree: &Tree, child: ChildId) -> Option<Watching> {

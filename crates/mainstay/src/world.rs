@@ -4,7 +4,7 @@ use crate::code::Begin;
 use crate::declare::Whole;
 use crate::driver::{Driver, Order};
 #[cfg(feature = "process")]
-use crate::process::{Inputs, Lane, Processes};
+use crate::process::{Inputs, Lane, News, Processes};
 use crate::shared::Shared;
 use crate::task::Tasks;
 use crate::thread::Threads;
@@ -60,10 +60,40 @@ impl World {
         }
     }
 
+    /// Reaches the keeper although there may be nothing for it to do: it waits for that.
+    #[cfg(feature = "durable")]
+    pub(crate) fn open_keeper(&mut self) {
+        self.processes.open_early();
+    }
+
+    /// Goes on with the runs that a tree believes to live.
+    #[cfg(feature = "durable")]
+    pub(crate) fn go_on(&mut self, tree: &Tree, views: &mut Views) {
+        self.processes.go_on(tree, views);
+    }
+
+    /// Returns whether the keeper has said what it holds, and what happened while nobody decided.
+    #[cfg(feature = "durable")]
+    pub(crate) fn has_met(&self) -> bool {
+        self.processes.has_met()
+    }
+
+    /// Tells the keeper that it need not keep what it told.
+    #[cfg(feature = "process")]
+    pub(crate) fn acknowledge(&self, last: Option<mainstay_wire::keeper::Sequence>) {
+        self.processes.acknowledge(last);
+    }
+
     /// Returns what the tree is to hear of what the keeper told.
     #[cfg(feature = "process")]
-    pub(crate) fn hear(&mut self, lane: Lane, tree: &Tree, views: &mut Views) -> Inputs {
-        self.processes.hear(lane, tree, views)
+    pub(crate) fn hear(
+        &mut self,
+        lane: Lane,
+        tree: &Tree,
+        views: &mut Views,
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Inputs {
+        self.processes.hear(lane, tree, views, news)
     }
 
     /// Gives a child of a dynamic supervisor the code that its arguments were bound to.

@@ -199,6 +199,21 @@ fn everything_that_is_wrong_is_told_at_once_and_nothing_starts() {
 
 // C9, tokio 22
 #[test]
+fn a_tree_may_have_the_defaults_of_the_daemon_also_for_its_root() {
+    let declared =
+        || tree().child(task("a", |_| async {})).limit_tree(mainstay::restarts(9, 5 * SEC));
+    let spec = |tree: Tree| tree.into_spec().expect("it is right").0;
+    let (library, daemon) = (spec(declared()), spec(declared().profile(mainstay::Profile::Daemon)));
+    let child = |spec: &mainstay_core::spec::TreeSpec| {
+        let group = spec.root.supervisor().expect("a supervisor");
+        (group.children[0].1.restart, group.children[0].1.criticality, spec.root.budget.len())
+    };
+    let (on_failure, always) = (mainstay::Restart::OnFailure, mainstay::Restart::Always);
+    assert_eq!(child(&library), (on_failure, mainstay::Criticality::Required, 2));
+    assert_eq!(child(&daemon), (always, mainstay::Criticality::Optional, 1));
+}
+
+#[test]
 fn a_limit_that_cannot_be_reached_is_warned_about() {
     let child =
         calm("a").backoff(Shape::Fixed(2 * SEC)).jitter(Jitter::None).limit(failures(3, SEC));

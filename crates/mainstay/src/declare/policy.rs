@@ -138,16 +138,16 @@ impl Words {
     /// Returns the declaration that the core takes, of a leaf.
     pub(crate) fn finish(self) -> ChildDraft {
         let kind = self.kind.clone().map(KindDraft::Leaf);
-        self.finish_as(kind)
+        // Of what stands below the root, both profiles say the same about limits.
+        self.finish_as(kind, Profile::Library)
     }
 
     /// Returns the declaration that the core takes.
-    pub(crate) fn finish_as(self, kind: Option<KindDraft>) -> ChildDraft {
+    pub(crate) fn finish_as(self, kind: Option<KindDraft>, profile: Profile) -> ChildDraft {
         let Said { mut draft, steps, kill_wait, limits } = Said::clone(&self.said);
         if limits.iter().any(Option::is_some) {
             let (is_supervisor, is_root) = (self.kind.is_none(), self.name.is_empty());
-            let stock =
-                defaults::stock_budget(Profile::Library, draft.preset, is_supervisor, is_root);
+            let stock = defaults::stock_budget(profile, draft.preset, is_supervisor, is_root);
             let kept = stock.into_iter().filter(|limit| limits[limit.scope as usize].is_none());
             draft.budget = Some(kept.chain(limits.iter().flatten().flatten().copied()).collect());
         }

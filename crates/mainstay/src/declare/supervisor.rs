@@ -9,6 +9,7 @@ use mainstay_core::policy::backoff::{Jitter, Shape};
 use mainstay_core::policy::breaker::Cooldown;
 use mainstay_core::policy::budget::{Limit, Scope};
 use mainstay_core::policy::restart::Restart;
+use mainstay_core::spec::defaults::Profile;
 use mainstay_core::spec::draft::{DynamicDraft, KindDraft, Twin};
 use mainstay_core::spec::{
     AutoShutdown, ChildDraft, Criticality, Grace, OnExhausted, Preset, Strategy, SupervisorDraft,
@@ -92,13 +93,14 @@ impl Node {
                     reference.put(&path);
                 }
                 supervisor.draft.children = drafts(supervisor.children, &path);
-                supervisor.words.finish_as(Some(KindDraft::Supervisor(supervisor.draft)))
+                let kind = Some(KindDraft::Supervisor(supervisor.draft));
+                supervisor.words.finish_as(kind, Profile::Library)
             }
             Kind::Pool(words, dynamic, reference) => {
                 reference.put(&above.join(&words.name));
                 let draft =
                     SupervisorDraft { dynamic: Some(*dynamic), ..SupervisorDraft::default() };
-                words.finish_as(Some(KindDraft::Supervisor(draft)))
+                words.finish_as(Some(KindDraft::Supervisor(draft)), Profile::Library)
             }
         }
     }

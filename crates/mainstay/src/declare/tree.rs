@@ -62,6 +62,10 @@ pub(crate) struct Whole {
     pub(crate) hooks: Vec<Hook>,
     #[cfg(feature = "process")]
     pub(crate) keeper: Source,
+    pub(crate) profile: Profile,
+    /// Taken by the tree that starts.
+    #[cfg(feature = "durable")]
+    pub(crate) durable: Option<Arc<std::sync::Mutex<Option<crate::durable::Durable>>>>,
 }
 
 /// Called with every event, in a task of its own.
@@ -79,6 +83,9 @@ impl Default for Whole {
             hooks: Vec::new(),
             #[cfg(feature = "process")]
             keeper: Source::default(),
+            profile: Profile::Library,
+            #[cfg(feature = "durable")]
+            durable: None,
         }
     }
 }
@@ -183,13 +190,30 @@ impl Tree {
         self
     }
 
+    /// Says whose defaults hold where nothing is said: otherwise those of the library. Those of the daemon are for a
+    /// program that supervises what others wrote: children are optional, and run again after every end.
+    #[must_use]
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.whole.profile = profile;
+        self
+    }
+
+    /// Returns every effective value of the declaration without starting anything, and what is worth knowing about it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it, at once.
+    pub fn into_spec(self) -> Result<(TreeSpec, Vec<Warning>), SpecError> {
+        self.spec()
+    }
+
     /// Checks the declaration without starting anything. Returns what is worth knowing about it.
     ///
     /// # Errors
     ///
     /// Everything that is wrong with it, at once.
     pub fn check(self) -> Result<Vec<Warning>, SpecError> {
-        self.spec(Profile::Library).map(|(_, warnings)| warnings)
+        self.spec().map(|(_, warnings)| warnings)
     }
 
     /// Starts it in the present runtime.
@@ -211,14 +235,15 @@ impl Tree {
     }
 
     /// Returns the spec the core takes, with what is worth knowing about it.
-    pub(crate) fn spec(mut self, profile: Profile) -> Result<(TreeSpec, Vec<Warning>), SpecError> {
+    pub(crate) fn spec(mut self) -> Result<(TreeSpec, Vec<Warning>), SpecError> {
+        let profile = self.whole.profile;
         self.draft.children = drafts(self.children, &Path::root());
         #[cfg(feature = "process")]
         let problems = crate::process::check_all(&self.draft.children, &Path::root());
         let cores = std::thread::available_parallelism().ok();
         let draft = TreeDraft {
             root: self.draft,
-            root_policy: self.words.finish(),
+            root_policy: self.words.finish_as(None, profile),
             drain_timeout: self.whole.drain_timeout,
             fatal_drain_timeout: self.whole.fatal_drain_timeout,
             storm_rate: self.whole.storm_rate,
@@ -229,8 +254,10 @@ impl Tree {
         #[cfg(feature = "process")]
         let built = crate::process::with(problems, built);
         let (spec, mut warnings) = built.map_err(SpecError::new)?;
-        // That a task is ready once it has started is what its author means by needing it.
-        warnings.retain(|warning| warning.rule != Rule::NeedReady);
+        if profile == Profile::Library {
+            // That a task is ready once it has started is what its author means by needing it.
+            warnings.retain(|warning| warning.rule != Rule::NeedReady);
+        }
         Ok((spec, warnings))
     }
 }

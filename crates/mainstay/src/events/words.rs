@@ -18,13 +18,20 @@ impl Display for Record {
     }
 }
 
-/// One event in words.
-pub(crate) struct Fact<'a> {
-    pub(crate) event: &'a Event,
-    /// Who looks up other children that the event speaks of.
-    pub(crate) path: &'a dyn Fn(ChildId) -> Option<Path>,
-    /// Who looks up the limits that it speaks of.
-    pub(crate) limit: &'a dyn Fn(LimitId) -> Option<Limit>,
+/// One event in words, with the names of other children where they can be looked up.
+pub struct Fact<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// Looks up other children that the event speaks of.
+    pub path: &'a dyn Fn(ChildId) -> Option<Path>,
+    /// Looks up the limits that it speaks of.
+    pub limit: &'a dyn Fn(LimitId) -> Option<Limit>,
+}
+
+impl fmt::Debug for Fact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fact({self})")
+    }
 }
 
 impl Fact<'_> {

@@ -12,6 +12,7 @@ use mainstay_core::Success;
 use mainstay_wire::Text;
 use mainstay_wire::process::{Descriptor, Pressure, Process, Rest, Rlimit};
 use std::ffi::OsStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A program with its arguments and all that holds for its runs. The [module](super) has the defaults.
@@ -28,6 +29,8 @@ pub struct Command {
     pub(super) probes: Vec<Probe>,
     pub(super) success: Success,
     pub(super) lives_on: bool,
+    pub(super) form: Option<Arc<str>>,
+    pub(super) lacks: Option<Arc<str>>,
     pub(super) wrong: Vec<String>,
 }
 
@@ -61,6 +64,8 @@ impl Command {
             probes: Vec::new(),
             success: Success::default(),
             lives_on: false,
+            form: None,
+            lacks: None,
             wrong: Vec::new(),
         }
     }
@@ -336,6 +341,24 @@ impl Command {
     /// [`identity`](crate::Tree::identity).
     pub const fn leftovers(mut self, leftovers: Leftovers) -> Self {
         self.process.leftovers = leftovers;
+        self
+    }
+}
+
+/// What it was made of.
+impl Command {
+    /// Notes that something it needs could not be had, a secret that cannot be read: a live run goes on, and every
+    /// start fails with this for a reason, until other settings take its place.
+    #[cfg(feature = "durable")]
+    pub fn lacks(mut self, what: impl Into<Arc<str>>) -> Self {
+        self.lacks = Some(what.into());
+        self
+    }
+
+    /// Notes the text that these settings were made of, and can be made of again in a later life of the program. It
+    /// is stored and shown, so no secret may stand in it.
+    pub fn form(mut self, form: impl Into<Arc<str>>) -> Self {
+        self.form = Some(form.into());
         self
     }
 }

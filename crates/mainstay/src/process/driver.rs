@@ -1,6 +1,7 @@
 //! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
 
 mod hear;
+mod meet;
 
 use super::link::{Link, Source};
 use super::settings::Settings;
@@ -14,8 +15,9 @@ use mainstay_core::spec::defaults::KILL_WAIT;
 use mainstay_core::spec::{Activation, Kind};
 use mainstay_core::{ChildId, Input, Moment, Path, RunId};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Key, Order as Ask, Whom};
+use mainstay_wire::keeper::{Key, Order as Ask, Report, Sequence, Whom};
 use mainstay_wire::process as wire;
+pub(super) use meet::Meeting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io;
@@ -49,6 +51,12 @@ pub(crate) struct Processes {
     unheard: BTreeSet<ChildId>,
     /// How many runs nobody waits for any more.
     left: usize,
+    /// What a keeper has said of itself so far.
+    meeting: Meeting,
+    /// The last fact that was heard.
+    heard: Sequence,
+    /// Nothing is decided before the keeper has been met.
+    is_meeting: bool,
 }
 
 /// What the keeper knows of a child.
@@ -104,6 +112,9 @@ impl Processes {
             next_ticket: 1,
             unheard: BTreeSet::new(),
             left: 0,
+            meeting: Meeting::default(),
+            heard: Sequence::default(),
+            is_meeting: false,
         }
     }
 
@@ -149,7 +160,11 @@ impl Processes {
         let tell = move |report| {
             // So that its clock is the runtime's.
             let _entered = shared.runtime.enter();
-            let at = shared.clock.now();
+            let at = if let Report::Fact { at, .. } = &report {
+                shared.clock.seen(*at)
+            } else {
+                shared.clock.now()
+            };
             shared.inbox.hold(|lane| lane.report(at, report));
         };
         self.keeper = Some((self.source.open)(self.source.identity.as_deref(), Box::new(tell))?);
@@ -202,7 +217,15 @@ impl Processes {
     fn key(&self, child: ChildId, run: RunId) -> Option<Key> {
         let place = self.children.get(&child)?;
         let key = Key { child: Arc::clone(&place.name), run: run.0 };
-        self.runs.contains_key(&key).then_some(key)
+        if self.runs.contains_key(&key) {
+            return Some(key);
+        }
+        // A keeper that is ahead of the tree knows it by a later number.
+        let later = Key { run: u64::MAX, ..key.clone() };
+        let mut known = self.runs.range(key..=later);
+        known
+            .find(|(_, known)| known.child == child && known.run == run)
+            .map(|(key, _)| key.clone())
     }
 
     /// Runs a command for a run.
@@ -242,21 +265,14 @@ impl Driver for Processes {
         let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
             return;
         };
-        let (name, process) = self.place(child, settings.clone());
-        let key = Key { child: name, run: run.0 };
         self.leave(child.id, Some(run));
-        self.runs.insert(
-            key.clone(),
-            Run {
-                child: child.id,
-                run,
-                settings,
-                is_reloading: false,
-                is_killed: false,
-                is_silent: false,
-                left: None,
-            },
-        );
+        let (_, process) = self.place(child, settings.clone());
+        let lacks = settings.parts().lacks.clone();
+        let key = self.expect(child, run, settings);
+        if let Some(lacks) = lacks {
+            let at = self.shared.clock.now();
+            return self.shared.inbox.hold(|lane| lane.no_keeper(at, key, lacks.to_string()));
+        }
         match self.open() {
             Ok(()) => self.tell(Ask::Start { key, process }),
             Err(error) => {

@@ -5,6 +5,7 @@
 //! there, the last status, the last beat, the sum of what was lost. The lane is never longer than there are
 //! runs whose end nobody has taken in, children, and questions that the loop itself has asked.
 
+use super::driver::Meeting;
 use crate::probe::plain;
 use mainstay_core::{ChildId, Moment, RunId};
 use mainstay_wire::Text;
@@ -20,6 +21,8 @@ pub(crate) struct Lane {
     places: BTreeMap<Key, usize>,
     pub(super) children: BTreeMap<Arc<str>, ChildTold>,
     pub(super) answers: Vec<Answer>,
+    /// What a keeper said of itself.
+    pub(super) met: Meeting,
     /// The last fact, to be acknowledged.
     pub(super) last: Option<Sequence>,
 }
@@ -99,9 +102,16 @@ impl Lane {
     pub(crate) fn is_empty(&self) -> bool {
         // Whatever the keeper tells has a number, and must be acknowledged though it tells us nothing.
         self.last.is_none()
+            && self.met.until.is_none()
+            && self.met.held.is_none()
             && self.runs.is_empty()
             && self.children.is_empty()
             && self.answers.is_empty()
+    }
+
+    /// Returns the number of the last fact.
+    pub(crate) const fn last(&self) -> Option<Sequence> {
+        self.last
     }
 
     /// Takes the answer of a probe.
@@ -133,9 +143,19 @@ impl Lane {
 
     /// Takes what the keeper reports.
     pub(super) fn report(&mut self, at: Moment, report: Report) {
-        let Report::Fact { seq, at: held_at, fact } = report else {
-            // Nothing was held before this keeper began, and nobody here looks at screens.
-            return;
+        let (seq, held_at, fact) = match report {
+            Report::Fact { seq, at, fact } => (seq, at, fact),
+            Report::Hello { seq, kept, .. } => {
+                // What was acknowledged is not told again.
+                self.met.until = Some(if kept == 0 { Sequence::default() } else { seq });
+                return;
+            }
+            Report::Inventory(held) => {
+                self.met.held.get_or_insert_default().extend(held);
+                return;
+            }
+            // Nobody here looks at screens, and descriptors are kept by who holds the link.
+            Report::Descriptors { .. } | Report::Screen { .. } | Report::Left { .. } => return,
         };
         self.last = Some(seq);
         match fact {

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// What a tree says to its keeper.
-pub(crate) trait Link: Send {
+pub trait Link: Send {
     /// Hands over an order. It never waits.
     fn order(&self, order: Order);
 
@@ -18,7 +18,7 @@ pub(crate) trait Link: Send {
 }
 
 /// Called on the keeper's thread with each report; it must not wait.
-pub(crate) type Tell = Box<dyn FnMut(Report) + Send>;
+pub type Tell = Box<dyn FnMut(Report) + Send>;
 
 /// Where a tree gets its keeper when it starts its first process.
 #[derive(Clone)]

@@ -27,6 +27,10 @@ pub(super) struct Parts {
     pub(super) targets: Vec<Target>,
     /// Whether it lives on when this program dies without ending it.
     pub(super) lives_on: bool,
+    /// The text that they were made of.
+    pub(super) form: Option<Arc<str>>,
+    /// What it needs and could not be had.
+    pub(super) lacks: Option<Arc<str>>,
     /// What is wrong with the declaration.
     pub(super) wrong: Vec<String>,
 }
@@ -42,8 +46,19 @@ pub(crate) struct Said {
 impl Settings {
     /// Takes what a command says about how it is run.
     pub(super) fn of(command: Command) -> Self {
-        let Command { mut process, is_shell, stop, reload, ready, probes, lives_on, wrong, .. } =
-            command;
+        let Command {
+            mut process,
+            is_shell,
+            stop,
+            reload,
+            ready,
+            probes,
+            lives_on,
+            form,
+            lacks,
+            wrong,
+            ..
+        } = command;
         process.ready = match ready {
             Some(Ready::Notify) => Readiness::Notify,
             Some(Ready::Fd(number)) => Readiness::Fd(number),
@@ -63,7 +78,7 @@ impl Settings {
             stop.into_iter().map(|StopStep { act, .. }| act).collect()
         };
         let reload = reload.map(|Reload { act, .. }| act);
-        Self(Arc::new(Parts { process, steps, reload, targets, lives_on, wrong }))
+        Self(Arc::new(Parts { process, steps, reload, targets, lives_on, form, lacks, wrong }))
     }
 
     pub(super) fn parts(&self) -> &Parts {
@@ -151,7 +166,9 @@ impl Payload for Settings {
     /// Logs and limits are changed by the keeper; what is done with a run, and not to its process, by us.
     fn change(&self, next: &dyn Payload) -> Change {
         let Some(next) = next.as_any().downcast_ref::<Self>() else { return Change::Restart };
-        if self.is(next) || self.0 == next.0 {
+        // How something is written changes nothing that runs.
+        let written = |parts: &Parts| Parts { form: None, ..parts.clone() };
+        if self.is(next) || written(&self.0) == written(&next.0) {
             return Change::Same;
         }
         let fixed = |parts: &Parts| {
@@ -166,7 +183,20 @@ impl Payload for Settings {
         if fixed(&self.0) == fixed(&next.0) { Change::Live } else { Change::Restart }
     }
 
+    fn can_reload(&self) -> bool {
+        self.0.reload.is_some()
+    }
+
+    fn form(&self) -> Option<&str> {
+        self.0.form.as_deref()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Returns settings as the payload of a spec, for whoever makes specs without declaring a tree.
+pub fn payload(command: Command) -> Arc<dyn Payload> {
+    Arc::new(Settings::of(command))
 }

@@ -44,7 +44,7 @@ const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
 
 /// Returns the number of a signal: `TERM`, `SIGTERM`, `15`, `RTMIN+3`.
-pub(super) fn number(name: &str) -> Option<u8> {
+pub fn number(name: &str) -> Option<u8> {
     if let Ok(number) = name.parse() {
         return (1..=RTMAX).contains(&number).then_some(number);
     }

@@ -2,6 +2,8 @@
 //! says what the test lets it say.
 
 mod checks;
+#[cfg(feature = "durable")]
+mod durable;
 mod fake;
 mod lives;
 mod settings;

@@ -28,6 +28,8 @@ pub struct Process {
     pub last: Vec<Arc<str>>,
     /// What the last run that has ended used.
     pub used: Used,
+    /// How many bytes of the output of the last run that has ended were read and could not be kept.
+    pub lost: u64,
 }
 
 /// What a run used.

@@ -93,7 +93,8 @@ impl<'w> Operator<'w> {
     #[track_caller]
     pub fn add(&mut self, above: impl Into<Target>, child: impl Into<Node>, why: &str) -> Answer {
         let above = super::place(above);
-        let (name, spec) = build::node(child.into(), &above).map_err(refusal)?;
+        let (name, spec) =
+            build::node(child.into(), &above, self.world.profile).map_err(refusal)?;
         self.ask(above, why, Verb::Add { name, spec: Some(spec) })
     }
 
@@ -116,7 +117,7 @@ impl<'w> Operator<'w> {
     pub fn replace(&mut self, target: impl Into<Target>, child: Child, why: &str) -> Answer {
         let path = super::place(target);
         let above = path.split_last().map_or_else(Path::root, |(above, _)| above);
-        let (_, spec) = build::node(child.into(), &above).map_err(refusal)?;
+        let (_, spec) = build::node(child.into(), &above, self.world.profile).map_err(refusal)?;
         self.ask(path, why, Verb::Replace(spec))
     }
 

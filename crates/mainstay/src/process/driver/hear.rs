@@ -2,14 +2,14 @@
 
 use super::{Inputs, Processes, Purpose, Run, Ticket};
 use crate::process::lane::{Answer, ChildTold, Lane, Notices, RunTold};
-use crate::process::{Process, Used, end, signal};
+use crate::process::{News, Process, Used, end, signal};
 use crate::view::Views;
 use mainstay_core::spec::Ready;
 use mainstay_core::{
     ChildId, Command, CommandId, Exit, Input, Moment, Path, StartStep, Tree, Verb,
 };
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Ended, Key, Order as Ask, Usage, Whom};
+use mainstay_wire::keeper::{Ended, Key, Order as Ask, Sequence, Usage, Whom};
 use std::io;
 use std::sync::Arc;
 
@@ -18,10 +18,16 @@ const STATUS: usize = 1_024;
 
 impl Processes {
     /// Takes what has come: notes it for those who look, and returns what the tree is to hear.
-    pub(crate) fn hear(&mut self, lane: Lane, tree: &Tree, views: &mut Views) -> Inputs {
+    pub(crate) fn hear(
+        &mut self,
+        lane: Lane,
+        tree: &Tree,
+        views: &mut Views,
+        news: &mut dyn FnMut(News<'_>),
+    ) -> Inputs {
         let mut inputs = Inputs::new();
         for told in lane.runs {
-            self.hear_run(told, tree, views, &mut inputs);
+            self.hear_run(told, tree, views, news, &mut inputs);
         }
         for (name, told) in lane.children {
             self.hear_child(&name, told, tree, views, &mut inputs);
@@ -29,13 +35,25 @@ impl Processes {
         for answer in lane.answers {
             self.hear_answer(answer, tree, views, &mut inputs);
         }
-        if let Some(last) = lane.last {
-            self.tell(Ask::Acknowledge(last));
-        }
+        self.meet(lane.met, lane.last, tree, views);
         inputs
     }
 
-    fn hear_run(&mut self, told: RunTold, tree: &Tree, views: &mut Views, inputs: &mut Inputs) {
+    /// What was told up to here has been taken in.
+    pub(crate) fn acknowledge(&self, last: Option<Sequence>) {
+        if let Some(last) = last {
+            self.tell(Ask::Acknowledge(last));
+        }
+    }
+
+    fn hear_run(
+        &mut self,
+        told: RunTold,
+        tree: &Tree,
+        views: &mut Views,
+        news: &mut dyn FnMut(News<'_>),
+        inputs: &mut Inputs,
+    ) {
         let Some(run) = self.runs.get_mut(&told.key) else { return };
         let (child, number, at) = (run.child, run.run, told.at);
         if let Some((pid, contain, is_adopted)) = &told.started {
@@ -45,6 +63,7 @@ impl Processes {
                 process.contain = text(contain);
                 (process.status, process.trouble, process.log) = (None, None, log);
             });
+            news(News::Began { child, run: number, pid: *pid });
             inputs.push((at, Input::Started(child, number)));
             // Who has run for long does not say again that it is ready.
             let is_past = tree.child(child).is_some_and(|child| child.spec.ready != Ready::Probe);
@@ -58,6 +77,7 @@ impl Processes {
             self.tell(Ask::Signal { key: told.key.clone(), signal, whom: Whom::Main });
         }
         if let Some(over) = &told.ended {
+            news(News::Ended { child, run: number, ended: &over.ended });
             let (exit, detail) = end::judge(over);
             inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
             self.ended(&told.key);
@@ -67,6 +87,7 @@ impl Processes {
                 process.last = last.iter().map(|line| line.to_str_lossy().into()).collect();
                 let Usage { user, system, memory, .. } = *usage;
                 process.used = Used { user, system, memory };
+                process.lost = over.ended.lost;
             });
         }
         if let Some(why) = told.no_keeper {
@@ -145,9 +166,12 @@ impl Processes {
             }
         };
         let ok = answer.is_ok();
+        let failed = format!("its probe {probe} failed: ");
         if let Err(why) = answer {
-            let what = format!("its probe {probe} failed: {why}");
+            let what = format!("{failed}{why}");
             views.process(tree, child, |process| process.trouble = Some(what.into()));
+        } else if views.trouble(child).is_some_and(|trouble| trouble.starts_with(&failed)) {
+            views.process(tree, child, |process| process.trouble = None);
         }
         inputs.push((at, Input::Probed { child, run, probe, ok }));
     }

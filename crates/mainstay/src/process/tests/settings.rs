@@ -31,6 +31,17 @@ fn a_change_is_made_live_where_that_can_be() {
     }
 }
 
+#[test]
+fn the_form_goes_along_and_is_no_change() {
+    let base = || Command::new("x").env("TOKEN", "hush");
+    let one = process::payload(base().form("{1}"));
+    assert_eq!(one.form(), Some("{1}"));
+    assert_eq!(one.change(&*process::payload(base().form("{2}"))), Change::Same);
+    assert_eq!(one.change(&*process::payload(base().arg("y").form("{1}"))), Change::Restart);
+    let shown = format!("{one:?}");
+    assert!(shown.contains("TOKEN") && !shown.contains("hush"), "{shown}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_live_run_gets_its_new_settings() {
     let mut fake = start([process("x", Command::new("x"))]);

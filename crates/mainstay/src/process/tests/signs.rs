@@ -4,6 +4,7 @@ use super::fake::{Fake, find, soon, start};
 use crate::process::{Command, Probe, Ready, Reload};
 use crate::{Cause, Event, Standing, View, process};
 use mainstay_wire::keeper::{Fact, Key, Notice, Order, Status, Whence};
+use std::error::Error as _;
 use std::time::Duration;
 
 const SEC: Duration = Duration::from_secs(1);
@@ -163,10 +164,11 @@ async fn it_reloads_by_a_signal_by_notices_or_by_a_command() {
     fake.drain().await;
 
     let (fake, _) = running(Command::new("x")).await;
-    reload(&fake).await;
-    let says_so =
-        |view: &View| view.process.as_ref().is_some_and(|process| process.trouble.is_some());
-    soon(fake.handle().wait_until("x", says_so)).await.expect("nothing is done, and that is said");
+    let refused = fake.handle().by("me").reload("x", "new settings").await;
+    let error = refused.expect_err("nothing says how").source().map(ToString::to_string);
+    let expected =
+        "nothing says how it is told to read its settings again: say `reload`, or restart it";
+    assert_eq!(error.as_deref(), Some(expected));
     fake.drain().await;
 }
 
@@ -174,7 +176,7 @@ async fn it_reloads_by_a_signal_by_notices_or_by_a_command() {
 async fn a_command_probes_it() {
     let probe = Probe::exec(["x-ctl", "ready"]).every(5 * SEC).timeout(2 * SEC).failures(2);
     let mut fake = start([process("x", Command::new("x").probe(probe))]);
-    let key = fake.starts().await;
+    let (key, handle) = (fake.starts().await, fake.handle());
     let mut answer = async |code: Option<i32>| {
         let Order::Execute { ticket, timeout, .. } = fake.next().await else {
             panic!("a command is run")
@@ -186,6 +188,11 @@ async fn a_command_probes_it() {
     answer(Some(1)).await;
     answer(Some(0)).await;
     answer(None).await;
+    let expected = "its probe 0 failed: took too long and was killed: no";
+    let says_so = |view: &View| {
+        view.process.as_ref().is_some_and(|process| process.trouble.as_deref() == Some(expected))
+    };
+    soon(handle.wait_until("x", says_so)).await.expect("its trouble is told");
     answer(Some(0)).await;
     let mut answered = Vec::new();
     let mut events = fake.handle().events_from(1);
@@ -198,8 +205,7 @@ async fn a_command_probes_it() {
     assert_eq!(answered, [false, true, false, true]);
     let view = fake.is("x", Standing::Ready).await;
     let trouble = view.process.and_then(|process| process.trouble.clone());
-    let expected = "its probe 0 failed: took too long and was killed: no";
-    assert_eq!(trouble.as_deref(), Some(expected));
+    assert_eq!(trouble, None, "the probe has answered since");
     fake.drain().await;
 }
 
