@@ -1,13 +1,17 @@
 //! What makes a supervision tree a service: its spec file, its journal, its recovery and its control socket.
 //!
 //! - [`spec`]: from `mainstay.yaml` to a declared tree, or a list of everything wrong with it.
-//! - [`journal`]: what has happened, durable and bounded.
+//! - [`tend`]: what is done by the clock and at a change of files.
+//! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
+pub mod brain;
+mod fault;
 pub mod journal;
 pub mod simulate;
 pub mod spec;
 pub mod story;
-mod tend;
+pub mod tend;
+pub mod verify;

@@ -1,0 +1,250 @@
+//! The routes: one table that the router and the description are both made of.
+
+mod table;
+
+use super::Service;
+use super::caller::{Caller, Role};
+use super::query::{Parameter, Query};
+use super::trouble::Trouble;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Query as Pairs, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+pub(crate) use table::ROUTES;
+
+/// What a request leads to.
+pub(crate) type Answer = Result<Response, Trouble>;
+
+/// The most bytes that a request may carry.
+const MOST: usize = 1 << 20;
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(10);
+
+/// One route.
+pub(crate) struct Route {
+    pub(crate) is_get: bool,
+    /// As it is described: `{path}` stands for all that follows, slashes too.
+    pub(crate) path: &'static str,
+    /// The least role it takes; absent: none.
+    pub(crate) role: Option<Role>,
+    pub(crate) about: &'static str,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) says: Says,
+    /// Answers other than 200, beyond those of every route.
+    pub(crate) statuses: &'static [u16],
+    answer: fn(Ask) -> Pin<Box<dyn Future<Output = Answer> + Send>>,
+}
+
+/// What an answer is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Says {
+    /// One form.
+    One(&'static str),
+    /// A list of forms.
+    Many(&'static str),
+    /// One form, or a stream of server-sent events with this form in each.
+    Stream(&'static str, &'static str),
+    /// A JSON document of its own kind.
+    Document,
+}
+
+impl Route {
+    /// Returns the path up to its first parameter.
+    fn head(&self) -> &'static str {
+        self.path.split_once('{').map_or(self.path, |(head, _)| head)
+    }
+
+    /// Returns the path in the words of the router.
+    fn place(&self) -> String {
+        if self.path.contains('{') { format!("{}{{*rest}}", self.head()) } else { self.path.into() }
+    }
+
+    fn on(&'static self) -> MethodRouter<Service> {
+        let handler = move |State(service): State<Service>, request: Request| async move {
+            match self.admit(service, request).await {
+                Ok(ask) => (self.answer)(ask).await,
+                Err(trouble) => Err(trouble),
+            }
+        };
+        if self.is_get { get(handler) } else { post(handler) }
+    }
+
+    /// The gates that every request passes: the origin, the caller and its role, the address, the size of its body.
+    async fn admit(&self, service: Service, request: Request) -> Result<Ask, Trouble> {
+        let (parts, body) = request.into_parts();
+        check_origin(&service, &parts.headers)?;
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let caller = match (caller, self.role) {
+            (Some(caller), Some(role)) => {
+                caller.require(role)?;
+                caller
+            }
+            (Some(caller), None) => caller,
+            (None, None) => Caller::new("nobody", None),
+            (None, Some(_)) => {
+                let text = "it is not known who asks";
+                return Err(Trouble::new(StatusCode::UNAUTHORIZED, "unknown-caller", text));
+            }
+        };
+        let rest = rest(&parts.uri, self.head())?;
+        let Ok(Pairs(pairs)) = Pairs::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
+            return Err(Trouble::bad("bad-parameter", "what stands behind `?` cannot be read"));
+        };
+        let query = Query::read(pairs, self.parameters)?;
+        let headers = parts.headers;
+        let body = if self.is_get { Bytes::new() } else { read_body(&headers, body).await? };
+        Ok(Ask { service, caller, rest, query, headers, body })
+    }
+}
+
+/// Makes the router of the API. Every request needs a [`Caller`] as an extension, which says who asks.
+///
+/// It can be nested below a path, or merged with routes of your own:
+///
+/// ```no_run
+/// # fn example(service: mainstay_daemon::api::Service) -> axum::Router {
+/// use axum::routing::get;
+///
+/// axum::Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .nest("/supervision", mainstay_daemon::api::router(service))
+/// # }
+/// ```
+pub fn router(service: Service) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(&route.place(), route.on());
+    }
+    router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
+}
+
+async fn unknown(uri: Uri) -> Trouble {
+    let text = format!("there is nothing at {}", uri.path());
+    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text).hint("see /v1/openapi.json")
+}
+
+async fn unfit(method: axum::http::Method, uri: Uri) -> Trouble {
+    let text = format!("{} does not take {method}", uri.path());
+    let trouble = Trouble::new(StatusCode::METHOD_NOT_ALLOWED, "method", text);
+    trouble.hint("the header `Allow` says what it takes; commands go to /v1/commands")
+}
+
+/// A page of a browser says where it comes from; only those that are listed are answered.
+fn check_origin(service: &Service, headers: &HeaderMap) -> Result<(), Trouble> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let is_listed = |origin: &HeaderValue| {
+        service.inner.origins.iter().any(|listed| origin.as_bytes() == listed.as_bytes())
+    };
+    match origins.find(|origin| !is_listed(origin)) {
+        Some(origin) => {
+            let text =
+                format!("pages from {} get no answer", String::from_utf8_lossy(origin.as_bytes()));
+            Err(Trouble::new(StatusCode::FORBIDDEN, "origin", text))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns what follows `head` in the path of an address, with its `%` signs resolved.
+fn rest(uri: &Uri, head: &str) -> Result<String, Trouble> {
+    let Some(rest) = uri.path().strip_prefix(head) else { return Ok(String::new()) };
+    let bad = || {
+        let text = format!("`{rest}` is no path: its `%` signs do not make UTF-8");
+        Trouble::bad("bad-path", text)
+    };
+    let (mut bytes, mut left) = (Vec::new(), rest.as_bytes());
+    while let [first, others @ ..] = left {
+        left = others;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, others) = left.split_at_checked(2).ok_or_else(bad)?;
+        let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex).ok_or_else(bad)?;
+        bytes.push(byte);
+        left = others;
+    }
+    String::from_utf8(bytes).map_err(|_| bad())
+}
+
+/// One request that has passed the gates.
+pub(crate) struct Ask {
+    pub(crate) service: Service,
+    pub(crate) caller: Caller,
+    /// What follows the route's head in the path.
+    pub(crate) rest: String,
+    pub(crate) query: Query,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Ask {
+    /// Returns the children that the parameter `path` names, without slashes around them.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.query.all("path").map(|path| path.trim_matches('/').to_owned()).collect()
+    }
+
+    /// Returns whether the answer is to be a stream of server-sent events.
+    pub(crate) fn wants_stream(&self) -> bool {
+        let accepts = self.headers.get_all(header::ACCEPT).iter();
+        accepts.filter_map(|accept| accept.to_str().ok()).any(|accept| {
+            accept.split(',').any(|kind| {
+                kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream")
+            })
+        })
+    }
+
+    /// Returns the number of the last event that the client has seen.
+    pub(crate) fn last_event(&self) -> Result<Option<u64>, Trouble> {
+        let Some(last) = self.headers.get("last-event-id") else { return Ok(None) };
+        let number = last.to_str().ok().and_then(|last| last.parse().ok());
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Err(Trouble::bad("bad-parameter", "`Last-Event-ID` is not a number")),
+        }
+    }
+
+    /// Reads the body as JSON.
+    pub(crate) fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Trouble> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Trouble::bad("bad-command", format!("not a command: {error}")))
+    }
+}
+
+/// Reads a body, which must call itself JSON: no form of a page can do that without asking first.
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Trouble> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map_or("", str::trim);
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let text = format!("a command is `application/json`, not `{kind}`");
+        return Err(Trouble::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", text));
+    }
+    match tokio::time::timeout(BODY, to_bytes(body, MOST)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // It is cut off, or longer than it may be; only the latter still hears the answer.
+        Ok(Err(_)) => {
+            let text = format!("the body is longer than {MOST} bytes, or cut off");
+            Err(Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", text))
+        }
+        Err(_) => {
+            let text = "the body did not come in time";
+            Err(Trouble::new(StatusCode::REQUEST_TIMEOUT, "slow", text))
+        }
+    }
+}
+
+/// Makes an answer of a form.
+pub(crate) fn json(form: &impl serde::Serialize) -> Response {
+    let mut response = axum::Json(form).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

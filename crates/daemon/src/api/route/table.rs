@@ -1,0 +1,226 @@
+//! Every route there is.
+
+use super::{Route, Says};
+use crate::api::caller::Role;
+use crate::api::query::{Form, Parameter};
+use crate::api::{command, events, health, logs, openapi, read};
+
+/// Numbers that every reader of JSON holds exactly.
+const LARGEST: u64 = (1 << 53) - 1;
+
+macro_rules! answer {
+    ($function:path) => {
+        |ask| Box::pin($function(ask))
+    };
+}
+
+const CHILD: &[u16] = &[404];
+
+/// Every route there is.
+pub(crate) static ROUTES: &[Route] = &[
+    Route {
+        is_get: true,
+        path: "/v1/status",
+        role: Some(Role::Viewer),
+        about: "The whole tree, and who keeps it",
+        parameters: &[],
+        says: Says::One("Status"),
+        statuses: &[],
+        answer: answer!(read::status),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/children/{path}",
+        role: Some(Role::Viewer),
+        about: "One child",
+        parameters: &[],
+        says: Says::One("Child"),
+        statuses: CHILD,
+        answer: answer!(read::child),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/explain/{path}",
+        role: Some(Role::Viewer),
+        about: "Why a child does what it does, what comes next and what would change it",
+        parameters: &[],
+        says: Says::One("Explanation"),
+        statuses: CHILD,
+        answer: answer!(read::explain),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/history",
+        role: Some(Role::Viewer),
+        about: "Runs that have ended, the latest first",
+        parameters: &[
+            Parameter {
+                name: "path",
+                form: Form::Path,
+                about: "Of this child and all below it alone",
+            },
+            Parameter {
+                name: "limit",
+                form: Form::Count(1, 1_000),
+                about: "At most so many; otherwise 50",
+            },
+            Parameter {
+                name: "before",
+                form: Form::Moment,
+                about: "Only runs that ended before this moment: the end of the last one of a page",
+            },
+        ],
+        says: Says::Many("Run"),
+        statuses: CHILD,
+        answer: answer!(read::history),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/postmortem/{path}/{run}",
+        role: Some(Role::Viewer),
+        about: "All that is known of one run",
+        parameters: &[],
+        says: Says::One("Run"),
+        statuses: CHILD,
+        answer: answer!(read::postmortem),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/alerts",
+        role: Some(Role::Viewer),
+        about: "What a person must see, the oldest first",
+        parameters: &[],
+        says: Says::Many("Alert"),
+        statuses: &[],
+        answer: answer!(read::alerts),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/events",
+        role: Some(Role::Viewer),
+        about: "What happened: a page, or with `Accept: text/event-stream` as it happens",
+        parameters: &[
+            Parameter {
+                name: "from",
+                form: Form::Count(0, LARGEST),
+                about: "From this number on. Otherwise a page has the latest, and a stream what comes",
+            },
+            Parameter {
+                name: "limit",
+                form: Form::Count(1, 1_000),
+                about: "At most so many in a page; otherwise 100",
+            },
+            Parameter {
+                name: "path",
+                form: Form::Paths,
+                about: "Of these children and all below them alone",
+            },
+        ],
+        says: Says::Stream("EventPage", "Event"),
+        statuses: &[],
+        answer: answer!(events::events),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/logs",
+        role: Some(Role::Viewer),
+        about: "What children print: the last lines, or with `follow` as they come",
+        parameters: &[
+            Parameter {
+                name: "path",
+                form: Form::Paths,
+                about: "Of these children and all below them; otherwise of all",
+            },
+            Parameter {
+                name: "lines",
+                form: Form::Count(0, logs::MOST_LINES),
+                about: "The last so many of each child; otherwise 100, and with `since` 10000",
+            },
+            Parameter {
+                name: "since",
+                form: Form::Since,
+                about: "From this moment on, or from so long ago",
+            },
+            Parameter {
+                name: "follow",
+                form: Form::Flag,
+                about: "Whether the answer goes on, as a stream, with what comes",
+            },
+        ],
+        says: Says::Stream("LogPage", "LogLine"),
+        statuses: CHILD,
+        answer: answer!(logs::logs),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/wait/{path}",
+        role: Some(Role::Viewer),
+        about: "Waits until a child stands as wished",
+        parameters: &[
+            Parameter {
+                name: "for",
+                form: Form::Word(read::WAITS),
+                about: "What for; otherwise `ready`. `ended` is every state without a live run",
+            },
+            Parameter {
+                name: "after",
+                form: Form::Count(0, LARGEST),
+                about: "Only a run later than this one counts",
+            },
+            Parameter { name: "timeout", form: Form::Span, about: "For how long; otherwise 30 s" },
+        ],
+        says: Says::One("Child"),
+        statuses: &[404, 408],
+        answer: answer!(read::wait),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/commands",
+        role: Some(Role::Operator),
+        about: "Changes something: one command, who asks and why",
+        parameters: &[],
+        says: Says::One("Reply"),
+        statuses: &[404, 408, 409, 412, 413, 415, 422, 501, 503],
+        answer: answer!(command::command),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/openapi.json",
+        role: Some(Role::Viewer),
+        about: "This description",
+        parameters: &[],
+        says: Says::Document,
+        statuses: &[],
+        answer: answer!(openapi::answer),
+    },
+    Route {
+        is_get: true,
+        path: "/livez",
+        role: None,
+        about: "Whether the program lives",
+        parameters: &[],
+        says: Says::One("Checks"),
+        statuses: &[503],
+        answer: answer!(health::live),
+    },
+    Route {
+        is_get: true,
+        path: "/readyz",
+        role: None,
+        about: "Whether work may be sent its way",
+        parameters: &[],
+        says: Says::One("Checks"),
+        statuses: &[503],
+        answer: answer!(health::ready),
+    },
+    Route {
+        is_get: true,
+        path: "/startupz",
+        role: None,
+        about: "Whether it has come up once",
+        parameters: &[],
+        says: Says::One("Checks"),
+        statuses: &[503],
+        answer: answer!(health::started),
+    },
+];

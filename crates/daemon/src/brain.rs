@@ -1,0 +1,514 @@
+//! The brain: the process that decides. It finds what its journal tells, meets the keeper that holds all processes,
+//! goes on with the tree, and answers on its socket.
+//!
+//! ```text
+//!  keeper ── starts ──▶ brain ── journal ─▶ recover ─▶ tree ─▶ API
+//!     ▲  facts, orders    │
+//!     └───────────────────┘   each of them goes on without the other
+//! ```
+
+mod above;
+mod book;
+mod clock;
+mod doors;
+mod link;
+mod program;
+mod record;
+mod recover;
+mod signals;
+mod specs;
+mod telling;
+mod trails;
+mod voice;
+
+use crate::api::{self, Service};
+use crate::journal::{self, Journal, OpenError};
+use crate::spec::{self, Loaded, SpecProblems};
+use above::Above;
+use book::Books;
+use clock::Clocks;
+use doors::Doors;
+use link::{Commands, Keeper, Orders};
+use mainstay::durable::{Durable, Past};
+use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
+use mainstay_keeper::Client;
+use mainstay_wire::Text;
+use mainstay_wire::journal::{Closed, Record};
+use mainstay_wire::keeper::{Order, Report as Told};
+use program::About;
+use record::Recorder;
+pub(crate) use record::TAKEN;
+use recover::Recovered;
+use signals::{Heard, Signals};
+use specs::FileSpecs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use telling::Telling;
+use tokio::sync::watch;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use voice::Voice;
+
+/// What a brain is told by the program that keeps it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name of the tree.
+    pub name: String,
+    /// Where its declaration comes from.
+    pub source: Source,
+    /// The folder of what lasts: journal, runs, logs.
+    pub state: PathBuf,
+    /// The socket it answers on.
+    pub socket: PathBuf,
+    /// Whether what happens is told on standard error.
+    pub is_foreground: bool,
+    /// Whether the lines of children are repeated on standard output.
+    pub echoes: bool,
+    /// Whether that is without their names.
+    pub is_bare: bool,
+    /// Whether there are colours in that.
+    pub colour: bool,
+    /// How a keeper is started again.
+    pub keeper_command: Vec<Text>,
+    /// How a brain is started.
+    pub brain_command: Vec<Text>,
+}
+
+/// Where a declaration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A spec file.
+    File(PathBuf),
+    /// The text of one, as if it stood in this folder.
+    Text(String, PathBuf),
+}
+
+/// Why a brain cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrainError {
+    /// There is no keeper.
+    #[error("the keeper cannot be reached: {0}")]
+    Keeper(#[source] io::Error),
+    /// The spec file is wrong, and there is no tree to go on with.
+    #[error("{0}")]
+    Spec(SpecProblems),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// The socket cannot be opened.
+    #[error(transparent)]
+    Socket(#[from] api::BindError),
+    /// The port cannot be served.
+    #[error(transparent)]
+    Tls(#[from] api::TlsError),
+    /// The port cannot be opened.
+    #[error("cannot listen on {address} for the API: {source}")]
+    Port {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The tree does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The system does not let it run.
+    #[error("the program cannot run: {0}")]
+    System(#[source] io::Error),
+}
+
+impl Source {
+    /// Loads what is declared there. Children whose spec names no log get one in `logs`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn load(&self, logs: &Path) -> Result<Loaded, SpecProblems> {
+        let environment = |name: &str| std::env::var(name).ok();
+        match self {
+            Self::File(path) => spec::load(path, &environment, Some(logs)),
+            Self::Text(text, folder) => {
+                spec::load_text(text, &folder.join("mainstay.yaml"), &environment, Some(logs))
+            }
+        }
+    }
+}
+
+/// Returns what tells the processes of this tree from those of others: where its state is.
+pub fn identity(settings: &Settings) -> String {
+    settings.state.display().to_string()
+}
+
+/// Runs the brain of a keeper to the end of its tree. Returns the exit code of the whole program.
+///
+/// # Errors
+///
+/// It cannot begin. A keeper whose first brain this was has been told to leave.
+pub fn run(settings: Settings) -> Result<u8, BrainError> {
+    let began = Instant::now();
+    // What the library and the API have to complain of goes where the program complains.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(settings.colour)
+        .with_target(false)
+        .without_time();
+    // What the tree does is told in words of its own.
+    let wanted = Targets::new().with_target("mainstay_daemon", LevelFilter::WARN);
+    // Whoever embeds this has a subscriber already.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
+    let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
+    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour);
+    let ready = match prepare(settings, voice, began) {
+        Ok(ready) => ready,
+        Err(error) => {
+            give_up(&mut client);
+            return Err(error);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(BrainError::System)?;
+    let result = runtime.block_on(ready.serve(client));
+    // What hangs in a system call must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// Where nothing was ever begun there is nothing to keep: otherwise the keeper goes on and tries again.
+fn give_up(client: &mut Client) {
+    while let Ok(Some(report)) = client.next(Some(GREETING)) {
+        if let Told::Hello { brain, .. } = report {
+            if brain == 0 {
+                // It is gone already where this fails.
+                let _ = client.order(&Order::Leave { kill: true });
+            }
+            return;
+        }
+    }
+}
+
+/// Reads what lasts.
+fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, BrainError> {
+    let logs = settings.state.join("logs");
+    // What cannot be made is told of each child that would write there.
+    let _ = std::fs::create_dir_all(&logs);
+    let loaded = settings.source.load(&logs);
+    let bounds = loaded.as_ref().map(Loaded::bounds).unwrap_or_default();
+    let owner = format!("mainstay {}", settings.name);
+    let open = |name: &str| {
+        let mut bounds: journal::Settings = bounds.clone();
+        bounds.owner.clone_from(&owner);
+        Journal::open(&settings.state.join(name), bounds)
+    };
+    let (journal, found) = open("journal")?;
+    let (runs, _) = open("runs")?;
+    let mut recovered = recover::recover(found, &settings.state.join("open-runs.json"));
+    let loaded = match (loaded, recovered.tree.is_some()) {
+        (Ok(loaded), _) => Some(loaded),
+        (Err(problems), false) => return Err(BrainError::Spec(problems)),
+        (Err(problems), true) => {
+            recovered.notices.push(format!(
+                "the spec file cannot be used: the tree goes on with the last one that could.\n{problems}"
+            ));
+            None
+        }
+    };
+    Ok(Program {
+        settings,
+        voice: Arc::new(voice),
+        journal: Arc::new(journal),
+        runs: Arc::new(runs),
+        recovered,
+        loaded,
+        began,
+    })
+}
+
+/// A brain that is ready to begin.
+struct Program {
+    settings: Settings,
+    voice: Arc<Voice>,
+    journal: Arc<Journal>,
+    runs: Arc<Journal>,
+    recovered: Recovered,
+    loaded: Option<Loaded>,
+    began: Instant,
+}
+
+impl Program {
+    async fn serve(mut self, mut client: Client) -> Result<u8, BrainError> {
+        let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
+        let doors = match Doors::open(&self.settings.socket, &listening).await {
+            Ok(doors) => doors,
+            Err(error) => {
+                give_up(&mut client);
+                return Err(error);
+            }
+        };
+        let clocks = Clocks::new(self.recovered.now.0, self.recovered.now.1);
+        let (goes_on, is_new) = (self.recovered.goes_on, self.recovered.tree.is_none());
+        let tree = self.loaded.as_ref().map_or_else(mainstay::tree, |loaded| loaded.tree.clone());
+        if let Some(loaded) = &self.loaded {
+            self.voice.fit(loaded.names());
+        }
+        let books = Books {
+            journal: Arc::clone(&self.journal),
+            runs: Arc::clone(&self.runs),
+            chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
+            folders: (self.settings.state.join("journal"), self.settings.state.join("runs")),
+        };
+        let keeper = Arc::new(Keeper::default());
+        // Who started this brain is its keeper, also before it has greeted.
+        keeper.pid.store(std::os::unix::process::parent_id(), Ordering::Relaxed);
+        let orders = Orders::default();
+        let about = Arc::new(About::new(
+            &self.settings,
+            Arc::clone(&keeper),
+            orders.clone(),
+            self.began(clocks),
+            std::mem::take(&mut self.recovered.notices),
+        ));
+        for (journal, what) in [(&self.journal, "the journal"), (&self.runs, "the history of runs")]
+        {
+            let (complains, voice) = (Arc::clone(&about), Arc::clone(&self.voice));
+            journal.watch(move |trouble| {
+                complains.unwritten(what, trouble);
+                voice.say(&trouble.map_or_else(
+                    || format!("{what} can be written again"),
+                    |why| format!("{what} cannot be written, and supervision goes on: {why}"),
+                ));
+            });
+        }
+        let known = (Arc::clone(&keeper), orders);
+        let owner = self.start(tree, client, clocks, &books, known)?;
+        let handle = owner.handle();
+        let specs = Arc::new(FileSpecs::new(
+            self.settings.source.clone(),
+            &self.settings.state,
+            handle.clone(),
+            Arc::clone(&about),
+        ));
+        if let Some(loaded) = self.loaded.take()
+            && (is_new
+                || !specs.has_changed(&loaded)
+                || self.catch_up(&handle, &loaded, &about).await)
+        {
+            specs.is_present(loaded);
+        }
+        let service = Service::new(handle)
+            .name(&self.settings.name)
+            .book(Arc::new(books))
+            .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
+            .program(Arc::clone(&about) as Arc<dyn api::Program>);
+        let (stop, stopped) = watch::channel(());
+        if goes_on {
+            let took = self.began.elapsed().as_millis();
+            self.voice.say(&format!("the brain is back after {took} ms"));
+        }
+        let tending = async {
+            let report = self.tend_to(owner, &specs, &about, &keeper).await;
+            // Its last answers, the one to `down` among them, take a second at most.
+            drop(stop);
+            report
+        };
+        let (report, ()) = tokio::join!(tending, doors.serve(service, stopped));
+        let Some(report) = report else {
+            self.settle(self.journal.state().last);
+            return Ok(0);
+        };
+        let closed =
+            Closed { wall: clock::wall(), at: clocks.now(), why: "the tree has ended".into() };
+        let last = self.journal.append(&Record::Closed(closed).to_json());
+        self.say_end(&report);
+        self.settle(last);
+        Ok(report.code())
+    }
+
+    /// Returns when the tree began, in wall time.
+    fn began(&self, clocks: Clocks) -> i64 {
+        let root = self.recovered.tree.as_ref().and_then(|tree| tree.children.first()?.as_ref());
+        match root.filter(|_| self.recovered.goes_on) {
+            Some(root) => clocks.wall_of(root.began),
+            None => clock::wall(),
+        }
+    }
+
+    /// Begins the tree, or goes on with it.
+    fn start(
+        &mut self,
+        tree: Tree,
+        client: Client,
+        clocks: Clocks,
+        books: &Books,
+        (keeper, orders): (Arc<Keeper>, Orders),
+    ) -> Result<Owner, BrainError> {
+        let mut recorder = Recorder::new(
+            Arc::clone(&self.journal),
+            Arc::clone(&self.runs),
+            clocks,
+            Arc::clone(&books.chronicle),
+            self.settings.state.join("open-runs.json"),
+            self.journal.state().last,
+        );
+        let Recovered { next_event, now, goes_on, .. } = self.recovered;
+        let snapshot = match self.recovered.tree.take() {
+            Some(snapshot) => snapshot,
+            None => {
+                let (spec, _) = tree.clone().into_spec().map_err(StartError::from)?;
+                mainstay_core::Tree::new(&spec).snapshot()
+            }
+        };
+        // Written before anything is decided: what follows in the journal follows from this.
+        recorder.begin(
+            &snapshot,
+            next_event,
+            if goes_on { "the brain goes on" } else { "the tree begins" },
+        );
+        let (now, monotonic) = now;
+        let past = Some(Past { snapshot, next_event, now, monotonic, begins: !goes_on });
+        let commands = Commands {
+            keeper: self.settings.keeper_command.clone(),
+            brain: self.settings.brain_command.clone(),
+        };
+        let (journal, voice) = (Arc::clone(&self.journal), Arc::clone(&self.voice));
+        let client = Mutex::new(Some(client));
+        let open = move |tell| {
+            let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let client = client.ok_or_else(|| io::Error::other("it was opened before"))?;
+            let (commands, voice) = (commands.clone(), Arc::clone(&voice));
+            let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
+            let link = link::begin(client, commands, journal, voice, keeper, tell)?;
+            orders.connect(&link);
+            Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
+        };
+        let durable = Durable { journal: Box::new(recorder), past, now: (now, monotonic) };
+        let tree = tree.keeper(identity(&self.settings), open).durable(durable).history(HISTORY);
+        Ok(tree.start()?)
+    }
+
+    /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
+    async fn catch_up(&self, handle: &Handle, loaded: &Loaded, about: &About) -> bool {
+        let request = handle.by("mainstay").apply(loaded.tree.clone(), "the spec file has changed");
+        match request.await {
+            Ok(_) => true,
+            Err(error) => {
+                let why = in_full(&error);
+                let text = format!("the spec file has changed and cannot be applied: {why}");
+                self.voice.say(&text);
+                about.notice(text);
+                false
+            }
+        }
+    }
+
+    /// Keeps the tree running until it ends, and does what signals ask.
+    /// Returns nothing where the next brain goes on with it.
+    async fn tend_to(
+        &self,
+        owner: Owner,
+        specs: &FileSpecs,
+        about: &About,
+        keeper: &Keeper,
+    ) -> Option<Report> {
+        let handle = owner.handle();
+        let above = Above::find();
+        above.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving\n", about.keeper_pid()));
+        let mut beat = tokio::time::interval(above.watchdog.unwrap_or(DAY) / 2);
+        let mut signals = Signals::new();
+        let mut ended = std::pin::pin!(handle.ended());
+        let mut telling =
+            self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
+        loop {
+            tokio::select! {
+                report = &mut ended => {
+                    Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
+                    drop(owner);
+                    return Some(Report::clone(&report));
+                }
+                () = keeper.left.notified() => {
+                    // Dropped it would drain the tree, which is not over.
+                    std::mem::forget(owner);
+                    return None;
+                }
+                heard = signals.next() => match heard {
+                    Heard::End(name) => {
+                        above.tell("STOPPING=1\n");
+                        drop(handle.by(name).drain("signal").await);
+                    }
+                    Heard::Reload => {
+                        let now = clock::monotonic().as_micros();
+                        above.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"));
+                        match specs.reload().await {
+                            Ok(text) => self.voice.say(&text),
+                            Err(text) => {
+                                self.voice.say(&text);
+                                about.notice(text);
+                            }
+                        }
+                        above.tell("READY=1\n");
+                    }
+                    Heard::State => self.dump(&handle).await,
+                },
+                // It goes by way of the loop: a tree that stands still gives no sign.
+                _ = beat.tick(), if above.watchdog.is_some() => {
+                    if handle.child("").await.is_ok() {
+                        above.tell("WATCHDOG=1\n");
+                    }
+                }
+                line = Telling::next(&mut telling) => self.voice.say(&line),
+            }
+        }
+    }
+
+    /// Writes down all that is known, for whoever has only a signal left.
+    async fn dump(&self, handle: &Handle) {
+        let Ok(views) = handle.status().await else { return };
+        for view in views {
+            let standing = format!("{:?}", view.standing).to_lowercase();
+            self.voice.say(&format!("{}: {standing}, {} runs", view.path, view.runs));
+        }
+    }
+
+    fn say_end(&self, report: &Report) {
+        let is_silent = self.settings.is_bare || !self.settings.is_foreground;
+        if is_silent && (matches!(report.ending, Ending::Asked) || report.code() == 0) {
+            return;
+        }
+        for line in report.to_string().lines() {
+            self.voice.say(line);
+        }
+    }
+
+    /// Waits until all is on the disk.
+    fn settle(&self, last: u64) {
+        let (tell, told) = std::sync::mpsc::channel();
+        self.journal.when(last, journal::When::Durable, Box::new(move |_| _ = tell.send(())));
+        // A disk that stands still holds nobody up for ever.
+        let _ = told.recv_timeout(Duration::from_secs(5));
+    }
+}
+
+/// Events kept for readers that come later or are slow.
+const HISTORY: usize = 16_384;
+/// How long a keeper may take to say who it is.
+const GREETING: Duration = Duration::from_secs(5);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Returns an error with all its causes.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

@@ -1,0 +1,72 @@
+//! Where the API is served: a Unix socket, and a port with TLS where the spec file says so.
+
+use super::BrainError;
+use crate::api::{self, Listener, Role, Roles, Secure, Service, Tls};
+use mainstay_wire::spec::{Api, Tcp};
+use std::path::Path;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// The rights of the socket unless the spec file says others.
+const RIGHTS: u32 = 0o600;
+
+/// What is open.
+pub(super) struct Doors {
+    socket: Listener,
+    roles: Roles,
+    port: Option<(TcpListener, Secure)>,
+}
+
+impl Doors {
+    /// Opens them.
+    pub(super) async fn open(socket: &Path, api: &Api) -> Result<Self, BrainError> {
+        let port = match &api.tcp {
+            Some(tcp) => {
+                let secure = tls(tcp).load()?;
+                let address = tcp.listen;
+                let listener = TcpListener::bind(address).await;
+                Some((listener.map_err(|source| BrainError::Port { address, source })?, secure))
+            }
+            None => None,
+        };
+        let roles = Roles {
+            admins: api.admins.clone(),
+            operators: api.operators.clone(),
+            viewers: api.viewers.clone(),
+        };
+        let socket = Listener::bind(socket, api.mode.unwrap_or(RIGHTS))?;
+        Ok(Self { socket, roles, port })
+    }
+
+    /// Serves on all of them until `stop` closes.
+    pub(super) async fn serve(self, service: Service, stop: watch::Receiver<()>) {
+        let closed = |mut stop: watch::Receiver<()>| async move {
+            // Nothing is ever sent.
+            while stop.changed().await.is_ok() {}
+        };
+        let unix = api::serve_unix(self.socket, service.clone(), self.roles, closed(stop.clone()));
+        match self.port {
+            Some((port, secure)) => {
+                tokio::join!(unix, api::serve_tls(port, service, secure, closed(stop)));
+            }
+            None => unix.await,
+        }
+    }
+}
+
+fn tls(tcp: &Tcp) -> Tls {
+    let role = match tcp.client_role.as_str() {
+        "admin" => Role::Admin,
+        "operator" => Role::Operator,
+        _ => Role::Viewer,
+    };
+    Tls {
+        certificate: tcp.certificate.clone(),
+        key: tcp.key.clone(),
+        hosts: tcp.hosts.clone(),
+        token_list: tcp.tokens.clone(),
+        client_authority: tcp.client_ca.clone(),
+        any_client: tcp.client_ca.is_some().then_some(role),
+        ..Tls::default()
+    }
+}

@@ -1,0 +1,170 @@
+//! What the program has to tell about itself, and how it becomes another one.
+
+use super::Settings;
+use super::clock::wall;
+use super::link::{Keeper, Orders};
+use crate::api::{self, Program};
+use crate::tend::{Tended, Tending, tend};
+use mainstay::Handle;
+use mainstay_wire::Text;
+use mainstay_wire::api::Problem;
+use mainstay_wire::keeper::Order;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a keeper may take to become another program.
+const UPGRADE: Duration = Duration::from_secs(30);
+
+/// The program.
+pub(super) struct About {
+    keeper: Arc<Keeper>,
+    orders: Orders,
+    keeper_command: Vec<Text>,
+    began: i64,
+    brain_began: i64,
+    spec_file: Option<PathBuf>,
+    notices: Mutex<Vec<String>>,
+    labels: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    /// What is done by the clock and at changes of files.
+    tended: Mutex<Option<Tended>>,
+}
+
+impl About {
+    pub(super) fn new(
+        settings: &Settings,
+        keeper: Arc<Keeper>,
+        orders: Orders,
+        began: i64,
+        notices: Vec<String>,
+    ) -> Self {
+        let spec_file = match &settings.source {
+            super::Source::File(path) => Some(path.clone()),
+            super::Source::Text(..) => None,
+        };
+        Self {
+            keeper,
+            orders,
+            keeper_command: settings.keeper_command.clone(),
+            began,
+            brain_began: wall(),
+            spec_file,
+            notices: Mutex::new(notices),
+            labels: Mutex::default(),
+            tended: Mutex::default(),
+        }
+    }
+
+    /// Notes something that a person should know.
+    pub(super) fn notice(&self, text: String) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notices.contains(&text) {
+            notices.push(text);
+        }
+    }
+
+    /// Notes what keeps something from being written, or that nothing does any more.
+    pub(super) fn unwritten(&self, what: &str, trouble: Option<&str>) {
+        let beginning = format!("{what} cannot be written: ");
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.retain(|notice| !notice.starts_with(&beginning));
+        notices.extend(trouble.map(|why| format!("{beginning}{why}")));
+    }
+
+    /// Notes which labels children have.
+    pub(super) fn label(&self, labels: BTreeMap<String, BTreeMap<String, String>>) {
+        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = labels;
+    }
+
+    /// Begins to tend these, in place of what was tended before.
+    pub(super) fn tend(&self, handle: &Handle, tending: &Tending) {
+        let mut tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        // The one before ends first: nothing is done twice.
+        *tended = None;
+        *tended = Some(tend(handle, tending));
+    }
+
+    pub(super) fn keeper_pid(&self) -> u32 {
+        self.keeper.pid.load(Ordering::Relaxed)
+    }
+}
+
+impl About {
+    /// What takes the keeper's place must be able to: what is something else would end it.
+    fn check(&self, program: Option<&str>) -> Result<(), Problem> {
+        let own = self.keeper_command.first().map(ToString::to_string).unwrap_or_default();
+        let program = program.unwrap_or(&own);
+        let answer = std::process::Command::new(program).arg("--version").output();
+        let what = match answer {
+            Ok(output) if output.stdout.starts_with(b"mainstay ") && output.status.success() => {
+                return Ok(());
+            }
+            Ok(_) => "does not say that it is mainstay when it is asked for its version".to_owned(),
+            Err(error) => format!("cannot be executed: {error}"),
+        };
+        Err(Problem {
+            code: "upgrade-refused".into(),
+            text: format!("`{program}` {what}; nothing has changed"),
+            hint: Some("name the file of a mainstay, or put it where this one is".into()),
+            details: Vec::new(),
+        })
+    }
+}
+
+impl Program for About {
+    fn about(&self) -> api::About {
+        api::About {
+            began_at: Some(self.began),
+            brain_began_at: Some(self.brain_began),
+            brain_restarts: self.keeper.brain_restarts.load(Ordering::Relaxed),
+            keeper_pid: Some(self.keeper_pid()).filter(|pid| *pid != 0),
+            spec_file: self.spec_file.as_ref().map(|path| path.display().to_string()),
+            notices: self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            ..api::About::default()
+        }
+    }
+
+    fn labels(&self, path: &str) -> BTreeMap<String, String> {
+        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        labels.get(path).cloned().unwrap_or_default()
+    }
+
+    fn next_start(&self, path: &str) -> Option<i64> {
+        let tended = self.tended.lock().unwrap_or_else(PoisonError::into_inner);
+        tended.as_ref()?.next(path)
+    }
+
+    fn upgrade(&self, program: Option<&str>) -> Result<String, Problem> {
+        self.check(program)?;
+        let before = self.keeper.met.load(Ordering::Acquire);
+        let program = program.map(Text::from);
+        let named =
+            program.as_ref().map_or_else(|| "what is in its file now".into(), ToString::to_string);
+        let mut arguments = self.keeper_command.clone();
+        if let (Some(program), Some(first)) = (&program, arguments.first_mut()) {
+            first.clone_from(program);
+        }
+        self.orders.send(Order::Upgrade { program, arguments });
+        // The keeper greets once it has become the other program; until it does this brain goes on.
+        let until = std::time::Instant::now() + UPGRADE;
+        while self.keeper.met.load(Ordering::Acquire) == before {
+            if std::time::Instant::now() >= until {
+                return Err(Problem {
+                    code: "upgrade-failed".into(),
+                    text: format!("the keeper has not become {named} within {UPGRADE:?}"),
+                    hint: Some(
+                        "nothing has changed; the log of the daemon says what the keeper met with"
+                            .into(),
+                    ),
+                    details: Vec::new(),
+                });
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        // The answer goes out before this brain ends; the keeper starts the next one at once.
+        self.keeper.leave_alone();
+        Ok(format!("the keeper has become {named}, and the brain follows"))
+    }
+}

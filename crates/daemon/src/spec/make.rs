@@ -1,0 +1,21 @@
+//! From values that fit to declarations of the library.
+
+mod policy;
+mod process;
+mod program;
+
+pub(super) use policy::{policy, root, supervisor};
+pub(super) use process::{command, need, process};
+pub(super) use program::{api, journal, schedule, watch};
+
+use super::place::Problem;
+use super::syntax::Node;
+
+/// Collects what only shows when a value is made into what it means.
+pub(super) struct Findings<'a>(pub(super) &'a mut Vec<Problem>);
+
+impl Findings<'_> {
+    pub(super) fn wrong(&mut self, at: &Node, text: impl Into<String>, help: &str) {
+        self.0.push(Problem::new(at.at, text, help));
+    }
+}

@@ -1,0 +1,10 @@
+//! Spec files: what they mean, and what is said about those that mean nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
+mod basics;
+mod keys;
+mod pages;
+mod runs;
+mod support;
+mod wrong;
