@@ -1,3 +1,27 @@
-//! The program `mainstay`.
+//! The program `mainstay`: keeps processes running, explains every decision, and survives its own death.
+//!
+//! `args` is what can be typed, `command` carries it out, `client` asks the daemon, `show` makes text of the answers,
+//! `place` knows where daemons live. `up`, `run` and `brain` are the daemon itself.
 
-fn main() {}
+mod args;
+mod brain;
+mod client;
+mod command;
+mod demo;
+mod fault;
+mod place;
+mod run;
+mod screen;
+mod show;
+mod up;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    command::carry_out(&arguments).unwrap_or_else(|fault| {
+        screen::complain(&fault, &arguments.global);
+        fault.exit().into()
+    })
+}

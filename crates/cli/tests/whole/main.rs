@@ -1,0 +1,6 @@
+//! The whole program in temporary folders: brought up, looked at, broken, and found again.
+
+mod crashes;
+mod harness;
+mod lives;
+mod wrong;
