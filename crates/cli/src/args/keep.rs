@@ -165,7 +165,7 @@ pub(crate) struct JournalArgs {
 /// What can be done with a journal.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum JournalCommand {
-    /// Read every record, and say what is damaged or missing
+    /// Run its inputs through the core again, and compare
     Verify,
     /// Print its records as JSON lines
     Export {
