@@ -109,8 +109,9 @@ impl Hold {
         let process = Process {
             command: brain.command.clone(),
             environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
-            // What a terminal sends to its group reaches the brain once, by way of its keeper.
-            session: Session::Group,
+            // What a terminal sends to its group reaches the brain once, by way of its keeper. A group alone would be
+            // sent SIGHUP by the kernel where its keeper dies while it is stopped.
+            session: Session::Own,
             stdin: Stdin::Inherit,
             output: Output { streams: Streams::Inherit, ..Output::default() },
             ..Process::default()
