@@ -31,6 +31,7 @@ use doors::Doors;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
 use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
+use mainstay_core::{Command, CommandId, Effects, Input, Verb};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
 use mainstay_wire::journal::{Closed, Record};
@@ -287,6 +288,13 @@ impl Program {
                 ));
             });
         }
+        let state = &self.settings.state;
+        let has_changed =
+            self.loaded.as_ref().is_some_and(|loaded| specs::has_changed(state, loaded));
+        if has_changed && !goes_on {
+            // Nothing of what was declared before is started.
+            self.redeclare(&tree, &about)?;
+        }
         let known = (Arc::clone(&keeper), orders);
         let owner = self.start(tree, client, clocks, &books, known)?;
         let handle = owner.handle();
@@ -297,9 +305,7 @@ impl Program {
             Arc::clone(&about),
         ));
         if let Some(loaded) = self.loaded.take()
-            && (is_new
-                || !specs.has_changed(&loaded)
-                || self.catch_up(&handle, &loaded, &about).await)
+            && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
         {
             specs.is_present(loaded);
         }
@@ -330,6 +336,31 @@ impl Program {
         self.say_end(&report);
         self.settle(last);
         Ok(report.code())
+    }
+
+    /// Gives a tree that begins again what is declared now.
+    fn redeclare(&mut self, declared: &Tree, about: &About) -> Result<(), BrainError> {
+        let Some(snapshot) = self.recovered.tree.take() else { return Ok(()) };
+        let (mut spec, _) = declared.clone().into_spec().map_err(StartError::from)?;
+        spec.seed = snapshot.settings.seed;
+        let mut tree = mainstay_core::Tree::restore(snapshot).map_err(StartError::from)?;
+        let command = Command {
+            id: CommandId(0),
+            who: "mainstay".into(),
+            why: "the spec file has changed".into(),
+            target: mainstay::Path::root(),
+            if_run: None,
+            if_revision: None,
+            verb: Verb::Apply(Arc::new(spec)),
+        };
+        let mut out = Effects::new();
+        tree.handle(self.recovered.now.0, Input::Command(command), &mut out);
+        if let Some(Err(refusal)) = out.replies.pop().map(|reply| reply.result) {
+            about.notice(format!("the spec file has changed and cannot be applied: {refusal}"));
+        }
+        self.recovered.next_event += out.events.len() as u64;
+        self.recovered.tree = Some(tree.snapshot());
+        Ok(())
     }
 
     /// Returns when the tree began, in wall time.

@@ -1,6 +1,6 @@
 //! `kill -9` of either process, or of both: no child dies, nothing is doubled, no exit is missed.
 
-use super::harness::{Daemon, kill, lives};
+use super::harness::{Daemon, halt, kill, lives};
 use std::time::Instant;
 
 const TWO: &str = "
@@ -81,6 +81,8 @@ fn both_are_killed_and_the_next_up_finds_what_lives() {
     let pid = daemon.until_ready("web")["pid"].clone();
     daemon.until_child("loop", "waiting", |child| child["standing"] == "waiting");
     let (keeper, brain) = (daemon.keeper(), daemon.brain());
+    // A keeper that stands still starts no brain in between.
+    halt(keeper);
     kill(brain);
     kill(keeper);
     daemon.until("both are gone", || !lives(brain) && !lives(keeper));

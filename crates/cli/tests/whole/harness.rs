@@ -251,6 +251,12 @@ fn kill_if_alive(pid: u32) {
     }
 }
 
+/// Has a process stand still.
+pub(crate) fn halt(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it lives");
+}
+
 /// Kills a process at once.
 pub(crate) fn kill(pid: u32) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");

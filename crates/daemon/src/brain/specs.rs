@@ -55,12 +55,11 @@ impl FileSpecs {
         let changes = done.plan.iter().filter(|step| step.act != Act::Keep).count();
         Ok(format!("the spec file was read again: {changes} children changed"))
     }
+}
 
-    /// Returns whether the tree was last declared otherwise.
-    pub(super) fn has_changed(&self, loaded: &Loaded) -> bool {
-        let applied = std::fs::read_to_string(self.state.join("applied")).unwrap_or_default();
-        applied != mark(loaded)
-    }
+/// Returns whether the tree whose state is in this folder was last declared otherwise.
+pub(super) fn has_changed(state: &Path, loaded: &Loaded) -> bool {
+    std::fs::read_to_string(state.join("applied")).unwrap_or_default() != mark(loaded)
 }
 
 /// Returns what tells two declarations apart: all that follows from them, and no secret.
