@@ -136,7 +136,7 @@ pub fn load(
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// As [`load`](load()).
 pub fn load_text(
     text: &str,
     as_if: &Path,
@@ -151,7 +151,7 @@ pub fn load_text(
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// As [`load`](load()).
 pub fn fragment(
     text: &str,
     as_if: &Path,

@@ -2,9 +2,9 @@
 //!
 //! Everything here is a pure function of what the core states: nothing is looked up, nothing is read.
 //!
-//! - [`event`]: one fact for those who follow the events.
+//! - [`event`](event()): one fact for those who follow the events.
 //! - [`Chronicle`]: makes of the facts of a run the record that is kept of it.
-//! - [`explain`]: why a child does what it does.
+//! - [`explain`](explain()): why a child does what it does.
 //! - [`postmortem`] and [`history`]: what became of one run, and of many.
 
 mod chronicle;
