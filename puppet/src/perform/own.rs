@@ -2,7 +2,7 @@
 
 use super::output::write_all;
 use crate::step::{SIGNALS, Stream};
-use rustix::process::{self, getpgid, getsid};
+use rustix::process;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -61,8 +61,11 @@ pub(super) fn ids() -> io::Result<()> {
     let _ = writeln!(text, "nice={}", process::getpriority_process(None)?);
     let _ = writeln!(text, "pid={}", process::getpid());
     let _ = writeln!(text, "ppid={}", std::os::unix::process::parent_id());
-    let _ = writeln!(text, "pgid={}", getpgid(None)?);
-    let _ = writeln!(text, "sid={}", getsid(None)?);
+    // By its own PID namespace, which is the last; 0 where the leader lives outside of it.
+    for (name, of) in [("pgid", "NSpgid"), ("sid", "NSsid")] {
+        let id = field(&status, of).split_whitespace().next_back().unwrap_or_default();
+        let _ = writeln!(text, "{name}={id}");
+    }
     write_all(Stream::Out, text.as_bytes())
 }
 

@@ -3,7 +3,7 @@
 use super::child::{Run, Slot, Stage};
 use super::finish::{ended, has_ended};
 use super::{Hold, Source};
-use crate::contain::{Bond, Id, Leftover, Look, Place};
+use crate::contain::{Bond, Id, Leftover, Look, Place, Proc};
 use crate::notify::Speech;
 use crate::start::failed;
 use crate::sys::reap::Reaped;
@@ -238,10 +238,10 @@ fn still_lives(left: &Leftover) -> StartError {
 /// Returns whether a process that was left can be the main process of a run: that began with a session or a
 /// process group of its own, which those that it started and left behind do not lead.
 fn is_main(id: Id, session: Session) -> bool {
-    let Some(pid) = rustix::process::Pid::from_raw(id.pid.cast_signed()) else { return false };
+    let Some(stat) = Proc::open().ok().and_then(|mut proc| proc.stat(id.pid)) else { return false };
     match session {
-        Session::Own => rustix::process::getsid(Some(pid)) == Ok(pid),
-        Session::Group => rustix::process::getpgid(Some(pid)) == Ok(pid),
+        Session::Own => stat.session == id.pid,
+        Session::Group => stat.group == id.pid,
         Session::Shared => true,
     }
 }
