@@ -10,7 +10,7 @@ mod look;
 mod schema;
 mod story;
 
-pub use command::{Act, Command, Plan, Problem, Reply, Step, Verb};
+pub use command::{Act, Command, Problem, Reply, Step, Verb};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
 pub use health::{Check, Checks};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};

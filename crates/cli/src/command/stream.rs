@@ -6,42 +6,12 @@ use crate::client::{Message, address};
 use crate::fault::{Exit, Fault};
 use crate::screen::{Tint, say};
 use crate::show;
-use mainstay_wire::api::Event;
+use mainstay_wire::api::{Event, EventPage, Lag, LogLine, LogPage};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
 /// How many lines a child's log begins with.
 const LINES: u64 = 20;
-
-/// One line of output, as the API says it.
-#[derive(serde::Deserialize)]
-struct Line {
-    path: String,
-    at: Option<i64>,
-    text: String,
-}
-
-/// The last lines of logs, as the API says them.
-#[derive(serde::Deserialize)]
-struct LogPage {
-    lines: Vec<Line>,
-    without: Vec<String>,
-}
-
-/// A part of what happened, as the API says it.
-#[derive(serde::Deserialize)]
-struct EventPage {
-    events: Vec<Event>,
-    next: u64,
-    missed: u64,
-}
-
-/// That something is left out of a stream, as the API says it.
-#[derive(serde::Deserialize)]
-struct Lag {
-    missed: Option<u64>,
-    path: Option<String>,
-}
 
 impl Desk {
     /// Shows what children print.
@@ -82,7 +52,7 @@ impl Desk {
             if self.is_lag(&message)? {
                 continue;
             }
-            let line: Line = self.client.parse(message.data.as_bytes())?;
+            let line: LogLine = self.client.parse(message.data.as_bytes())?;
             if !seen.is_new(&line, stream.openings()) {
                 continue;
             }
@@ -99,7 +69,7 @@ impl Desk {
     }
 
     /// Returns a line with who printed it and when.
-    fn log_line(&self, line: &Line, has_times: bool, names: &mut Names) -> String {
+    fn log_line(&self, line: &LogLine, has_times: bool, names: &mut Names) -> String {
         let mut out = String::new();
         if let Some((name, tint)) = names.of(&line.path) {
             out.push_str(&self.screen.paint(tint, &format!("{name} │ ")));
@@ -247,7 +217,7 @@ struct Seen {
 
 impl Seen {
     /// Notes a line. False: it was shown before the stream was opened again.
-    fn is_new(&mut self, line: &Line, openings: u64) -> bool {
+    fn is_new(&mut self, line: &LogLine, openings: u64) -> bool {
         if openings != self.openings {
             self.openings = openings;
             self.again.clone_from(&self.last);
@@ -329,7 +299,13 @@ mod tests {
     fn a_stream_that_is_opened_again_shows_each_line_once() {
         let mut seen = Seen::default();
         let mut show = |path: &str, at: i64, openings| {
-            let line = Line { path: path.into(), at: Some(at), text: String::new() };
+            let line = LogLine {
+                path: path.into(),
+                at: Some(at),
+                run: None,
+                stream: None,
+                text: String::new(),
+            };
             seen.is_new(&line, openings)
         };
         assert!(show("a", 1, 1) && show("a", 5, 1) && show("a", 5, 1) && show("b", 3, 1));

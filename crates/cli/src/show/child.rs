@@ -24,6 +24,9 @@ pub(crate) fn child(child: &Child, now: i64, screen: &Screen) -> String {
         let value = screen.paint(tint, text.trim_start().trim_end_matches('\n'));
         out.push_str(&format!("{name}{value}\n"));
     };
+    if let Some(description) = &child.description {
+        field("is", description, Tint::Plain);
+    }
     if let Some(since) = child.since_at {
         // Answers are dated by the second.
         let ago = if now - since < 1_000 { "just now".into() } else { span(now - since) };

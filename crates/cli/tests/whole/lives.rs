@@ -15,6 +15,17 @@ fn three_lines_are_a_spec_file() {
 }
 
 #[test]
+fn what_the_spec_file_says_for_people_is_shown() {
+    let mut daemon = Daemon::new(
+        "children:\n  web: {command: PUPPET hang, description: the shop itself, labels: {team: a}}\n",
+    );
+    daemon.up();
+    daemon.until_ready("web");
+    let page = daemon.says(&["status", "web"]);
+    assert!(page.contains("the shop itself") && page.contains("team=a"), "{page}");
+}
+
+#[test]
 fn what_children_print_is_shown_and_kept() {
     let mut daemon = Daemon::new(
         "

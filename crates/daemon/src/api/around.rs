@@ -75,6 +75,11 @@ pub trait Program: Send + Sync + 'static {
         None
     }
 
+    /// Returns what the spec says that a child is for.
+    fn description(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// Replaces it by another program, with everything kept. Returns what is done, in words.
     ///
     /// # Errors

@@ -165,6 +165,7 @@ pub(crate) fn child(
         contain: process.and_then(|process| process.contain.as_ref()).map(owned),
         dropped: process.map_or(0, |process| process.dropped),
         criticality: view.criticality.to_string(),
+        description: program.and_then(|program| program.description(&path)),
         labels: program.map(|program| program.labels(&path)).unwrap_or_default(),
         path,
     }

@@ -18,6 +18,13 @@ use std::time::Duration;
 /// How long a keeper may take to become another program.
 const UPGRADE: Duration = Duration::from_secs(30);
 
+/// What the spec says about children and the tree does not know, by path.
+#[derive(Default)]
+pub(super) struct Words {
+    pub(super) labels: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) descriptions: BTreeMap<String, String>,
+}
+
 /// The program.
 pub(super) struct About {
     keeper: Arc<Keeper>,
@@ -27,7 +34,7 @@ pub(super) struct About {
     brain_began: i64,
     spec_file: Option<PathBuf>,
     notices: Mutex<Vec<String>>,
-    labels: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    words: Mutex<Words>,
     /// What is done by the clock and at changes of files.
     tended: Mutex<Option<Tended>>,
 }
@@ -52,7 +59,7 @@ impl About {
             brain_began: wall(),
             spec_file,
             notices: Mutex::new(notices),
-            labels: Mutex::default(),
+            words: Mutex::default(),
             tended: Mutex::default(),
         }
     }
@@ -73,9 +80,9 @@ impl About {
         notices.extend(trouble.map(|why| format!("{beginning}{why}")));
     }
 
-    /// Notes which labels children have.
-    pub(super) fn label(&self, labels: BTreeMap<String, BTreeMap<String, String>>) {
-        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = labels;
+    /// Notes what the spec says about children.
+    pub(super) fn describe(&self, words: Words) {
+        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 
     /// Begins to tend these, in place of what was tended before.
@@ -127,8 +134,13 @@ impl Program for About {
     }
 
     fn labels(&self, path: &str) -> BTreeMap<String, String> {
-        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        labels.get(path).cloned().unwrap_or_default()
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.labels.get(path).cloned().unwrap_or_default()
+    }
+
+    fn description(&self, path: &str) -> Option<String> {
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.descriptions.get(path).cloned()
     }
 
     fn next_start(&self, path: &str) -> Option<i64> {

@@ -1,6 +1,6 @@
 //! Where the declaration of the tree comes from, again and again.
 
-use super::program::About;
+use super::program::{About, Words};
 use super::{Source, in_full};
 use crate::api::Specs;
 use crate::spec::{self, Loaded, SpecProblems};
@@ -34,7 +34,9 @@ impl FileSpecs {
 
     /// Notes that this is what the tree is declared as now.
     pub(super) fn is_present(&self, loaded: Loaded) {
-        self.about.label(loaded.labels.clone());
+        let Loaded { labels, descriptions, .. } = &loaded;
+        let (labels, descriptions) = (labels.clone(), descriptions.clone());
+        self.about.describe(Words { labels, descriptions });
         let applied = self.state.join("applied");
         // Where it cannot be written, the next start applies the same again, which changes nothing.
         let _ = std::fs::write(applied, mark(&loaded));

@@ -150,13 +150,6 @@ pub struct Reply {
     pub plan: Vec<Step>,
 }
 
-/// What an `apply` would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Plan {
-    /// Step by step.
-    pub steps: Vec<Step>,
-}
-
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {

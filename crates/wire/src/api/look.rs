@@ -174,6 +174,9 @@ pub struct Child {
     pub dropped: u64,
     /// What its final end means for others: `critical`, `required`, `optional`.
     pub criticality: String,
+    /// What it is for, as its spec says.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Labels of its spec.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 
 use super::{
     Alert, Check, Checks, Child, Command, Event, EventPage, Explanation, Lag, LogLine, LogPage,
-    Plan, Problem, Reply, Run, Status,
+    Problem, Reply, Run, Status,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
@@ -25,7 +25,6 @@ pub fn schemas() -> Map<String, Value> {
     said.subschema_for::<LogLine>();
     said.subschema_for::<LogPage>();
     said.subschema_for::<Reply>();
-    said.subschema_for::<Plan>();
     said.subschema_for::<Check>();
     said.subschema_for::<Checks>();
     said.subschema_for::<Problem>();
