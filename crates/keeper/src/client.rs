@@ -155,7 +155,7 @@ impl Client {
             ["brain.orders", "brain.ordered"]
         };
         crate::fault::point(point[0]);
-        self.stream.put(bytes, Vec::new()).map_err(|_| Gone)?;
+        self.stream.put(bytes, beside(order)).map_err(|_| Gone)?;
         let flushed = self.stream.flush().map_err(|_| Gone);
         crate::fault::point(point[1]);
         flushed
@@ -475,6 +475,12 @@ impl AsRawFd for Client {
     fn as_raw_fd(&self) -> i32 {
         self.stream.fd().as_raw_fd()
     }
+}
+
+/// Returns copies of what travels beside an order. One that cannot be copied is missing, and the run says so.
+fn beside(order: &Order) -> Vec<OwnedFd> {
+    let Order::Give { descriptors, .. } = order else { return Vec::new() };
+    descriptors.open.iter().filter_map(|open| open.try_clone().ok()).collect()
 }
 
 #[cfg(test)]

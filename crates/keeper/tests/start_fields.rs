@@ -7,15 +7,18 @@
 mod support;
 
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Fact, Notice, Order, Status, Whence};
+use mainstay_wire::keeper::{Fact, Notice, Order, Passed, Status, Whence};
 use mainstay_wire::process::{
     Access, Contain, Descriptor, Environment, IoPriority, Mode, Output, Process, Readiness,
     Resource, Rlimit, Session, Stdin, Streams,
 };
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 use support::apart::{again, apart, is_apart, passes};
-use support::{Brain, clean, field, folder, is_root, path, program, puppet, shell, text, value};
+use support::{
+    Brain, clean, field, folder, is_root, key, path, program, puppet, shell, text, value,
+};
 
 #[test]
 fn arguments_are_any_bytes() {
@@ -316,6 +319,37 @@ fn a_terminal_is_the_sessions_own() {
     let process = Process { output, ..shell("echo through it >/dev/tty; stty size") };
     let told = brain.tells("a", process).replace('\r', "");
     assert_eq!(told, "through it\n24 80");
+}
+
+#[test]
+fn what_is_given_for_one_run_is_that_runs_alone() {
+    let brain = Brain::new();
+    let give = |run: u64, text: &str| {
+        let (read, write) = rustix::pipe::pipe().expect("a pipe");
+        rustix::io::write(&write, text.as_bytes()).expect("written");
+        brain.keeper.order(Order::Give {
+            key: key("a", run),
+            variables: vec![("GIVEN".into(), text.into())],
+            descriptors: Passed { numbers: vec![60], open: vec![Arc::new(read)] },
+        });
+    };
+    // What was meant for another run goes with it.
+    give(1, "never");
+    give(2, "first");
+    let (with, without) = (["env:GIVEN", "read-fd:60"], ["env:GIVEN", "fds"]);
+    for (run, steps, told) in
+        [(2, with, Some("first")), (3, without, None), (4, with, Some("last"))]
+    {
+        if let Some("last") = told {
+            give(4, "last");
+        }
+        let key = brain.start("a", run, puppet(&steps));
+        let said = text(&brain.ended(&key).last);
+        match told {
+            Some(told) => assert_eq!(said.trim(), format!("GIVEN={told}\n{told}"), "run {run}"),
+            None => assert!(!said.contains("first") && !said.contains("60 /"), "run {run}: {said}"),
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub use fact::{
     Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, StartError, Status, Step, Usage,
     Whence,
 };
-pub use order::{Order, Whom};
+pub use order::{Order, Passed, Whom};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

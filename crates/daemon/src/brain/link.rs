@@ -139,6 +139,7 @@ impl Link for KeeperLink {
                 Order::Change { key, process }
             }
             Order::Listen { .. }
+            | Order::Give { .. }
             | Order::Find { .. }
             | Order::Signal { .. }
             | Order::Input { .. }

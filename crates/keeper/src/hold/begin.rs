@@ -1,6 +1,6 @@
 //! The beginning of a run.
 
-use super::child::{Run, Slot, Stage, Watched};
+use super::child::{Gift, Run, Slot, Stage, Watched};
 use super::{Hold, Ours, Source};
 use crate::contain::{Group, Id, VARIABLE};
 use crate::listen;
@@ -8,7 +8,7 @@ use crate::notify::{NotifySocket, Speech};
 use crate::output::Source as Printed;
 use crate::start::{Given, failed, start};
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Ended, Fact, Key, Lost, StartError, Status, Step, Usage};
+use mainstay_wire::keeper::{Ended, Fact, Key, Lost, Passed, StartError, Status, Step, Usage};
 use mainstay_wire::process::{Access, Process, Readiness, Stdin, Streams};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -94,6 +94,7 @@ impl Hold {
         let born_with = Arc::clone(&self.born_with);
         let instance = self.settings.instance;
         let Some(child) = self.child(slot) else { return Ok(()) };
+        let gift = child.given.take().filter(|gift| gift.run == key.run);
         let passed = child.passed();
         let mut variables: Vec<(Text, Text)> = Vec::new();
         let mut own_number = Vec::new();
@@ -115,6 +116,10 @@ impl Hold {
         if let Some((_, write, number)) = &ends.ready {
             variables.push((Text::from("NOTIFY_FD"), number.to_string().into()));
             placed.push((write.as_fd(), *number));
+        }
+        if let Some(Gift { variables: named, descriptors: Passed { numbers, open }, .. }) = &gift {
+            variables.extend(named.iter().cloned());
+            placed.extend(open.iter().map(AsFd::as_fd).zip(numbers.iter().copied()));
         }
         let given = Given {
             stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),

@@ -6,7 +6,8 @@ use crate::contain::Bond;
 use crate::listen::Listeners;
 use crate::notify::{NotifySocket, Speech};
 use crate::store::Store;
-use mainstay_wire::keeper::{Key, Status, Usage};
+use mainstay_wire::Text;
+use mainstay_wire::keeper::{Key, Passed, Status, Usage};
 use mainstay_wire::process::Process;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -27,6 +28,15 @@ pub(super) struct Child {
     pub(super) store_watch: Option<Watched>,
     pub(super) run: Option<Run>,
     pub(super) last_run: u64,
+    /// What its next run gets beside its settings.
+    pub(super) given: Option<Gift>,
+}
+
+/// What one run gets beside its settings.
+pub(super) struct Gift {
+    pub(super) run: u64,
+    pub(super) variables: Vec<(Text, Text)>,
+    pub(super) descriptors: Passed,
 }
 
 /// A run that has begun and is not over.
@@ -99,6 +109,7 @@ impl Hold {
             store_watch: None,
             run: None,
             last_run: 0,
+            given: None,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.children.push(None);

@@ -1,6 +1,7 @@
 //! What the brain asks.
 
 use super::Hold;
+use super::child::Gift;
 use crate::contain::Controller;
 use mainstay_wire::keeper::{Order, StartError};
 use mainstay_wire::process::Limits;
@@ -13,6 +14,12 @@ impl Hold {
             Order::Listen { child, process, demand } => self.listen(&child, &process, demand),
             // Who is to leave and to kill holds nothing any more.
             Order::Start { .. } | Order::Find { .. } if self.leaving == Some(true) => {}
+            Order::Give { key, variables, descriptors } => {
+                let slot = self.slot(&key.child);
+                if let Some(child) = self.child(slot) {
+                    child.given = Some(Gift { run: key.run, variables, descriptors });
+                }
+            }
             Order::Start { key, process } => self.starts.push_back((key, process)),
             Order::Find { key, process } => self.find_again(&key, &process),
             Order::Signal { key, signal, whom } => self.signal(&key, signal, whom),

@@ -14,6 +14,7 @@ use rustix::net::{
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much may wait for a brain that does not read, with facts and greetings not counted; beyond that it counts as
@@ -360,14 +361,22 @@ impl SocketLink {
         let Some(stream) = &mut self.stream else { return Heard::Gone };
         // What was sent before the end still counts.
         let end = stream.fill();
-        // No order has a descriptor beside it.
-        stream.arrived.clear();
         loop {
             match stream.next::<Order>() {
-                Ok(Some((order, body))) => into.push(with_body(order, body)),
+                Ok(Some((order, body))) => {
+                    let mut order = with_body(order, body);
+                    if let Order::Give { descriptors, .. } = &mut order {
+                        let arrived = stream.descriptors(descriptors.numbers.len());
+                        descriptors.open = arrived.into_iter().map(Arc::new).collect();
+                    }
+                    into.push(order);
+                }
                 Ok(None) => break,
                 Err(Closed) => return Heard::Gone,
             }
+        }
+        if stream.incoming.is_empty() {
+            stream.arrived.clear(); // They came beside an order that takes none.
         }
         if end.is_err() { Heard::Gone } else { Heard::Orders }
     }
@@ -384,7 +393,7 @@ fn in_frames(held: Vec<Held>, frames: &mut Vec<Vec<u8>>) {
             if let [one] = &mut held[..] {
                 // It was started by an order that is as long: its name and number are what matters.
                 eprintln!("mainstay: what {} was started as is left out: {error}", one.key);
-                if std::mem::take(&mut one.process) != std::sync::Arc::<Process>::default() {
+                if std::mem::take(&mut one.process) != Arc::<Process>::default() {
                     in_frames(held, frames);
                 }
                 return;

@@ -4,6 +4,7 @@ use super::{Key, Sequence};
 use crate::Text;
 use crate::process::Process;
 use serde::{Deserialize, Serialize};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,16 @@ pub enum Order {
         key: Key,
         /// What to start.
         process: Arc<Process>,
+    },
+    /// Hands over what one run gets beside its settings; its `Start` follows. What is given for another run of the
+    /// same child takes its place, and what no start has taken is closed with the child.
+    Give {
+        /// The run.
+        key: Key,
+        /// Variables that nothing else sets. Nobody writes them down.
+        variables: Vec<(Text, Text)>,
+        /// Descriptors, which travel beside the frame.
+        descriptors: Passed,
     },
     /// Goes on with a run that an earlier keeper began, where that one and its brain have died. Nothing is ever
     /// started for it. What is left of the child is taken for this run, since a child has one run at most. The order
@@ -139,6 +150,25 @@ pub enum Order {
         /// Whether what it holds is killed.
         kill: bool,
     },
+}
+
+/// Descriptors that a process begins with, each under a number of its own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Passed {
+    /// Their numbers in the process, from 3 on.
+    pub numbers: Vec<u32>,
+    /// What is open under them, in the same order.
+    #[serde(skip)]
+    pub open: Vec<Arc<OwnedFd>>,
+}
+
+impl PartialEq for Passed {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = |(mine, theirs): (&Arc<OwnedFd>, &Arc<OwnedFd>)| Arc::ptr_eq(mine, theirs);
+        self.numbers == other.numbers
+            && self.open.len() == other.open.len()
+            && self.open.iter().zip(&other.open).all(is_same)
+    }
 }
 
 /// Who gets a signal.

@@ -1,5 +1,5 @@
 use super::*;
-use mainstay_wire::keeper::Notice;
+use mainstay_wire::keeper::{Notice, Passed};
 use mainstay_wire::process::Environment;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::sync::Arc;
@@ -140,4 +140,46 @@ fn what_one_child_was_started_as_is_left_out_where_no_frame_takes_it() {
         })
         .collect();
     assert_eq!(keys, [key(0), key(1), key(2)]);
+}
+
+#[test]
+fn descriptors_come_with_the_order_they_stand_beside() {
+    let mut link = SocketLink::new(Sequence::default(), Vec::new());
+    let mut brain = greeted(&mut link, Vec::new());
+    let give = |run: u64, numbers: Vec<u32>| Order::Give {
+        key: Key { child: "a".into(), run },
+        variables: vec![("SECRET".into(), "s".into())],
+        descriptors: Passed { numbers, open: Vec::new() },
+    };
+    let mut sent = Vec::new();
+    for (run, numbers) in [(1, vec![60, 61]), (2, Vec::new()), (3, vec![7])] {
+        let pipes: Vec<OwnedFd> = numbers
+            .iter()
+            .map(|number: &u32| {
+                let (read, write) = rustix::pipe::pipe().expect("a pipe");
+                rustix::io::write(&write, &[u8::try_from(*number).expect("small")])
+                    .expect("written");
+                read
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        frame::put(&give(run, numbers.clone()), &[], &mut bytes).expect("it is written");
+        brain.put(bytes, pipes).expect("it is taken");
+        sent.push(numbers);
+    }
+    brain.flush().expect("it is sent");
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        assert!(matches!(link.hear(&mut heard), Heard::Orders));
+    }
+    for (order, numbers) in heard.into_iter().zip(sent) {
+        let Order::Give { descriptors, .. } = order else { panic!("{order:?}") };
+        let read = |open: &Arc<OwnedFd>| {
+            let mut byte = [0];
+            rustix::io::read(open, &mut byte).expect("read");
+            u32::from(byte[0])
+        };
+        assert_eq!(descriptors.open.iter().map(read).collect::<Vec<_>>(), numbers);
+        assert_eq!(descriptors.numbers, numbers);
+    }
 }
