@@ -93,7 +93,7 @@ impl Head {
 pub mod code {
     /// The host's code panicked, or threw.
     pub const PANICKED: u32 = 1;
-    /// The answer is longer than a frame may be.
+    /// The request, or what would answer it, is longer than a frame may be.
     pub const TOO_LARGE: u32 = 2;
     /// The request cannot be understood.
     pub const MALFORMED: u32 = 3;
@@ -101,6 +101,8 @@ pub mod code {
     pub const STOPPING: u32 = 4;
     /// The request is answered by a stream and was asked as one reply, or the other way round.
     pub const WRONG_FORM: u32 = 5;
+    /// More calls wait than the host keeps.
+    pub const BUSY: u32 = 6;
     /// A contract's own codes begin here.
     pub const FIRST_OWN: u32 = 1_000;
 }
@@ -139,10 +141,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.code {
             code::PANICKED => write!(f, "the host's code panicked: {}", self.message),
-            code::TOO_LARGE => write!(f, "the answer is too large: {}", self.message),
+            code::TOO_LARGE => write!(f, "too large for a frame: {}", self.message),
             code::MALFORMED => write!(f, "the host did not understand: {}", self.message),
             code::STOPPING => f.write_str("the host is ending and takes no more calls"),
             code::WRONG_FORM => write!(f, "asked in the wrong form: {}", self.message),
+            code::BUSY => write!(f, "the host is busy: {}", self.message),
             code => write!(f, "{} (code {code})", self.message),
         }
     }
