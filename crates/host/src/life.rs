@@ -170,23 +170,35 @@ fn hear(voice: &Voice) -> Came {
     }
 }
 
-/// Waits for the answer to a hello. Absent: it did not come within that time.
+/// What came of a hello.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Asked(Asked),
+    /// Something that is not understood.
+    Noise(String),
+    /// Nothing, for too long.
+    Silence,
+    /// The parent is gone.
+    Gone,
+}
+
+/// Waits for the answer to a hello.
 ///
 /// # Errors
 ///
-/// The parent is gone, or cannot be heard.
-pub(crate) fn answer(voice: &Voice, within: Duration) -> io::Result<Option<Asked>> {
+/// The system does not let it wait.
+pub(crate) fn answer(voice: &Voice, within: Duration) -> io::Result<Answer> {
     let until = Instant::now() + within;
     loop {
         match hear(voice) {
             Came::Asked(Asked::Reload, _) => {}
-            Came::Asked(asked, _) => return Ok(Some(asked)),
-            Came::Noise(text) => return Err(io::Error::new(io::ErrorKind::InvalidData, text)),
-            Came::Gone => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Came::Asked(asked, _) => return Ok(Answer::Asked(asked)),
+            Came::Noise(text) => return Ok(Answer::Noise(text)),
+            Came::Gone => return Ok(Answer::Gone),
             Came::Nothing => {
                 let left = until.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Ok(None);
+                    return Ok(Answer::Silence);
                 }
                 let control = voice.control();
                 let left = Timespec::try_from(left).ok();

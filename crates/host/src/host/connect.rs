@@ -3,7 +3,7 @@
 use super::{Host, Requests};
 use crate::calls::Calls;
 use crate::contract::Contract;
-use crate::life::{Life, answer};
+use crate::life::{Answer, Life, answer};
 use crate::map::{self, Inheritance};
 use crate::protocol::{Asked, DESCRIPTORS, Hello, SECRET, Secret, Told, VERSION, Welcome};
 use crate::recorder::Recorder;
@@ -292,21 +292,20 @@ fn greet<C: Contract>(
         contract: C::NAME.into(),
         speaker: concat!("mainstay-host ", env!("CARGO_PKG_VERSION")).into(),
     }));
-    let answered = answer(voice, patience).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => ConnectError::Gone,
-        io::ErrorKind::InvalidData => ConnectError::Answer(error.to_string()),
-        _ => ConnectError::System { step: "wait for the answer to hello", source: error },
-    })?;
+    let answered = answer(voice, patience)
+        .map_err(|source| ConnectError::System { step: "wait for the answer to hello", source })?;
     match answered {
-        Some(Asked::Welcome(welcome)) => Ok(welcome),
-        Some(Asked::Refused(reason)) => {
+        Answer::Asked(Asked::Welcome(welcome)) => Ok(welcome),
+        Answer::Asked(Asked::Refused(reason)) => {
             Err(ConnectError::Refused { contract: C::NAME, version: C::VERSION, reason })
         }
-        Some(Asked::Stop(_)) => Err(ConnectError::Stopped),
-        Some(Asked::Reload | Asked::Reconnect) => {
+        Answer::Asked(Asked::Stop(_)) => Err(ConnectError::Stopped),
+        Answer::Asked(Asked::Reload | Asked::Reconnect) => {
             Err(ConnectError::Answer("it is asked of hosts that are connected".into()))
         }
-        None => Err(ConnectError::Silent(patience)),
+        Answer::Noise(text) => Err(ConnectError::Answer(text)),
+        Answer::Silence => Err(ConnectError::Silent(patience)),
+        Answer::Gone => Err(ConnectError::Gone),
     }
 }
 

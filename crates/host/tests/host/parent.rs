@@ -85,9 +85,9 @@ impl Parent {
     #[track_caller]
     pub(crate) fn expect(&self, expected: &Told) {
         loop {
-            match self.told() {
-                Told::Beat(_) => {}
-                told => return assert_eq!(&told, expected),
+            let told = self.told();
+            if !matches!(told, Told::Beat(_)) {
+                return assert_eq!(&told, expected);
             }
         }
     }

@@ -9,6 +9,12 @@ use std::thread::{self, JoinHandle};
 /// Counts as far as it is asked to, and says what came of it.
 struct Counts(Sender<String>);
 
+impl Counts {
+    fn say(&self, told: String) {
+        self.0.send(told).expect("the test");
+    }
+}
+
 impl Serves<Echo> for Counts {
     fn reply(&mut self, _: &mut Call<'_>, request: String) -> Result<String, Failure> {
         Ok(request)
@@ -21,7 +27,7 @@ impl Serves<Echo> for Counts {
             Ok(()) => "all".into(),
             Err(error) => error.to_string(),
         };
-        self.0.send(told).expect("the test");
+        self.say(told);
         match items.send(&"x".repeat(MOST as usize + 1)) {
             Err(ItemError::TooLarge { has, most }) => assert_eq!((has, most), (1_001, 1_000)),
             other => panic!("{other:?}"),
@@ -102,7 +108,8 @@ fn requests_behind_a_stream_wait_up_to_a_bound_and_its_credit_gets_through() {
 #[test]
 fn a_stream_ends_when_its_parent_is_gone() {
     let (parent, says, host) = host();
-    parent.stream(1, 0, "1");
+    parent.stream(1, 1, "2");
+    assert_eq!(parent.text(), (Kind::Item, 1, "1".into()));
     drop(parent);
     assert_eq!(says.recv().expect("the host"), "nobody waits for the rest of the stream");
     assert_eq!(host.join().expect("no panic"), Err(ParentGone));
