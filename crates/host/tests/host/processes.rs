@@ -106,6 +106,9 @@ fn a_process_connects_with_the_parent_that_started_it_and_with_none_else() {
         "hang" => loop {
             thread::park();
         },
+        "notes" => loop {
+            record!(call, "it notes {}", "ü".repeat(100));
+        },
         "descriptors" => {
             let program = "ls -l /proc/self/fd | grep -c -e socket: -e memfd:";
             let output = Command::new("sh").args(["-c", program]).output().expect("a shell");
@@ -158,6 +161,38 @@ fn what_it_was_about_to_do_is_read_after_it_died() {
     process.kill();
     process.ended();
     assert_eq!(parent.noted(), ["call 1 begins: hang"]);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_ring_that_can_be_read() {
+    for _ in 0..20 {
+        let (parent, process) = start("");
+        parent.request(1, "notes");
+        while parent.recording().begun < 100 {
+            thread::yield_now();
+        }
+        process.kill();
+        process.ended();
+        let recording = parent.recording();
+        // Of the sixteen places one may hold what was being written.
+        assert_eq!(recording.operations.len() + recording.torn as usize, 16, "{recording:?}");
+        assert!(recording.torn <= 1, "{recording:?}");
+        let whole = format!("it notes {}", "ü".repeat(100));
+        for operation in recording.operations {
+            assert_eq!((operation.call, &operation.text), (1, &whole));
+        }
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+#[test]
+fn faults_that_would_not_come_are_an_error() {
+    let expected = "MAINSTAY_HOST_FAULTS: this host is built without the feature `faults`, so it \
+                    would have none";
+    let mut command = this_program(expected);
+    let (_parent, process) = Process::start(command.env("MAINSTAY_HOST_FAULTS", "crash"));
+    let (status, text) = process.ended();
+    assert!(status.success(), "{text}");
 }
 
 #[test]
