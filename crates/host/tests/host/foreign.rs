@@ -6,6 +6,7 @@ use mainstay_host::protocol::{Asked, Beat, Head, Kind, Told, code};
 use mainstay_host::{EXIT_PARENT_GONE, EXIT_STOP_OVERDUE};
 use rustix::net::SocketType;
 use std::env;
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,11 +15,14 @@ use std::sync::LazyLock;
 /// The example in C, built once, where this program was built too.
 static IN_C: LazyLock<PathBuf> = LazyLock::new(|| {
     let program = env::current_exe().expect("this program").with_extension("echo-c");
+    // Under another name first: this program may be running twice.
+    let new = program.with_extension(std::process::id().to_string());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/echo.c");
     let warnings = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread"];
-    let output = Command::new("cc").args(warnings).arg("-o").arg(&program).arg(source).output();
+    let output = Command::new("cc").args(warnings).arg("-o").arg(&new).arg(source).output();
     let output = output.expect("a C compiler");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(new, &program).expect("a new name");
     program
 });
 
