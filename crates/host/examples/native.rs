@@ -5,7 +5,7 @@
 
 use mainstay_host::protocol::Failure;
 use mainstay_host::{Call, Contract, Host, Items, Raw, Serves, record};
-use std::error::Error;
+use std::process::ExitCode;
 
 struct Echo;
 
@@ -47,11 +47,22 @@ impl Serves<Echo> for Device {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let host = Host::<Echo>::connect()?;
+fn main() -> ExitCode {
+    let host = match Host::<Echo>::connect() {
+        Ok(host) => host,
+        Err(error) => {
+            eprintln!("native: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     host.status("opens the device");
     let mut device = Device::default();
     host.ready();
-    host.serve_with(&mut device)?;
-    Ok(())
+    match host.serve_with(&mut device) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(gone) => {
+            eprintln!("native: {gone}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -84,6 +84,7 @@ fn what_is_told_while_the_parent_does_not_read_is_told_later_and_no_thread_waits
             host.status(format!("step {number}"));
         }
         host.ready();
+        host.progress();
         host.recycle("enough");
         host.extend(Duration::from_secs(5));
         full.send(()).expect("the test");
@@ -97,6 +98,7 @@ fn what_is_told_while_the_parent_does_not_read_is_told_later_and_no_thread_waits
     }
     assert!(told < 99_999, "there was room for all of it, and nothing was shown");
     parent.expect(&Told::Ready);
+    parent.expect(&Told::Progress);
     parent.expect(&Told::Recycle("enough".into()));
     parent.expect(&Told::Extend(5_000));
     drop(parent);

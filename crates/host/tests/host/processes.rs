@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -258,6 +259,45 @@ fn what_was_handed_over_wrongly_is_named() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{descriptors}: {text}");
     }
+}
+
+/// Finds the example in Rust. Cargo builds it for `cargo test`, but not for `cargo test --test host`: there run
+/// `cargo build -p mainstay-host --examples` first.
+fn native() -> Command {
+    let own = env::current_exe().expect("this program");
+    let folder = own.parent().and_then(Path::parent).expect("a target folder");
+    let program = folder.join("examples/native");
+    assert!(program.exists(), "run `cargo build -p mainstay-host --examples` first");
+    Command::new(program)
+}
+
+#[test]
+fn the_example_does_what_it_says() {
+    let (parent, process) = Process::start(&mut native());
+    assert_eq!(parent.greet(0).contract, "echo");
+    parent.expect(&Told::Status("opens the device".into()));
+    parent.expect(&Told::Ready);
+    parent.request(1, "a");
+    assert_eq!(parent.text(), (Kind::Reply, 1, "a".into()));
+    parent.request(2, "");
+    assert_eq!(parent.failure(), (2, 1_000, "there is nothing to answer".into()));
+    parent.request(3, "tired");
+    parent.expect(&Told::Recycle("it has been asked enough".into()));
+    assert_eq!(parent.text(), (Kind::Reply, 3, "tired".into()));
+    parent.stream(4, 9, "2");
+    assert_eq!(parent.text(), (Kind::Item, 4, "1".into()));
+    assert_eq!(parent.text(), (Kind::Item, 4, "2".into()));
+    assert_eq!(parent.text(), (Kind::End, 4, String::new()));
+    parent.stream(5, 9, "far");
+    assert_eq!(parent.failure(), (5, 1_001, "`far` is no number to count to".into()));
+    parent.ask(&Asked::Stop(10_000));
+    let (status, text) = process.ended();
+    assert!(status.success(), "{status}: {text}");
+    assert!(parent.noted().contains(&"in call 3: the device is asked for the 3. time".into()));
+
+    let output = native().output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains("was not started by a parent"), "{text}");
 }
 
 #[test]
