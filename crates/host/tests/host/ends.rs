@@ -77,27 +77,30 @@ fn a_stop_lets_the_present_call_end_and_refuses_the_rest() {
 #[test]
 fn what_is_told_while_the_parent_does_not_read_is_told_later_and_no_thread_waits() {
     let (parent, descriptors) = Parent::new();
-    let (full, filled): (Sender<()>, _) = channel();
     let host = thread::spawn(move || {
         let host: Host<Echo> = Connect::new().over(descriptors).expect("welcome");
-        for number in 0..100_000 {
-            host.status(format!("step {number}"));
-        }
-        host.ready();
-        host.progress();
-        host.recycle("enough");
-        host.extend(Duration::from_secs(5));
-        full.send(()).expect("the test");
-        host.serve(|_, request| Ok(request))
+        host.serve(|call, request| {
+            for number in 0..100_000 {
+                call.status(format!("step {number}"));
+            }
+            call.progress();
+            call.recycle("enough");
+            call.extend(Duration::from_secs(5));
+            Ok(request)
+        })
     });
     parent.greet(0);
-    filled.recv().expect("it did not wait");
+    parent.expect(&Told::Ready);
+    // The thread that owns the socket has nothing to do, and would sleep on.
+    parent.ask(&Asked::Reload);
+    parent.expect(&Told::Reloaded);
+    parent.request(1, "talk");
+    assert_eq!(parent.frame().0, Kind::Reply, "it did not wait");
     let mut told = 0;
     while parent.told() != Told::Status("step 99999".into()) {
         told += 1;
     }
     assert!(told < 99_999, "there was room for all of it, and nothing was shown");
-    parent.expect(&Told::Ready);
     parent.expect(&Told::Progress);
     parent.expect(&Told::Recycle("enough".into()));
     parent.expect(&Told::Extend(5_000));
