@@ -29,6 +29,9 @@ pub const EXIT_PARENT_GONE: i32 = 122;
 /// How long what is registered with the C library for the end of the process may take before the process is killed.
 const LAST_ACTS_MOST: Duration = Duration::from_secs(1);
 
+/// So many packets are taken before it is seen whether a sign of life is due.
+const HEARD_AT_ONCE: usize = 64;
+
 /// What the thread goes by.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -71,7 +74,10 @@ impl Life {
             }
             let until = [beat, overdue.map(|(at, _)| at)].into_iter().flatten().min();
             self.wait(until.map(|until| until.saturating_duration_since(now)), hears);
-            while hears {
+            for _ in 0..HEARD_AT_ONCE {
+                if !hears {
+                    break;
+                }
                 match hear(&self.voice) {
                     Came::Asked(asked, descriptor) => self.take(asked, descriptor, &mut overdue),
                     Came::Noise(text) => record!(self.voice, "heard nonsense: {text}"),

@@ -235,6 +235,23 @@ impl Serves<Echo> for Together<'_> {
     }
 }
 
+#[test]
+fn a_thread_that_cannot_begin_ends_the_serving_of_all() {
+    let (parent, descriptors) = Parent::new();
+    let host = thread::spawn(|| {
+        let host: Host<Echo> = Connect::new().over(descriptors).expect("welcome");
+        let alone = Barrier::new(1);
+        host.serve_on(NonZeroUsize::new(2).expect("some"), |number| {
+            assert_eq!(number, 0, "there is one device");
+            Together { number, together: &alone }
+        })
+    });
+    parent.greet(0);
+    let panic = host.join().expect_err("it is told to who serves");
+    let said = panic.downcast_ref::<String>().expect("a text");
+    assert!(said.contains("there is one device"), "{said}");
+}
+
 /// Says how often the settings were read.
 struct Settings<'a> {
     read: u32,
