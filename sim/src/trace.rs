@@ -199,6 +199,7 @@ fn note(event: &Event) -> Option<(Option<ChildId>, String, String)> {
         Event::Blocked { child, run: no, lasted } => {
             run(child, no, format!("keeps its thread for {lasted:?}"))
         }
+        Event::Told { child, run: no, news } => run(child, no, news.to_string()),
         Event::Stalled { lasted } => {
             Some((None, String::new(), format!("nothing was heard for {lasted:?}")))
         }

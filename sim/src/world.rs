@@ -5,7 +5,9 @@
 use crate::dice::Dice;
 use crate::scenario::{Faults, Temper};
 use mainstay_core::spec::{ChildSpec, Ready};
-use mainstay_core::{ChildId, Class, Effect, Exit, Input, Moment, RunId, StartStep, Tree};
+use mainstay_core::{
+    ChildId, Class, Effect, Exit, Input, Moment, News, RunId, Settled, StartStep, Tree,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -252,6 +254,18 @@ impl World {
             let (at, lasted) = (started + dice.any_span(ms(90_000)), dice.any_span(ms(9_000)));
             self.report(at, child, run, Input::Blocked { child, run, lasted });
             self.at(at, Happening::Heard(Input::Stalled(lasted)));
+        }
+        if dice.percent(6) {
+            let at = started + dice.any_span(ms(90_000));
+            let (steps, kind) = (dice.below(1_000), dice.below(3));
+            let news = match kind {
+                0 => News::Acted { action: "Act".into() },
+                1 => News::Failed { what: "Act".into(), error: "busy".into(), left_out: None },
+                _ => News::Settled { how: Settled::Done, state: None, detail: None },
+            };
+            self.report(at, child, run, Input::Told { child, run, news: Box::new(news) });
+            let position = steps.to_string().into();
+            self.report(at, child, run, Input::Positioned { child, run, position });
         }
     }
 

@@ -6,6 +6,7 @@ use crate::effect::Outcome;
 use crate::exit::{Asked, Cause, Exit};
 use crate::id::{ChildId, CommandId, Path, RunId};
 use crate::moment::Moment;
+use crate::news::Told;
 use crate::policy::backoff::Delay;
 use crate::policy::breaker::BreakerState;
 use crate::policy::budget::Reading;
@@ -276,6 +277,15 @@ pub enum Event {
         /// For how long so far.
         lasted: Duration,
     },
+    /// A run tells of its own steps.
+    Told {
+        /// The child.
+        child: ChildId,
+        /// The run.
+        run: RunId,
+        /// What it tells.
+        news: Told,
+    },
     /// Whatever hands inputs to the tree was held up: every deadline on the way was met late.
     Stalled {
         /// For how long.
@@ -404,6 +414,7 @@ impl Event {
             | Self::Acknowledged { child, .. }
             | Self::Commanded { child, .. }
             | Self::Blocked { child, .. }
+            | Self::Told { child, .. }
             | Self::Stale { child, .. } => Some(*child),
             Self::Refused { .. }
             | Self::Draining { .. }
@@ -433,6 +444,7 @@ impl Event {
             | Self::Exited { run, .. }
             | Self::Decided { run, .. }
             | Self::Blocked { run, .. }
+            | Self::Told { run, .. }
             | Self::Stale { run, .. } => Some(*run),
             Self::Added { .. }
             | Self::Removed(_)

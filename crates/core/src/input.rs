@@ -3,6 +3,7 @@
 use crate::command::Command;
 use crate::exit::Exit;
 use crate::id::{ChildId, RunId};
+use crate::news::Told;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -85,6 +86,24 @@ pub enum Input {
         run: RunId,
         /// For how long so far.
         lasted: Duration,
+    },
+    /// A run tells of its own steps. It is stated and changes nothing.
+    Told {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// What it tells.
+        news: Told,
+    },
+    /// A run has come so far in its work. It is kept for the next run, which may go on from there.
+    Positioned {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// How far, in its own words.
+        position: Arc<str>,
     },
     /// Whatever hands inputs to the tree was itself held up for that long. It is stated and changes nothing.
     Stalled(Duration),

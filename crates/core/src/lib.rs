@@ -57,6 +57,7 @@ mod exit;
 mod id;
 mod input;
 mod moment;
+mod news;
 pub mod policy;
 pub mod spec;
 mod tree;
@@ -69,6 +70,7 @@ pub use exit::{Asked, Cause, Class, Exit, StartStep, Success};
 pub use id::{ChildId, CommandId, Path, RunId};
 pub use input::Input;
 pub use moment::{Brief, Moment};
+pub use news::{News, Settled, Told};
 pub use tree::{
     Blocker, Chance, ChangePlan, Drain, Explanation, Health, LimitView, Overall, Remembered,
     Report, ReportLine, RestoreError, Settings, Snapshot, Tree, Why,

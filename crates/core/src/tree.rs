@@ -210,6 +210,16 @@ impl Tree {
                     out.note(Event::Blocked { child, run, lasted });
                 });
             }
+            Input::Told { child, run, news } => {
+                self.fact(child, run, out, |_, _, out| {
+                    out.note(Event::Told { child, run, news });
+                });
+            }
+            Input::Positioned { child, run, position } => {
+                self.fact(child, run, out, |tree, slot, _| {
+                    tree.at_mut(slot).memory_mut().position = Some(position);
+                });
+            }
             Input::Stalled(lasted) => out.note(Event::Stalled { lasted }),
         }
         self.settle(out);

@@ -79,6 +79,7 @@ impl Counts {
             | Event::Drained(_)
             | Event::Backwards { .. }
             | Event::Blocked { .. }
+            | Event::Told { .. }
             | Event::Stalled { .. } => {}
         }
     }

@@ -14,6 +14,7 @@ mod event;
 mod exit;
 mod input;
 mod life;
+mod news;
 mod plain;
 mod policy;
 mod request;

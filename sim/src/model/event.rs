@@ -63,7 +63,8 @@ impl Model {
             }
             Event::Guarded(child, run)
             | Event::Reloaded { child, run, .. }
-            | Event::Blocked { child, run, .. } => self.run(*child, *run).map(|_| ()),
+            | Event::Blocked { child, run, .. }
+            | Event::Told { child, run, .. } => self.run(*child, *run).map(|_| ()),
             Event::Frozen { child, run, frozen } => self.froze(*child, *run, *frozen),
             Event::Stopping { child, run, asked } => self.stopping(*child, *run, *asked),
             Event::Forced(child, run) => self.forced(*child, *run),

@@ -22,6 +22,8 @@ pub struct Memory {
     pub alerts: Vec<Alert>,
     /// The last run that ended.
     pub last: Option<Last>,
+    /// How far its runs have come in their work, in their own words.
+    pub position: Option<Arc<str>>,
 }
 
 /// Something a person must see.

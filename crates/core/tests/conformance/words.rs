@@ -46,6 +46,7 @@ pub(crate) fn say(
             Event::Blocked { child, run, lasted } => {
                 Some(format!("blocked {}{run} {}", name(child), span(*lasted)))
             }
+            Event::Told { child, run, news } => Some(format!("told {}{run} {news}", name(child))),
             Event::Stalled { lasted } => Some(format!("stalled {}", span(*lasted))),
             Event::Backwards { by } => Some(format!("backwards {}", span(*by))),
             Event::Unready(child, run) => Some(format!("unready {}{run}", name(child))),

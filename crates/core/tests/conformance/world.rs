@@ -5,7 +5,7 @@ use crate::words;
 use mainstay_core::spec::TreeSpec;
 use mainstay_core::spec::defaults::Profile;
 use mainstay_core::{
-    ChildId, Class, Command, CommandId, Effect, Effects, Exit, Input, Moment, Path, RunId,
+    ChildId, Class, Command, CommandId, Effect, Effects, Exit, Input, Moment, News, Path, RunId,
     StartStep, Tree, Verb,
 };
 use std::collections::BTreeMap;
@@ -226,6 +226,11 @@ impl World {
             "extend" => Input::Extend { child, run, by: declare::span(first)? },
             "recycles" => Input::WantsRecycle(child, run),
             "blocked" => Input::Blocked { child, run, lasted: declare::span(first)? },
+            "tells" => {
+                let news = Box::new(News::Acted { action: first.into() });
+                Input::Told { child, run, news }
+            }
+            "positioned" => Input::Positioned { child, run, position: first.into() },
             "guard" => Input::Guard { child, run, hard: first == "hard" },
             "demand" => Input::Demand(child),
             other => return Err(format!("unknown input {other:?}")),

@@ -122,6 +122,7 @@ fn is_worth(event: &Event) -> bool {
         | Event::Commanded { .. }
         | Event::Drained(_)
         | Event::Blocked { .. }
+        | Event::Told { .. }
         | Event::Stale { .. }
         | Event::Backwards { .. } => false,
     }

@@ -145,7 +145,8 @@ impl Chronicle {
             | Event::Frozen { child, run, .. }
             | Event::Forced(child, run)
             | Event::Abandoned(child, run)
-            | Event::Blocked { child, run, .. } => {
+            | Event::Blocked { child, run, .. }
+            | Event::Told { child, run, .. } => {
                 self.present(*child, *run)?.fact(wall, now, event, known);
                 None
             }

@@ -52,6 +52,7 @@ pub const fn kind(event: &Event) -> &'static str {
         Event::DrainForced { .. } => "drain-forced",
         Event::Drained(_) => "drained",
         Event::Blocked { .. } => "blocked",
+        Event::Told { .. } => "told",
         Event::Stalled { .. } => "stalled",
         Event::Stale { .. } => "stale",
         Event::Backwards { .. } => "backwards",
@@ -144,6 +145,7 @@ pub(super) fn text(event: &Event, now: Moment, known: &dyn Known) -> String {
         | Event::DrainForced { .. }
         | Event::Drained(_)
         | Event::Blocked { .. }
+        | Event::Told { .. }
         | Event::Stalled { .. }
         | Event::Stale { .. }
         | Event::Backwards { .. } => {

@@ -149,6 +149,7 @@ impl Display for Fact<'_> {
                 self.outcome(f, outcome)
             }
             Event::Blocked { lasted, .. } => write!(f, "blocks its thread for {}", Brief(*lasted)),
+            Event::Told { news, .. } => write!(f, "{news}"),
             Event::Stalled { lasted } => {
                 write!(f, "the runtime stood still for {}", Brief(*lasted))
             }

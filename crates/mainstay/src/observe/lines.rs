@@ -95,6 +95,7 @@ pub(crate) fn line(record: &Record) {
         Event::Blocked { run, lasted, .. } => {
             say!(error, run = run.0, lasted = %Brief(*lasted), "blocks its thread");
         }
+        Event::Told { run, news, .. } => say!(debug, run = run.0, %news, "told"),
         Event::Stalled { lasted } => {
             say!(error, lasted = %Brief(*lasted), "the runtime stood still");
         }

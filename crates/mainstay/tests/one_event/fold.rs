@@ -163,6 +163,7 @@ impl Known {
             | Event::Draining { .. }
             | Event::DrainForced { .. }
             | Event::Blocked { .. }
+            | Event::Told { .. }
             | Event::Stalled { .. }
             | Event::Stale { .. }
             | Event::Backwards { .. } => true,

@@ -277,6 +277,7 @@ pub(super) struct MemoryForm {
     alerts: Vec<Alert>,
     #[serde_as(as = "Option<LastForm>")]
     last: Option<Last>,
+    position: Option<Arc<str>>,
 }
 
 #[skip_serializing_none]

@@ -3,6 +3,7 @@
 use super::child::{AlertKindForm, RestForm};
 use super::command::RefusalForm;
 use super::exit::{AskedForm, CauseForm, ExitForm};
+use super::news::NewsForm;
 use super::plain::{
     ChildIdForm, CommandIdForm, MomentForm, PathForm, RunIdForm, SpanForm, Word, WordForm, remote,
 };
@@ -15,7 +16,7 @@ use mainstay_core::policy::budget::Reading;
 use mainstay_core::spec::{OnExhausted, Strategy};
 use mainstay_core::{
     Action, Asked, Cause, ChildId, CommandId, Event, Exit, LimitId, Moment, Outcome, Path, Refusal,
-    Rule, RunId,
+    Rule, RunId, Told,
 };
 use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
@@ -230,6 +231,14 @@ pub(super) enum EventForm {
         run: RunId,
         #[serde_as(as = "SpanForm")]
         lasted: Duration,
+    },
+    Told {
+        #[serde_as(as = "ChildIdForm")]
+        child: ChildId,
+        #[serde_as(as = "RunIdForm")]
+        run: RunId,
+        #[serde_as(as = "Box<NewsForm>")]
+        news: Told,
     },
     Stalled {
         #[serde_as(as = "SpanForm")]

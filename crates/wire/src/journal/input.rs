@@ -1,9 +1,10 @@
 //! Everything that can happen to a tree.
 
 use super::exit::ExitForm;
+use super::news::NewsForm;
 use super::plain::{ChildIdForm, RunIdForm, SpanForm, remote};
 use super::request::CommandForm;
-use mainstay_core::{ChildId, Command, Exit, Input, RunId};
+use mainstay_core::{ChildId, Command, Exit, Input, RunId, Told};
 use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 use std::sync::Arc;
@@ -69,6 +70,21 @@ pub(super) enum InputForm {
         run: RunId,
         #[serde_as(as = "SpanForm")]
         lasted: Duration,
+    },
+    Told {
+        #[serde_as(as = "ChildIdForm")]
+        child: ChildId,
+        #[serde_as(as = "RunIdForm")]
+        run: RunId,
+        #[serde_as(as = "Box<NewsForm>")]
+        news: Told,
+    },
+    Positioned {
+        #[serde_as(as = "ChildIdForm")]
+        child: ChildId,
+        #[serde_as(as = "RunIdForm")]
+        run: RunId,
+        position: Arc<str>,
     },
     Stalled(#[serde_as(as = "SpanForm")] Duration),
     Demand(#[serde_as(as = "ChildIdForm")] ChildId),

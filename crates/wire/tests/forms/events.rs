@@ -8,7 +8,7 @@ use mainstay_core::policy::budget::Reading;
 use mainstay_core::spec::check::{self, Problem};
 use mainstay_core::spec::{OnExhausted, Strategy};
 use mainstay_core::{
-    Action, Asked, Cause, ChildId, Class, CommandId, Event, LimitId, Moment, Outcome, Path,
+    Action, Asked, Cause, ChildId, Class, CommandId, Event, LimitId, Moment, News, Outcome, Path,
     Refusal, Rule, RunId, StartStep,
 };
 use std::time::Duration;
@@ -189,6 +189,7 @@ fn about_runs() -> Vec<Event> {
         Event::Forced(child, run),
         Event::Abandoned(child, run),
         Event::Blocked { child, run, lasted: SPAN },
+        Event::Told { child, run, news: Box::new(News::Omitted(3)) },
         Event::Stale { child, run },
     ]
 }

@@ -3,7 +3,8 @@
 use crate::states::{payload, tree};
 use mainstay_core::spec::Declared;
 use mainstay_core::{
-    ChildId, Class, Command, CommandId, Exit, Input, Moment, Path, RunId, StartStep, Verb,
+    ChildId, Class, Command, CommandId, Exit, Input, Moment, News, Path, RunId, Settled, StartStep,
+    Verb,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,41 @@ pub(crate) fn command(verb: Verb) -> Command {
     }
 }
 
+pub(crate) fn news() -> Vec<News> {
+    let text = |text: &str| Arc::<str>::from(text);
+    let (state, event) = (text("Open"), text("Push"));
+    let moved = |reason| News::Moved {
+        from: text("Closed"),
+        event: text("Push"),
+        to: text("Open"),
+        reason,
+    };
+    let failed = |left_out| News::Failed { what: text("act"), error: text("busy"), left_out };
+    let hows = [
+        Settled::Done,
+        Settled::Failed,
+        Settled::Panicked,
+        Settled::Stopped,
+        Settled::Forced,
+        Settled::Abandoned,
+    ];
+    let mut all = vec![
+        moved(None),
+        moved(Some(text("has room"))),
+        News::Acted { action: text("Ring") },
+        failed(None),
+        failed(Some(text("Ring, Log"))),
+        News::Unhandled { state, event },
+        News::Omitted(17),
+        News::Settled { how: Settled::Done, state: None, detail: None },
+    ];
+    all.extend(hows.map(|how| {
+        let (state, detail) = (Some(text("Open")), Some(text("busy")));
+        News::Settled { how, state, detail }
+    }));
+    all
+}
+
 pub(crate) fn all() -> Vec<Input> {
     let (child, run) = (CHILD, RUN);
     let mut all = vec![
@@ -100,9 +136,11 @@ pub(crate) fn all() -> Vec<Input> {
         Input::WantsRecycle(child, run),
         Input::Guard { child, run, hard: true },
         Input::Blocked { child, run, lasted: Duration::from_secs(1) },
+        Input::Positioned { child, run, position: "at 17".into() },
         Input::Stalled(Duration::from_nanos(1)),
         Input::Demand(child),
     ];
+    all.extend(news().into_iter().map(|news| Input::Told { child, run, news: Box::new(news) }));
     all.extend(exits().into_iter().map(|exit| Input::Exited { child, run, exit, detail: None }));
     all.extend(verbs().into_iter().map(|verb| Input::Command(command(verb))));
     all

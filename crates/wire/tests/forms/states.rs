@@ -265,6 +265,7 @@ fn memory(index: usize) -> Memory {
             detail: Some("it says".into()),
             decision: (rules[index % rules.len()], Action::AsWanted),
         }),
+        position: (index.is_multiple_of(2)).then(|| "row 17".into()),
     }
 }
 

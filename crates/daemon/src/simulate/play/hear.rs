@@ -89,6 +89,7 @@ impl Play<'_> {
             | Event::DrainForced { .. }
             | Event::Drained(_)
             | Event::Blocked { .. }
+            | Event::Told { .. }
             | Event::Stalled { .. }
             | Event::Stale { .. }
             | Event::Backwards { .. } => {}
