@@ -275,6 +275,10 @@ impl Drive {
                 (extra.extend, extra.last_beat, extra.ready_at, extra.pending > 0)
             });
         let (ended, is_served) = (life.ended.take(), life.is_served);
+        let telling = life.extra.as_mut().map(|extra| &mut extra.telling);
+        let (news, position) = telling.map_or_else(Default::default, |telling| {
+            (std::mem::take(&mut telling.news), telling.position.take())
+        });
         drop(life);
         let has = |fact: u16| what & fact != 0;
         if has(told::STARTED) {
@@ -307,6 +311,12 @@ impl Drive {
         }
         if has(told::RECYCLE) {
             self.feed(at, Input::WantsRecycle(child, run));
+        }
+        for news in news {
+            self.feed(at, Input::Told { child, run, news: Box::new(news) });
+        }
+        if let Some(position) = position {
+            self.feed(at, Input::Positioned { child, run, position });
         }
         if has(told::EXITED)
             && let Some((ended_at, ended)) = ended.map(|ended| *ended)

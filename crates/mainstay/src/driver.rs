@@ -20,6 +20,9 @@ pub(crate) trait Driver {
     /// Ends a run by force.
     fn kill(&mut self, child: ChildId, run: RunId);
 
+    /// Nobody waits for a run any more. Most have nothing to say to that.
+    fn abandon(&mut self, _child: ChildId, _run: RunId) {}
+
     /// Tells a run to read its settings again.
     fn reload(&mut self, child: ChildId, run: RunId);
 
@@ -73,6 +76,11 @@ impl<'a> Order<'a> {
     /// Returns the code that the child's spec names.
     pub(crate) fn code(&self) -> Option<&'a Code> {
         self.child.spec.payload.as_deref()?.as_any().downcast_ref()
+    }
+
+    /// Returns how far the runs before this one have come.
+    pub(crate) fn position(&self) -> Option<&'a Arc<str>> {
+        self.child.memory.as_ref()?.position.as_ref()
     }
 
     /// Returns how the run before this one ended.

@@ -330,6 +330,7 @@ mod shared;
 #[cfg(feature = "signal")]
 mod signals;
 mod slot;
+pub mod stage;
 mod supervise;
 mod task;
 #[cfg(feature = "testing")]
@@ -342,7 +343,7 @@ mod world;
 pub use build::{SpecError, StartError};
 pub use caught::Panic;
 pub use command::{CommandError, Operator, Request};
-pub use context::{Context, Pending, Reload, Stopped};
+pub use context::{Context, Pending, Reload, Stopped, Undisturbed};
 pub use counts::{Counts, cause_name};
 #[cfg(feature = "process")]
 pub use declare::process;
@@ -376,7 +377,8 @@ pub use mainstay_core::spec::{
 };
 pub use mainstay_core::{
     Action, Asked, Brief, Cause, ChildId, Class, Condition, Done, Event, Exit, Explanation, Health,
-    Moment, Outcome, Overall, Path, Refusal, ReportLine, Rule, RunId, Standing, StartStep, Why,
+    Moment, News, Outcome, Overall, Path, Refusal, ReportLine, Rule, RunId, Settled, Standing,
+    StartStep, Why,
 };
 
 /// The examples of the README, of the guide and of the page for newcomers from elsewhere, run like any other. One of

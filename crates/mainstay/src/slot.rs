@@ -9,7 +9,7 @@ use crate::end::Ended;
 use crate::inbox::Fact;
 use crate::scope::Scope;
 use crate::shared::Shared;
-use mainstay_core::{ChildId, Moment, RunId};
+use mainstay_core::{ChildId, Moment, News, RunId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ pub(crate) const KILL: u8 = 2;
 pub(crate) const SCOPED: u8 = 4;
 /// The run is a thread.
 pub(crate) const THREAD: u8 = 8;
+/// The run is in the middle of something that is not to be interrupted.
+pub(crate) const UNDISTURBED: u8 = 16;
 
 /// What a run has told; several facts are told in the order of their bits.
 pub(crate) mod told {
@@ -39,6 +41,8 @@ pub(crate) mod told {
     pub(crate) const RELOADED: u16 = 1 << 7;
     pub(crate) const RECYCLE: u16 = 1 << 8;
     pub(crate) const EXITED: u16 = 1 << 9;
+    /// It tells of its steps, or how far it has come.
+    pub(crate) const NEWS: u16 = 1 << 10;
 }
 
 pub(crate) struct Slot {
@@ -107,6 +111,21 @@ pub(crate) struct Extra {
     pub(crate) span: Option<Arc<tracing::Span>>,
     /// What the run before this one left: how it ended.
     pub(crate) last: Option<mainstay_core::child::Last>,
+    /// How far the runs before this one have come.
+    pub(crate) goes_on_at: Option<Arc<str>>,
+    pub(crate) telling: Telling,
+}
+
+/// What a run tells of its steps, until the loop takes it.
+#[derive(Default)]
+pub(crate) struct Telling {
+    pub(crate) news: Vec<News>,
+    /// Whether the run owes a word about its end: it has a machine, and has not told.
+    pub(crate) owes_end: bool,
+    /// How far it has come, where that has not been taken yet.
+    pub(crate) position: Option<Arc<str>>,
+    /// When it last told how far it has come.
+    pub(crate) positioned_at: Option<Moment>,
 }
 
 /// Those who wait, each until it is woken or gives up.
@@ -203,6 +222,20 @@ impl Slot {
         with(&mut life);
         self.tell_locked(life, what, None);
         true
+    }
+
+    /// Takes what a run tells of its steps. Its end is told once, whoever tells it.
+    pub(crate) fn tell_news(self: &Arc<Self>, run: RunId, news: News) {
+        let mut life = self.lock();
+        if life.run != run || life.stage != Stage::Running {
+            return;
+        }
+        let telling = &mut life.extra().telling;
+        if news.is_end() && !std::mem::replace(&mut telling.owes_end, false) {
+            return;
+        }
+        telling.news.push(news);
+        self.tell_locked(life, told::NEWS, None);
     }
 
     /// A sub-task has panicked: a task is woken to end, a thread can only be asked to.

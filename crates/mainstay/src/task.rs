@@ -15,7 +15,7 @@ use crate::scope::Scope;
 use crate::shared::Shared;
 use crate::slot::{KILL, Life, SCOPED, STOP, Slot, Stage, told, wake_all};
 use crate::watchdog;
-use mainstay_core::{ChildId, Exit, Moment, Path, RunId};
+use mainstay_core::{ChildId, Exit, Moment, News, Path, RunId, Settled};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -117,6 +117,9 @@ impl Driver for Tasks {
         }
         slot.asked.store(0, Ordering::Release);
         life.order(order.run, order.is_first);
+        if let Some(position) = order.position() {
+            life.extra().goes_on_at = Some(Arc::clone(position));
+        }
         if let Some(last) = order.last() {
             life.extra().last = Some(last.clone());
         }
@@ -143,6 +146,11 @@ impl Driver for Tasks {
         let Some((slot, life)) = self.live(child, run) else { return };
         slot.asked.fetch_or(STOP | KILL, Ordering::AcqRel);
         wake_stopped(life);
+    }
+
+    fn abandon(&mut self, child: ChildId, run: RunId) {
+        let Some(slot) = self.at(child) else { return };
+        slot.tell_news(run, News::Settled { how: Settled::Abandoned, state: None, detail: None });
     }
 
     fn reload(&mut self, child: ChildId, run: RunId) {

@@ -118,7 +118,7 @@ impl World {
             Effect::Kill(child, run) => self.each(|driver| driver.kill(child, run)),
             Effect::Reload(child, run) => self.each(|driver| driver.reload(child, run)),
             // It goes on by itself, and keeps what it has until it is gone.
-            Effect::Abandon(..) => {}
+            Effect::Abandon(child, run) => self.each(|driver| driver.abandon(child, run)),
             Effect::Forget(child) => {
                 self.each(|driver| driver.forget(child));
             }
@@ -173,14 +173,14 @@ impl World {
 
     fn driver(&mut self, kind: &Kind) -> Option<&mut dyn Driver> {
         match kind {
-            Kind::Task => Some(&mut self.tasks),
+            Kind::Task | Kind::Stage => Some(&mut self.tasks),
             Kind::Blocking => Some(&mut self.threads),
             #[cfg(feature = "process")]
             Kind::Process => Some(&mut self.processes),
             #[cfg(not(feature = "process"))]
             Kind::Process => None,
             // A supervisor has no run of its own; the other kinds cannot be declared here.
-            Kind::Supervisor(_) | Kind::Host | Kind::Stage => None,
+            Kind::Supervisor(_) | Kind::Host => None,
         }
     }
 }

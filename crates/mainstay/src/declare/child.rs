@@ -173,6 +173,11 @@ impl Child {
         Self { words, reference: None }
     }
 
+    /// A child that is a state machine.
+    pub(crate) fn of_stage(name: &str, code: Code) -> Self {
+        Self::new(name, Kind::Stage, code)
+    }
+
     /// Tells its reference where it stands.
     pub(super) fn put_below(&self, above: &Path) {
         if let Some(reference) = &self.reference {

@@ -1,0 +1,122 @@
+//! Failures: handled by the machine, bounded, and never hidden.
+
+use crate::common::{SEC, down, soon};
+use crate::play::{Action, Event, Script, State, news, plain, settled, table, told};
+use mainstay::stage::Directive;
+use mainstay::{BoxError, Cause, Class, Fault, News, Restart, Settled, tree};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+async fn run(child: mainstay::Child) -> (Vec<mainstay::Record>, mainstay::Last) {
+    let owner = tree().child(child.restart(Restart::Never).optional()).start().expect("it is fit");
+    let mut events = owner.handle().events();
+    let view = down(&owner.handle(), "play").await;
+    soon(owner.drain("the test is over")).await;
+    (told(&mut events).await, view.last.expect("it ran"))
+}
+
+// obzenflow 4, 8
+#[tokio::test(start_paused = true)]
+async fn a_panic_becomes_the_failure_event_and_the_machine_goes_on() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let script = Script::new(move |state, _| {
+        let tries = Arc::clone(&tries);
+        async move {
+            Ok(match state {
+                State::Idle => Directive::Transition(Event::Go),
+                State::Busy if tries.fetch_add(1, Ordering::Relaxed) == 0 => panic!("boom"),
+                State::Busy => Directive::Transition(Event::Finish),
+                _ => Directive::Transition(Event::Rest),
+            })
+        }
+    });
+    let (records, last) = run(script.child(table(None))).await;
+    assert_eq!(last.cause, Cause::Completed);
+    assert_eq!(settled(&records), [Settled::Done]);
+    assert!(script.asked().contains(&"do Mend".into()));
+    // It got over it, and the failure is still to be seen.
+    let news = news(&records);
+    let Some(News::Settled { detail: Some(detail), .. }) = news.last() else { panic!("{news:?}") };
+    assert!(detail.contains("boom"), "{detail}");
+}
+
+// obzenflow 2, 24
+#[tokio::test(start_paused = true)]
+async fn a_failure_while_one_is_handled_ends_the_run_with_both_causes() {
+    let script = Script::new(|state, _| async move {
+        match state {
+            State::Idle => Ok(Directive::Transition(Event::Go)),
+            _ => Err("the disk is full".into()),
+        }
+    })
+    .acts(|action, _| async move {
+        if action == Action::Mend { Err::<(), BoxError>("no spare disk".into()) } else { Ok(()) }
+    });
+    let (records, last) = run(script.child(table(None))).await;
+    assert_eq!(settled(&records), [Settled::Failed]);
+    let says = "dispatch in Busy failed: the disk is full; while that was handled, action Mend failed: no spare disk";
+    assert_eq!(last.detail.as_deref(), Some(says));
+    let left_out = news(&records).iter().find_map(|news| match news {
+        News::Failed { what, left_out, .. } if &**what == "action Mend" => left_out.clone(),
+        _ => None,
+    });
+    assert_eq!(left_out.as_deref(), Some("Report"));
+}
+
+// obzenflow 5, 11, 12
+#[tokio::test(start_paused = true)]
+async fn a_loop_of_failures_is_bounded_and_fills_no_journal() {
+    let script = Script::new(|state, _| async move {
+        match state {
+            State::Idle => Ok(Directive::Transition(Event::Go)),
+            State::Mending => Ok(Directive::Transition(Event::Rest)),
+            _ => Err("it keeps failing".into()),
+        }
+    });
+    let (records, _) = run(script.child(table(None))).await;
+    let failed = |news: &&&News| matches!(news, News::Failed { .. });
+    assert_eq!(news(&records).iter().filter(failed).count(), 6);
+    assert_eq!(settled(&records), [Settled::Failed]);
+    assert!(records.len() < 100, "{} facts", records.len());
+}
+
+// obzenflow 1
+#[tokio::test(start_paused = true)]
+async fn continue_without_an_await_is_a_failure_that_says_so() {
+    let script = Script::new(|_, _| async { Ok(Directive::Continue) });
+    let (records, last) = run(script.child(plain())).await;
+    let detail = last.detail.expect("it says why");
+    let begins =
+        "dispatch in Idle failed: it asked 129 times in a row to be called again and awaited";
+    assert!(detail.starts_with(begins), "{detail}");
+    assert_eq!(settled(&records), [Settled::Failed]);
+    assert_eq!(script.asked().iter().filter(|what| *what == "Idle").count(), 129);
+}
+
+/// What an error says about another try is what the run reports.
+#[tokio::test(start_paused = true)]
+async fn the_class_of_the_first_failure_is_that_of_the_run() {
+    let script = Script::new(|_, _| async { Err(Fault::permanent("no such table").into()) });
+    let (_, last) = run(script.child(plain())).await;
+    let is_permanent =
+        matches!(last.exit, Some(mainstay::Exit::Failed { class: Class::Permanent, .. }));
+    assert!(is_permanent, "{:?}", last.exit);
+}
+
+/// A failed run is a failure like any other: the child's policy runs it again, from the start.
+#[tokio::test(start_paused = true)]
+async fn the_policy_of_the_child_decides_about_another_run() {
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let script = Script::new(move |_, _| {
+        let run = counted.fetch_add(1, Ordering::Relaxed);
+        async move { if run < 2 { Err("not yet".into()) } else { Ok(Directive::Wait) } }
+    });
+    let owner = tree().child(script.child(plain())).start().expect("it is fit");
+    let is_third = |view: &mainstay::View| view.runs == 3;
+    let view = soon(owner.handle().wait_until("play", is_third)).await.expect("it runs again");
+    assert_eq!(view.kind, "stage");
+    tokio::time::sleep(SEC).await;
+    soon(owner.drain("the test is over")).await;
+    assert_eq!(runs.load(Ordering::Relaxed), 3);
+}

@@ -1,0 +1,11 @@
+//! Children that are state machines: one test for each way a run can go, and for each defect of the system they come
+//! from.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod control;
+mod ends;
+mod failures;
+mod play;
+mod tables;
+mod telling;
