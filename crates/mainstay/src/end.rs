@@ -208,6 +208,11 @@ impl Fault {
     }
 }
 
+/// Returns whether an error says what it means for another try.
+pub(crate) fn is_judged(error: &(dyn Error + 'static)) -> bool {
+    Judged::within(error).is_some()
+}
+
 impl Judged {
     /// Finds the first judgement in the chain of an error.
     fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {

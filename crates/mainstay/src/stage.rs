@@ -65,6 +65,7 @@
 //!   the next run by [`Context::position`](crate::Context::position).
 
 mod course;
+pub mod flow;
 mod mailbox;
 mod runner;
 mod table;

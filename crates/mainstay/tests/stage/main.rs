@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod ends;
 mod failures;
+mod flow;
 mod play;
 mod tables;
 mod telling;
