@@ -4,7 +4,7 @@ use crate::handle::Handle;
 use crate::scope::{Scope, SubTask};
 use crate::slot::{Extra, SCOPED, STOP, Slot, Stage, UNDISTURBED, told};
 use mainstay_core::child::Last;
-use mainstay_core::{Moment, News, Path, RunId};
+use mainstay_core::{Moment, News, Overall, Path, RunId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -257,6 +257,11 @@ impl Context {
     /// Looks without a lock: for the run itself, which cannot outlive itself.
     pub(crate) fn is_asked_to_stop(&self) -> bool {
         self.slot.is_asked(STOP)
+    }
+
+    /// Returns whether the whole tree ends: no run follows this one.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.slot.shared.log.health().overall == Overall::Draining
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -35,6 +35,11 @@ fn oxios_kernel() {
 }
 
 #[test]
+fn pipeline() {
+    check("pipeline");
+}
+
+#[test]
 #[cfg(feature = "process")]
 fn processes() {
     check("processes");

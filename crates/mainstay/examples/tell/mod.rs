@@ -48,6 +48,7 @@ fn text(event: &Event) -> Option<(Option<RunId>, String)> {
             let detail = detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
             (Some(*run), format!("{cause} {after}{detail}"))
         }
+        Event::Told { run, news, .. } => (Some(*run), news.to_string()),
         Event::Counted { before, spent: true, .. } => {
             (None, format!("its limit is spent, {} of {}", before.count, before.most))
         }

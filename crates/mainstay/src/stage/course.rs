@@ -367,11 +367,9 @@ impl<M: Machine> Course<M> {
         let left_out = (!left.is_empty()).then(|| News::brief(&left.join(", ")));
         let failure = Failure { what: News::brief(what), trouble };
         let error = News::brief(&failure.trouble.text);
-        voice.tell(
-            now,
-            News::Failed { what: Arc::clone(&failure.what), error: error.clone(), left_out },
-        );
+        voice.tell(now, News::Failed { what: Arc::clone(&failure.what), error, left_out });
         self.idle_turns = 0;
+        let why = Arc::clone(&failure.what);
         if self.first.is_none() {
             self.first = Some(failure);
         } else {
@@ -388,7 +386,7 @@ impl<M: Machine> Course<M> {
             let how = self.failed_how();
             return self.settle(how, now, voice);
         }
-        if self.take(self.table.failure, Some(error), now, context, voice).is_err() {
+        if self.take(self.table.failure, Some(why), now, context, voice).is_err() {
             let how = self.failed_how();
             self.settle(how, now, voice);
         }

@@ -79,7 +79,7 @@ mod words;
 
 pub use build::{EdgeCounts, Flow, FlowFault, FlowFaults, Lost, Meter, Part, flow};
 pub use build::{join, sink, source, transform};
-pub use edge::{Counts, Edge, Finished, Stalled};
+pub use edge::{Counts, Edge, Finished, NoRoom};
 pub use item::{Item, Marked};
 pub use pass::{Join, Sink, Transform};
 pub use source::Source;

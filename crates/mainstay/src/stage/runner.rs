@@ -8,7 +8,7 @@ use super::{Made, Steps};
 use crate::caught;
 use crate::context::Context;
 use crate::end::{BoxError, End, Ended};
-use mainstay_core::{Exit, Moment, Overall};
+use mainstay_core::{Exit, Moment};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -116,6 +116,10 @@ async fn guarded<T>(
 impl Trouble {
     /// Takes an error of the user's apart: its text, and what it says about another try.
     pub(super) fn of(error: BoxError) -> Self {
+        let error = match error.downcast() {
+            Ok(panic) => return Self::panicked(*panic),
+            Err(error) => error,
+        };
         let Ended { exit, detail, panic } = Err::<(), _>(error).end();
         let exit = if exit == Exit::Completed { Exit::FAILED } else { exit };
         Self { text: detail.unwrap_or_default(), exit, panic }
@@ -146,7 +150,7 @@ impl<'a, E: Copy + std::fmt::Debug> Inputs<'a, E> {
     fn hand_over<M: Machine<Event = E>>(&mut self, course: &mut Course<M>) {
         if self.has_stop() {
             self.was_stopped = true;
-            let drains = self.cx.handle().health().overall == Overall::Draining;
+            let drains = self.cx.is_draining();
             course.command(if drains { Control::Drain } else { Control::Stop });
         }
         while let Some(entry) = self.mailbox.take(self.cx.run()) {

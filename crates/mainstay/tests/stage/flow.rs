@@ -302,6 +302,10 @@ impl Sink for Slow {
         }
         self.0.put(number).await
     }
+
+    async fn marked(&mut self, item: &Marked) -> Result<(), BoxError> {
+        Sink::marked(&mut self.0, item).await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,6 +399,64 @@ async fn a_cut_that_lost_work_is_not_called_well() {
     let left = lost.left[0].counts;
     assert_eq!((&*lost.left[0].edge, left.done, left.put), ("raw", 0, left.waiting));
     assert!(lost.to_string().starts_with("the flow is not empty: raw holds "), "{lost}");
+}
+
+/// No run follows in a drain: what would end one counts against its item, and the rest comes through.
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_fails_in_a_drain_loses_nothing() {
+    let (raw, same, kept) = (Edge::new("raw", 32), Edge::new("same", 32), Kept::default());
+    let (slow, is_over) = (kept.clone(), Arc::new(AtomicU64::new(0)));
+    let over = Arc::clone(&is_over);
+    let hook = move |number: u64| {
+        let is_over = over.load(Ordering::Relaxed) > 0;
+        assert!(!(is_over && number.is_multiple_of(5)), "no fives any more");
+        if is_over && number.is_multiple_of(7) {
+            return Err(Fault::transient("the connection is closed").into());
+        }
+        Ok(())
+    };
+    let (supervisor, meter) = flow("flow")
+        .add(source("in", &raw, Numbers::make(u64::MAX)))
+        .add(transform("same", &raw, &same, Same::make(hook)))
+        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .build()
+        .expect("it is fit");
+    let owner = tree().child(supervisor).start().expect("it is fit");
+    ready(&owner.handle(), "flow/in").await;
+    sleep(SEC).await;
+    let draining = owner.drain("the day is over");
+    is_over.store(1, Ordering::Relaxed);
+    soon(draining).await;
+    let put = meter.settle().expect("nothing is left")[0].counts.put;
+    let (numbers, marked) = (kept.numbers(), kept.marked());
+    assert_eq!((numbers.len() + marked.len()) as u64, put);
+    assert!(marked.iter().any(|(_, why)| why.contains("no fives any more")), "{marked:?}");
+    assert!(marked.iter().any(|(_, why)| why.contains("the connection is closed")), "{marked:?}");
+}
+
+/// A stage that is down does not come back in a drain: who waits for it to make room would wait in vain.
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_for_a_reader_that_is_not_there() {
+    let (raw, same, kept) = (Edge::new("raw", 4), Edge::new("same", 4), Kept::default());
+    let slow = kept.clone();
+    let (supervisor, meter) = flow("flow")
+        .add(source("in", &raw, Numbers::make(u64::MAX)))
+        .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .build()
+        .expect("it is fit");
+    let owner = tree().child(supervisor).start().expect("it is fit");
+    ready(&owner.handle(), "flow/in").await;
+    owner.handle().by("test").stop("flow/out", "it is wrong").await.expect("it is there");
+    down(&owner.handle(), "flow/out").await;
+    sleep(SEC).await;
+    let report = soon(owner.drain("the day is over")).await;
+    assert!(report.took < SEC, "{report}");
+    let same = report.lines.iter().find(|line| line.path.as_str() == "flow/same");
+    let detail = same.and_then(|line| line.detail.clone()).expect("it says why");
+    assert!(detail.contains("the edge same is full, and nobody reads it any more"), "{detail}");
+    let lost = meter.settle().expect_err("the sink is down").to_string();
+    assert!(lost.contains("and has had no end of data"), "{lost}");
 }
 
 /// A stop is no drain: what is on the edges is there for the next run.

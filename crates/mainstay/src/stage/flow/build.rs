@@ -279,14 +279,13 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the flow is not empty:")?;
         for (at, EdgeCounts { edge, counts }) in self.left.iter().enumerate() {
-            write!(
-                f,
-                "{} {edge} holds {}",
-                if at == 0 { "" } else { "," },
-                counts.waiting + counts.lent
-            )?;
-            if !counts.ended {
-                f.write_str(" and has had no end of data")?;
+            let (comma, held) = (if at == 0 { "" } else { "," }, counts.waiting + counts.lent);
+            match (held, counts.ended) {
+                (held, true) => write!(f, "{comma} {edge} holds {held}")?,
+                (0, false) => write!(f, "{comma} {edge} has had no end of data")?,
+                (held, false) => {
+                    write!(f, "{comma} {edge} holds {held} and has had no end of data")?
+                }
             }
         }
         Ok(())

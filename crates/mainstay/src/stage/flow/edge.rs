@@ -37,6 +37,8 @@ struct Lane<T> {
     /// For each writer, whether it has finished.
     writers: Vec<bool>,
     readers: usize,
+    /// How many runs read it now.
+    reading: usize,
     counts: Counts,
     takers: Vec<Waker>,
     putters: Vec<Waker>,
@@ -69,16 +71,28 @@ pub struct Counts {
     pub ended: bool,
 }
 
-/// Nobody took anything for too long.
+/// Why an edge has no room, and will have none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the edge {edge} is full, and nothing was taken from it for {stall:?}: its reader is down or too slow"
-)]
-pub struct Stalled {
-    /// Which edge.
-    pub edge: Arc<str>,
-    /// The limit.
-    pub stall: Duration,
+#[non_exhaustive]
+pub enum NoRoom {
+    /// Nobody took anything for too long.
+    #[error(
+        "the edge {edge} is full, and nothing was taken from it for {stall:?}: its reader is down or too slow"
+    )]
+    Stalled {
+        /// Which edge.
+        edge: Arc<str>,
+        /// The limit.
+        stall: Duration,
+    },
+    /// The flow drains, and nobody is there to take anything: no stage starts again in a drain.
+    #[error(
+        "the edge {edge} is full, and nobody reads it any more: what is left stays where it is"
+    )]
+    Deserted {
+        /// Which edge.
+        edge: Arc<str>,
+    },
 }
 
 /// Something was to be put on an edge whose writer had said that nothing more comes.
@@ -99,6 +113,7 @@ impl<T: Send + 'static> Edge<T> {
             lent: 0,
             writers: Vec::new(),
             readers: 0,
+            reading: 0,
             counts: Counts::default(),
             takers: Vec::new(),
             putters: Vec::new(),
@@ -141,6 +156,15 @@ impl<T: Send + 'static> Edge<T> {
 
     pub(super) fn reader(&self) {
         self.lock().readers += 1;
+    }
+
+    /// A run begins to read, or ends.
+    pub(super) fn reads(&self, begins: bool) {
+        let mut lane = self.lock();
+        lane.reading = if begins { lane.reading + 1 } else { lane.reading.saturating_sub(1) };
+        let wakers = std::mem::take(&mut lane.putters);
+        drop(lane);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Returns how many write and read.
@@ -251,29 +275,38 @@ impl<T: Send + 'static> Writer<T> {
         &self.edge
     }
 
-    /// Waits until so many more find room. An empty edge takes any number: what one item becomes must pass.
-    pub(super) async fn room(&self, many: usize) -> Result<(), Stalled> {
-        if many == 0 || self.poll_room(many, None).is_ready() {
+    /// Waits until so many more find room. An empty edge takes any number: what one item becomes must pass. In a
+    /// drain it does not wait for a reader that is not there.
+    pub(super) async fn room(&self, many: usize, drains: bool) -> Result<(), NoRoom> {
+        if many == 0 || self.poll_room(many, false, None).is_ready() {
             return Ok(());
         }
         let stall = self.edge.inner.stall;
         loop {
             let before = self.taken();
-            let wait = poll_fn(|task| self.poll_room(many, Some(task)));
-            if tokio::time::timeout(stall, wait).await.is_ok() {
-                return Ok(());
+            let wait = poll_fn(|task| self.poll_room(many, drains, Some(task)));
+            if let Ok(has_room) = tokio::time::timeout(stall, wait).await {
+                return has_room;
             }
             if self.taken() == before {
-                return Err(Stalled { edge: self.edge.shared_name(), stall });
+                return Err(NoRoom::Stalled { edge: self.edge.shared_name(), stall });
             }
         }
     }
 
-    fn poll_room(&self, many: usize, task: Option<&Context<'_>>) -> Poll<()> {
+    fn poll_room(
+        &self,
+        many: usize,
+        drains: bool,
+        task: Option<&Context<'_>>,
+    ) -> Poll<Result<(), NoRoom>> {
         let mut lane = self.edge.lock();
         let waiting = lane.parcels.len();
         if waiting == 0 || waiting + many <= self.edge.capacity() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
+        }
+        if drains && lane.reading == 0 {
+            return Poll::Ready(Err(NoRoom::Deserted { edge: self.edge.shared_name() }));
         }
         if let Some(task) = task {
             register(&mut lane.putters, task);

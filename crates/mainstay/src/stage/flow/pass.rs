@@ -4,12 +4,14 @@ use super::super::{Directive, Steps};
 use super::edge::{BATCH, Edge, Finished, Parcel, Writer};
 use super::item::{Item, Marked};
 use super::words::{Action, Event, State, Words};
+use crate::caught::{self, Panic};
 use crate::context::Context;
 use crate::end::{BoxError, End, Ended};
 use mainstay_core::News;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -170,6 +172,7 @@ pub(super) struct Passing<P: Process> {
 
 impl<P: Process> Passing<P> {
     pub(super) fn new(process: P, cx: Context, ways: &Arc<Ways<P::In, P::Out>>) -> Self {
+        ways.inputs.iter().for_each(|input| input.reads(true));
         Self {
             process,
             cx,
@@ -200,7 +203,7 @@ impl<P: Process> Passing<P> {
                 }
                 self.work().await?;
             }
-            self.hand_over().await?;
+            self.hand_over(drains).await?;
         }
         tokio::task::yield_now().await;
         Ok(Directive::Continue)
@@ -245,6 +248,9 @@ impl<P: Process> Passing<P> {
     }
 
     /// Brings the next item of the batch to its end: processed, passed on, or given up.
+    ///
+    /// No run follows while the tree drains: there a panic, and an error about the stage, count against the item, and
+    /// what stands behind it goes on.
     async fn work(&mut self) -> Result<(), BoxError> {
         let _whole = self.cx.undisturbed();
         let Self { process, ways, from, batch, made, .. } = self;
@@ -256,8 +262,8 @@ impl<P: Process> Passing<P> {
             parcel.tries += 1;
             made.clear();
             let result = match &parcel.item {
-                Item::Value(value) => process.apply(*from, value, made).await,
-                Item::Marked(marked) if is_last => process.marked(marked).await,
+                Item::Value(value) => tried(process.apply(*from, value, made)).await,
+                Item::Marked(marked) if is_last => tried(process.marked(marked)).await,
                 Item::Marked(_) => Ok(()),
             };
             match result {
@@ -266,7 +272,10 @@ impl<P: Process> Passing<P> {
                     self.pass_on();
                     return Ok(());
                 }
-                Err(error) => last = about_the_item(error)?,
+                Err(error) if is_about_the_stage(&*error) && !self.cx.is_draining() => {
+                    return Err(error);
+                }
+                Err(error) => last = text(error),
             }
         }
         self.give_up(last).await
@@ -316,12 +325,12 @@ impl<P: Process> Passing<P> {
     }
 
     /// Waits for room, then puts on what the items became and acknowledges them, with nothing in between.
-    async fn hand_over(&mut self) -> Result<(), BoxError> {
+    async fn hand_over(&mut self, drains: bool) -> Result<(), BoxError> {
         if let Some(output) = &self.ways.output {
-            output.room(self.out.len()).await?;
+            output.room(self.out.len(), drains).await?;
         }
         if let Some(errors) = &self.ways.errors {
-            errors.room(self.marked.len()).await?;
+            errors.room(self.marked.len(), drains).await?;
         }
         self.put()?;
         Ok(())
@@ -342,13 +351,24 @@ impl<P: Process> Passing<P> {
     }
 }
 
-/// Returns what an error says of its item. One that says what it means for another try is about the stage.
-fn about_the_item(error: BoxError) -> Result<Arc<str>, BoxError> {
-    if crate::end::is_judged(&*error) {
-        return Err(error);
-    }
+/// Tries something of the user's. A panic is an error like any other here.
+async fn tried(trying: impl Future<Output = Result<(), BoxError>>) -> Result<(), BoxError> {
+    let mut trying = pin!(trying);
+    poll_fn(|task| match caught::guard(|| trying.as_mut().poll(task)) {
+        Ok(poll) => poll,
+        Err(panic) => Poll::Ready(Err(panic.into())),
+    })
+    .await
+}
+
+/// A panic, and an error that says what it means for another try, are not about the item.
+fn is_about_the_stage(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<Panic>() || crate::end::is_judged(error)
+}
+
+fn text(error: BoxError) -> Arc<str> {
     let Ended { detail, .. } = Err::<(), _>(error).end();
-    Ok(detail.unwrap_or_default())
+    detail.unwrap_or_default()
 }
 
 impl<P: Process> Steps for Passing<P> {
@@ -378,5 +398,6 @@ impl<P: Process> Drop for Passing<P> {
             self.ways.inputs[self.from].acknowledge(done, done as u64);
         }
         self.ways.inputs[self.from].give_back(&mut self.batch);
+        self.ways.inputs.iter().for_each(|input| input.reads(false));
     }
 }

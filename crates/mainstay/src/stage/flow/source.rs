@@ -51,7 +51,7 @@ impl<S: Source> Bringing<S> {
 
     async fn flow(&mut self) -> Result<Directive<Event>, BoxError> {
         loop {
-            self.writer.room(self.out.len()).await?;
+            self.writer.room(self.out.len(), false).await?;
             self.put()?;
             if self.has_ended {
                 return Ok(Directive::Transition(Event::Ended));
@@ -90,7 +90,7 @@ impl<S: Source> Steps for Bringing<S> {
     async fn dispatch(&mut self, state: State, (): &mut ()) -> Result<Directive<Event>, BoxError> {
         match state {
             State::Draining => {
-                self.writer.room(self.out.len()).await?;
+                // Though there may be no room: nothing more is read, and this is in hand.
                 self.put()?;
                 Ok(Directive::Transition(Event::Ended))
             }
