@@ -67,11 +67,11 @@ fn pipeline(web: u32, phone: u32, book: &Book) -> Result<(Supervisor, Meter), Bo
     let (orders, priced) = (Edge::new("orders", 16), Edge::new("priced", 16));
     let (book, troubles) = (book.clone(), Arc::new(AtomicU32::new(0)));
     let (supervisor, meter) = flow("orders")
-        .add(source("web", &by_web, move |cx| Orders::after("web", web, &cx)))
-        .add(source("phone", &by_phone, move |cx| Orders::after("phone", phone, &cx)))
-        .add(join("gather", &[&by_web, &by_phone], &orders, |_| Ok(Gather)))
-        .add(transform("price", &orders, &priced, move |_| Ok(Price(Arc::clone(&troubles)))))
-        .add(sink("book", &priced, move |_| Ok(book.clone())))
+        .part(source("web", &by_web, move |cx| Orders::after("web", web, &cx)))
+        .part(source("phone", &by_phone, move |cx| Orders::after("phone", phone, &cx)))
+        .part(join("gather", &[&by_web, &by_phone], &orders, |_| Ok(Gather)))
+        .part(transform("price", &orders, &priced, move |_| Ok(Price(Arc::clone(&troubles)))))
+        .part(sink("book", &priced, move |_| Ok(book.clone())))
         .build()?;
     Ok((supervisor, meter))
 }

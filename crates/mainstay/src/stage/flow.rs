@@ -36,9 +36,9 @@
 //! # async fn main() -> Result<(), BoxError> {
 //! let (raw, doubled) = (Edge::new("raw", 64), Edge::new("doubled", 64));
 //! let (supervisor, meter) = flow("numbers")
-//!     .add(source("count", &raw, |_cx| Ok(Numbers(0))))
-//!     .add(transform("double", &raw, &doubled, |_cx| Ok(Double)))
-//!     .add(sink("print", &doubled, |_cx| Ok(Print)))
+//!     .part(source("count", &raw, |_cx| Ok(Numbers(0))))
+//!     .part(transform("double", &raw, &doubled, |_cx| Ok(Double)))
+//!     .part(sink("print", &doubled, |_cx| Ok(Print)))
 //!     .build()?;
 //! let owner = tree().child(supervisor).start()?;
 //! owner.handle().wait_for("numbers/print", mainstay::Standing::Down).await?;

@@ -35,12 +35,14 @@ pub(super) async fn live<S: Steps>(
         Err(trouble) => return teller.not_made(trouble),
     };
     let mut inputs = Inputs::new(&mailbox, &cx);
-    let mut course = Course::new(&table, cx.now());
+    // Read again after whatever may have taken time, and after each step where a time limit runs.
+    let mut now = cx.now();
+    let mut course = Course::new(&table, now);
     let mut streak = 0;
     loop {
         inputs.hand_over(&mut course);
         let known = course.first().is_some();
-        match course.advance(cx.now(), &context, &mut teller) {
+        match course.advance(now, &context, &mut teller) {
             Next::Act(action) => {
                 let mut awaited = false;
                 let result = {
@@ -52,7 +54,10 @@ pub(super) async fn live<S: Steps>(
                     }
                 };
                 streak = if awaited { 0 } else { streak + 1 };
-                course.acted(result, cx.now(), &context, &mut teller);
+                if awaited || result.is_err() || course.deadline().is_some() {
+                    now = cx.now();
+                }
+                course.acted(result, now, &context, &mut teller);
             }
             Next::Dispatch(state) => {
                 let deadline = course.deadline();
@@ -70,15 +75,19 @@ pub(super) async fn live<S: Steps>(
                     }
                 };
                 streak = if awaited { 0 } else { streak + 1 };
+                if awaited || result.is_none() || deadline.is_some() {
+                    now = cx.now();
+                }
                 // Where there is no result something came meanwhile, and is handed over next.
                 if let Some(result) = result {
-                    course.dispatched(result, awaited, cx.now(), &context, &mut teller);
+                    course.dispatched(result, awaited, now, &context, &mut teller);
                 }
             }
             Next::Wait => {
                 streak = 0;
                 let deadline = course.deadline();
                 poll_fn(|task| inputs.poll(deadline, task)).await;
+                now = cx.now();
             }
             Next::End => break,
         }
@@ -89,6 +98,7 @@ pub(super) async fn live<S: Steps>(
         if streak >= STEPS_A_POLL {
             streak = 0;
             tokio::task::yield_now().await;
+            now = cx.now();
         }
     }
     inputs.close(&mut teller);

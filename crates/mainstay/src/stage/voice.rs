@@ -30,14 +30,14 @@ struct Room {
 
 impl Room {
     fn take(&mut self, now: Moment) -> bool {
-        if self.left < BURST {
-            let spans = now.since(self.at).as_nanos() / REFILL.as_nanos();
-            if let Ok(spans @ 1..) = u32::try_from(spans) {
-                self.left = BURST.min(self.left.saturating_add(spans));
+        if self.left == BURST {
+            self.at = now;
+        } else if self.left == 0 {
+            let spans = now.since(self.at).as_millis() / REFILL.as_millis();
+            if spans > 0 {
+                self.left = u32::try_from(spans).unwrap_or(BURST).min(BURST);
                 self.at = now;
             }
-        } else {
-            self.at = now;
         }
         let has = self.left > 0;
         self.left -= u32::from(has);

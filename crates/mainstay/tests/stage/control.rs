@@ -125,7 +125,7 @@ async fn a_time_limit_is_met_while_a_dispatch_waits_and_while_nothing_does() {
             match state {
                 State::Idle => return Ok(Directive::Transition(Event::Go)),
                 State::Busy if waits => pending::<()>().await,
-                _ => {}
+                State::Busy | State::Mending | State::Closing | State::Done | State::Broken => {}
             }
             Ok(Directive::Wait)
         });

@@ -157,7 +157,7 @@ async fn an_entry_action_that_fails_leaves_no_state_without_its_failure_and_its_
         Ok(match state {
             State::Idle => Directive::Transition(Event::Go),
             State::Mending => Directive::Transition(Event::Finish),
-            _ => Directive::Wait,
+            State::Busy | State::Closing | State::Done | State::Broken => Directive::Wait,
         })
     })
     .acts(|action, _| async move {

@@ -26,7 +26,9 @@ async fn a_panic_becomes_the_failure_event_and_the_machine_goes_on() {
                 State::Idle => Directive::Transition(Event::Go),
                 State::Busy if tries.fetch_add(1, Ordering::Relaxed) == 0 => panic!("boom"),
                 State::Busy => Directive::Transition(Event::Finish),
-                _ => Directive::Transition(Event::Rest),
+                State::Mending | State::Closing | State::Done | State::Broken => {
+                    Directive::Transition(Event::Rest)
+                }
             })
         }
     });
@@ -44,10 +46,10 @@ async fn a_panic_becomes_the_failure_event_and_the_machine_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_while_one_is_handled_ends_the_run_with_both_causes() {
     let script = Script::new(|state, _| async move {
-        match state {
-            State::Idle => Ok(Directive::Transition(Event::Go)),
-            _ => Err("the disk is full".into()),
+        if state == State::Idle {
+            return Ok(Directive::Transition(Event::Go));
         }
+        Err("the disk is full".into())
     })
     .acts(|action, _| async move {
         if action == Action::Mend { Err::<(), BoxError>("no spare disk".into()) } else { Ok(()) }
@@ -56,11 +58,9 @@ async fn a_failure_while_one_is_handled_ends_the_run_with_both_causes() {
     assert_eq!(settled(&records), [Settled::Failed]);
     let says = "dispatch in Busy failed: the disk is full; while that was handled, action Mend failed: no spare disk";
     assert_eq!(last.detail.as_deref(), Some(says));
-    let left_out = news(&records).iter().find_map(|news| match news {
-        News::Failed { what, left_out, .. } if &**what == "action Mend" => left_out.clone(),
-        _ => None,
-    });
-    assert_eq!(left_out.as_deref(), Some("Report"));
+    let said: Vec<String> = news(&records).iter().map(ToString::to_string).collect();
+    let mend = String::from("action Mend failed: no spare disk; left out: Report");
+    assert!(said.contains(&mend), "{said:?}");
 }
 
 // obzenflow 5, 11, 12
@@ -70,7 +70,9 @@ async fn a_loop_of_failures_is_bounded_and_fills_no_journal() {
         match state {
             State::Idle => Ok(Directive::Transition(Event::Go)),
             State::Mending => Ok(Directive::Transition(Event::Rest)),
-            _ => Err("it keeps failing".into()),
+            State::Busy | State::Closing | State::Done | State::Broken => {
+                Err("it keeps failing".into())
+            }
         }
     });
     let (records, _) = run(script.child(table(None))).await;

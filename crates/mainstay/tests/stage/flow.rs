@@ -137,9 +137,9 @@ async fn everything_comes_through_once_and_in_order() {
         let (raw, same, kept) =
             (Edge::new("raw", capacity), Edge::new("same", capacity), Kept::default());
         let (supervisor, meter) = flow("flow")
-            .add(source("in", &raw, Numbers::make(1_000)))
-            .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-            .add(sink("out", &same, kept.make()))
+            .part(source("in", &raw, Numbers::make(1_000)))
+            .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+            .part(sink("out", &same, kept.make()))
             .build()
             .expect("it is fit");
         run(supervisor, "flow/out").await;
@@ -168,9 +168,9 @@ async fn a_transform_that_panics_loses_and_doubles_nothing() {
         Ok(())
     };
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(500)))
-        .add(restless(transform("same", &raw, &same, Same::make(hook))))
-        .add(sink("out", &same, kept.make()))
+        .part(source("in", &raw, Numbers::make(500)))
+        .part(restless(transform("same", &raw, &same, Same::make(hook))))
+        .part(sink("out", &same, kept.make()))
         .build()
         .expect("it is fit");
     run(supervisor, "flow/out").await;
@@ -190,9 +190,9 @@ async fn restarts_of_every_stage_lose_and_double_nothing() {
     let slow = kept.clone();
     let by_force = |part: Part| restless(part).with(|child| child.abort_at_once());
     let (supervisor, meter) = flow("flow")
-        .add(by_force(source("in", &raw, Numbers::make(2_000))))
-        .add(by_force(transform("same", &raw, &same, Same::make(|_| Ok(())))))
-        .add(restless(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS))))))
+        .part(by_force(source("in", &raw, Numbers::make(2_000))))
+        .part(by_force(transform("same", &raw, &same, Same::make(|_| Ok(())))))
+        .part(restless(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS))))))
         .build()
         .expect("it is fit");
     let owner = tree().child(patient(supervisor)).start().expect("it is fit");
@@ -232,10 +232,10 @@ async fn a_poisonous_item_is_marked_and_the_flow_goes_on() {
     };
     let untouched = |number| if number == 13 { Err("it was processed".into()) } else { Ok(()) };
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(30)))
-        .add(restless(transform("same", &raw, &same, Same::make(hook))))
-        .add(transform("more", &same, &more, Same::make(untouched)))
-        .add(sink("out", &more, kept.make()))
+        .part(source("in", &raw, Numbers::make(30)))
+        .part(restless(transform("same", &raw, &same, Same::make(hook))))
+        .part(transform("more", &same, &more, Same::make(untouched)))
+        .part(sink("out", &more, kept.make()))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -252,12 +252,9 @@ async fn a_poisonous_item_is_marked_and_the_flow_goes_on() {
     assert_eq!((marked.len(), tried.load(Ordering::Relaxed)), (2, 3));
     let counts = counts(&meter);
     assert_eq!((counts["raw"].marked, counts["same"].marked, counts["more"].done), (2, 0, 30));
-    let is_told = |record: &mainstay::Record| match &record.event {
-        Event::Told { news, .. } => {
-            news.to_string() == "an item of raw, tried 3 times, failed: unlucky"
-        }
-        _ => false,
-    };
+    let says = "an item of raw, tried 3 times, failed: unlucky";
+    let is_told =
+        |record| crate::play::told_in(record).is_some_and(|news| news.to_string() == says);
     assert!(records.iter().any(is_told));
 }
 
@@ -275,10 +272,10 @@ async fn marked_items_can_go_to_an_edge_of_their_own() {
     let aside = kept.clone();
     let hook = |number: u64| if number.is_multiple_of(3) { Err("three".into()) } else { Ok(()) };
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(30)))
-        .add(transform("same", &raw, &same, Same::make(hook)).tries(1).errors(&errors))
-        .add(sink("out", &same, kept.make()))
-        .add(sink("aside", &errors, move |_| Ok(Aside(aside.clone()))))
+        .part(source("in", &raw, Numbers::make(30)))
+        .part(transform("same", &raw, &same, Same::make(hook)).tries(1).errors(&errors))
+        .part(sink("out", &same, kept.make()))
+        .part(sink("aside", &errors, move |_| Ok(Aside(aside.clone()))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -313,9 +310,9 @@ async fn edges_are_bounded_and_push_back() {
     let (raw, same, kept) = (Edge::new("raw", 8), Edge::new("same", 4), Kept::default());
     let slow = kept.clone();
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(1_000)))
-        .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(SEC)))))
+        .part(source("in", &raw, Numbers::make(1_000)))
+        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(SEC)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -335,8 +332,8 @@ async fn edges_are_bounded_and_push_back() {
 async fn a_stall_names_the_edge() {
     let (raw, kept) = (Edge::new("raw", 2).stall(5 * SEC), Kept::default());
     let (supervisor, _) = flow("flow")
-        .add(source("in", &raw, Numbers::make(1_000)).with(|child| child.optional()))
-        .add(sink("out", &raw, move |_| Ok(Slow(kept.clone(), None))))
+        .part(source("in", &raw, Numbers::make(1_000)).with(|child| child.optional()))
+        .part(sink("out", &raw, move |_| Ok(Slow(kept.clone(), None))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -353,9 +350,9 @@ async fn a_drain_ends_the_flow_from_its_source_and_loses_nothing() {
     let (raw, same, kept) = (Edge::new("raw", 32), Edge::new("same", 32), Kept::default());
     let slow = kept.clone();
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(u64::MAX)))
-        .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .part(source("in", &raw, Numbers::make(u64::MAX)))
+        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -387,8 +384,8 @@ async fn a_drain_ends_the_flow_from_its_source_and_loses_nothing() {
 async fn a_cut_that_lost_work_is_not_called_well() {
     let (raw, kept) = (Edge::new("raw", 32), Kept::default());
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(u64::MAX)))
-        .add(sink("out", &raw, move |_| Ok(Slow(kept.clone(), None))))
+        .part(source("in", &raw, Numbers::make(u64::MAX)))
+        .part(sink("out", &raw, move |_| Ok(Slow(kept.clone(), None))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -416,9 +413,9 @@ async fn a_stage_that_fails_in_a_drain_loses_nothing() {
         Ok(())
     };
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(u64::MAX)))
-        .add(transform("same", &raw, &same, Same::make(hook)))
-        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .part(source("in", &raw, Numbers::make(u64::MAX)))
+        .part(transform("same", &raw, &same, Same::make(hook)))
+        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -440,9 +437,9 @@ async fn a_drain_does_not_wait_for_a_reader_that_is_not_there() {
     let (raw, same, kept) = (Edge::new("raw", 4), Edge::new("same", 4), Kept::default());
     let slow = kept.clone();
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(u64::MAX)))
-        .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-        .add(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .part(source("in", &raw, Numbers::make(u64::MAX)))
+        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -465,8 +462,8 @@ async fn a_stop_keeps_what_is_on_the_edges() {
     let (raw, kept) = (Edge::new("raw", 32), Kept::default());
     let slow = kept.clone();
     let (supervisor, meter) = flow("flow")
-        .add(source("in", &raw, Numbers::make(200)))
-        .add(sink("out", &raw, move |_| Ok(Slow(slow.clone(), Some(MS)))))
+        .part(source("in", &raw, Numbers::make(200)))
+        .part(sink("out", &raw, move |_| Ok(Slow(slow.clone(), Some(MS)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(supervisor).start().expect("it is fit");
@@ -506,10 +503,10 @@ async fn a_join_takes_from_all_its_inputs_until_all_have_ended() {
     let (one, two, both) = (Edge::new("one", 8), Edge::new("two", 8), Edge::new("both", 8));
     let kept = Kept::default();
     let (supervisor, meter) = flow("flow")
-        .add(source("a", &one, Numbers::make(300)))
-        .add(source("b", &two, Numbers::make(100)))
-        .add(join("join", &[&one, &two], &both, |_| Ok(Both)))
-        .add(sink("out", &both, kept.make()))
+        .part(source("a", &one, Numbers::make(300)))
+        .part(source("b", &two, Numbers::make(100)))
+        .part(join("join", &[&one, &two], &both, |_| Ok(Both)))
+        .part(sink("out", &both, kept.make()))
         .build()
         .expect("it is fit");
     run(supervisor, "flow/out").await;
@@ -526,7 +523,7 @@ fn edges_with_loose_ends_are_refused_all_at_once() {
         (Edge::<u64>::new("raw", 1), Edge::<u64>::new("same", 1), Edge::<u64>::new("same", 1));
     let kept = Kept::default();
     let faults = flow("flow")
-        .add(transform("same", &raw, &same, Same::make(|_| Ok(()))))
+        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
         .build()
         .expect_err("it has loose ends");
     let name = Arc::<str>::from;
@@ -534,8 +531,8 @@ fn edges_with_loose_ends_are_refused_all_at_once() {
         (FlowFault::NoWriter { edge: name("raw") }, FlowFault::NoReader { edge: name("same") });
     assert_eq!(faults.0, [no_writer, no_reader]);
     let faults = flow("flow")
-        .add(source("in", &other, Numbers::make(1)))
-        .add(sink("out", &same, kept.make()))
+        .part(source("in", &other, Numbers::make(1)))
+        .part(sink("out", &same, kept.make()))
         .build()
         .expect_err("they are two");
     assert_eq!(faults.0, [FlowFault::Elsewhere { edge: name("same") }]);

@@ -182,16 +182,14 @@ pub(crate) async fn told(events: &mut Events) -> Vec<Record> {
     told
 }
 
+/// The news in a fact.
+pub(crate) fn told_in(record: &Record) -> Option<&News> {
+    if let Fact::Told { news, .. } = &record.event { Some(news) } else { None }
+}
+
 /// The news among facts.
 pub(crate) fn news(records: &[Record]) -> Vec<&News> {
-    let told = |record: &'_ Record| matches!(record.event, Fact::Told { .. });
-    let records = records.iter().filter(|record| told(record));
-    records
-        .filter_map(|record| match &record.event {
-            Fact::Told { news, .. } => Some(&**news),
-            _ => None,
-        })
-        .collect()
+    records.iter().filter_map(told_in).collect()
 }
 
 /// How each machine among facts settled.
@@ -209,9 +207,6 @@ pub(crate) fn settled(records: &[Record]) -> Vec<Settled> {
 
 /// Waits for the news that is wanted.
 pub(crate) async fn hear(events: &mut Events, wanted: &str) -> Record {
-    find(events, |record| match &record.event {
-        Fact::Told { news, .. } => news.to_string().contains(wanted),
-        _ => false,
-    })
-    .await
+    find(events, |record| told_in(record).is_some_and(|news| news.to_string().contains(wanted)))
+        .await
 }

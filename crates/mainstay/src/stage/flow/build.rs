@@ -168,7 +168,7 @@ impl Part {
 impl Flow {
     /// Adds a stage.
     #[must_use]
-    pub fn add(mut self, part: Part) -> Self {
+    pub fn part(mut self, part: Part) -> Self {
         self.parts.push(part);
         self
     }
@@ -284,7 +284,7 @@ impl fmt::Display for Lost {
                 (held, true) => write!(f, "{comma} {edge} holds {held}")?,
                 (0, false) => write!(f, "{comma} {edge} has had no end of data")?,
                 (held, false) => {
-                    write!(f, "{comma} {edge} holds {held} and has had no end of data")?
+                    write!(f, "{comma} {edge} holds {held} and has had no end of data")?;
                 }
             }
         }

@@ -191,10 +191,11 @@ impl<P: Process> Passing<P> {
 
     async fn flow(&mut self, drains: bool) -> Result<Directive<Event>, BoxError> {
         for _ in 0..BATCHES_A_TURN {
-            if self.batch.is_empty() && self.done == 0 {
-                if let Some(event) = self.take(drains).await {
-                    return Ok(Directive::Transition(event));
-                }
+            if self.batch.is_empty()
+                && self.done == 0
+                && let Some(event) = self.take(drains).await
+            {
+                return Ok(Directive::Transition(event));
             }
             while !self.batch.is_empty() {
                 // Each item is brought to its end, and no more: what was asked is heard in between.
@@ -278,7 +279,8 @@ impl<P: Process> Passing<P> {
                 Err(error) => last = text(error),
             }
         }
-        self.give_up(last).await
+        self.give_up(last);
+        Ok(())
     }
 
     /// Lets go of the item that is done; a marked one goes on as it is.
@@ -298,8 +300,8 @@ impl<P: Process> Passing<P> {
     }
 
     /// Marks the item that nothing came of, and passes it on.
-    async fn give_up(&mut self, error: Arc<str>) -> Result<(), BoxError> {
-        let Some(Parcel { item, tries }) = self.batch.pop_front() else { return Ok(()) };
+    fn give_up(&mut self, error: Arc<str>) {
+        let Some(Parcel { item, tries }) = self.batch.pop_front() else { return };
         self.given_up += 1;
         if self.complaints < COMPLAINTS {
             self.complaints += 1;
@@ -308,20 +310,15 @@ impl<P: Process> Passing<P> {
             let error = News::brief(&error);
             self.cx.tell_news(News::Failed { what, error, left_out: None });
         }
-        let (item, tries) = match item {
+        match item {
+            // It is processed no more. One who takes items out gets as many tries to take the mark.
             Item::Value(value) => {
                 let stage = Arc::clone(&self.ways.stage);
-                (Item::Marked(Marked::new(stage, error, tries, value)), 0)
+                let item = Item::Marked(Marked::new(stage, error, tries, value));
+                self.batch.push_front(Parcel { item, tries: 0 });
             }
-            // The last of all would not even have the mark.
-            Item::Marked(_) => {
-                self.done += 1;
-                return Ok(());
-            }
-        };
-        // One who takes items out gets another few tries to take the mark.
-        self.batch.push_front(Parcel { item, tries });
-        Ok(())
+            Item::Marked(_) => self.done += 1,
+        }
     }
 
     /// Waits for room, then puts on what the items became and acknowledges them, with nothing in between.
