@@ -36,6 +36,7 @@ invariants! {
     RunIds = "run ids only grow",
     PresentRuns = "only present runs are touched",
     EventOrder = "the events of a child are in order",
+    Told = "what a run tells is stated once, and its position is kept",
     OneDecision = "every exit has exactly one decision",
     Decision = "a decision follows from the policy",
     Causes = "a cause follows from what was asked and reported",
@@ -91,6 +92,8 @@ pub(crate) struct Judge {
     abandoned: BTreeSet<(ChildId, RunId)>,
     /// The last run that the world was asked to begin, child by child.
     begun: BTreeMap<ChildId, RunId>,
+    /// How far the runs of each child have come, by their own word.
+    positions: BTreeMap<ChildId, Arc<str>>,
     steps: u64,
     most_children: usize,
 }
@@ -99,7 +102,14 @@ impl Judge {
     pub(crate) fn new(spec: &TreeSpec, tree: &Tree) -> Self {
         let model = Model::new(spec, tree);
         let most_children = model.books.len();
-        Self { model, abandoned: BTreeSet::new(), begun: BTreeMap::new(), steps: 0, most_children }
+        Self {
+            model,
+            abandoned: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            steps: 0,
+            most_children,
+        }
     }
 
     /// Looks at one step: what went in, what came out, and how the tree is now.
@@ -134,6 +144,8 @@ impl Judge {
         self.replies(input, answer.as_ref(), out)?;
         self.statements(out)?;
         self.facts(input, out)?;
+        self.told(input, out)?;
+        self.positions(out, tree)?;
         if matches!(input, Input::Command(_)) {
             self.model.refresh_specs(tree);
         }
@@ -221,6 +233,55 @@ impl Judge {
             1 => Ok(()),
             count => wrong(Invariant::OneDecision, format!("an exit was taken {count} times")),
         }
+    }
+
+    /// What a run tells is stated just so, or said to be stale.
+    fn told(&mut self, input: &Input, out: &Effects) -> Result<(), Broken> {
+        let is_stale =
+            |child: ChildId, run: RunId| out.events.contains(&Event::Stale { child, run });
+        let stated = out.events.iter().filter(|event| matches!(event, Event::Told { .. }));
+        match input {
+            Input::Told { child, run, news } => {
+                let told = Event::Told { child: *child, run: *run, news: news.clone() };
+                let expected = (!is_stale(*child, *run)).then_some(&told);
+                if !stated.eq(expected) {
+                    return wrong(Invariant::Told, format!("{news} was not stated once"));
+                }
+            }
+            Input::Positioned { child, run, position } => {
+                if !is_stale(*child, *run) {
+                    self.positions.insert(*child, Arc::clone(position));
+                }
+            }
+            _ => {
+                if stated.count() > 0 {
+                    return wrong(Invariant::Told, "news that nobody told");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next run finds the position that was last told.
+    fn positions(&mut self, out: &Effects, tree: &Tree) -> Result<(), Broken> {
+        for event in &out.events {
+            match event {
+                Event::Removed(child) => {
+                    self.positions.remove(child);
+                }
+                Event::Starting { child, .. } => {
+                    let Some(found) = tree.child(*child) else { continue };
+                    let kept = found.memory.as_ref().and_then(|memory| memory.position.as_ref());
+                    let told = self.positions.get(child);
+                    if kept != told {
+                        let text = format!("it was told {told:?}, and kept is {kept:?}");
+                        return wrong(Invariant::Told, text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Looks at what the world is asked to do, before it does it.

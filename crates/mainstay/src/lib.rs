@@ -392,6 +392,8 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../docs/guide/library.md")]
     struct Guide;
+    #[doc = include_str!("../../../docs/guide/stages.md")]
+    struct Stages;
     #[doc = include_str!("../../../docs/migrate/rust-and-otp.md")]
     struct Migrate;
 }

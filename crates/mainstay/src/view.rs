@@ -42,6 +42,8 @@ pub struct View {
     pub paused: bool,
     /// Whether it is down and refused until released.
     pub quarantined: bool,
+    /// How far its runs have come, by their own word: [`Context::positioned`](crate::Context::positioned).
+    pub position: Option<Arc<str>>,
     /// How its last run ended.
     pub last: Option<Last>,
     /// The last panic in it, with its backtrace where there was one.
@@ -75,6 +77,7 @@ impl View {
             want: child.want,
             paused: child.paused,
             quarantined: child.quarantined,
+            position: memory.and_then(|memory| memory.position.clone()),
             last: memory.and_then(|memory| memory.last.clone()),
             panic: beside.panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),
             #[cfg(feature = "process")]

@@ -45,14 +45,8 @@ pub(super) async fn live<S: Steps>(
         match course.advance(now, &context, &mut teller) {
             Next::Act(action) => {
                 let mut awaited = false;
-                let result = {
-                    match caught::guard(|| steps.act(action, &mut context)) {
-                        Ok(acting) => {
-                            guarded(acting, &mut awaited, |_| None).await.unwrap_or(Ok(()))
-                        }
-                        Err(panic) => Err(Trouble::panicked(panic)),
-                    }
-                };
+                let acting = async { steps.act(action, &mut context).await };
+                let result = guarded(acting, &mut awaited, |_| None).await.unwrap_or(Ok(()));
                 streak = if awaited { 0 } else { streak + 1 };
                 if awaited || result.is_err() || course.deadline().is_some() {
                     now = cx.now();
@@ -62,18 +56,12 @@ pub(super) async fn live<S: Steps>(
             Next::Dispatch(state) => {
                 let deadline = course.deadline();
                 let mut awaited = false;
-                let result = {
-                    match caught::guard(|| steps.dispatch(state, &mut context)) {
-                        Ok(dispatching) => {
-                            let interrupt = |task: &mut TaskContext<'_>| {
-                                let is_free = !cx.is_undisturbed();
-                                (inputs.poll(deadline, task).is_ready() && is_free).then_some(())
-                            };
-                            guarded(dispatching, &mut awaited, interrupt).await
-                        }
-                        Err(panic) => Some(Err(Trouble::panicked(panic))),
-                    }
+                let interrupt = |task: &mut TaskContext<'_>| {
+                    let is_free = !cx.is_undisturbed();
+                    (inputs.poll(deadline, task).is_ready() && is_free).then_some(())
                 };
+                let dispatching = async { steps.dispatch(state, &mut context).await };
+                let result = guarded(dispatching, &mut awaited, interrupt).await;
                 streak = if awaited { 0 } else { streak + 1 };
                 if awaited || result.is_none() || deadline.is_some() {
                     now = cx.now();

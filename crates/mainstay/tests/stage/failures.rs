@@ -1,11 +1,11 @@
 //! Failures: handled by the machine, bounded, and never hidden.
 
 use crate::common::{SEC, down, soon};
-use crate::play::{Action, Event, Script, State, news, plain, settled, table, told};
-use mainstay::stage::Directive;
+use crate::play::{Action, Event, Play, Script, State, news, plain, settled, table, told};
+use mainstay::stage::{Directive, Failure, Finish, Steps, Table, stage};
 use mainstay::{BoxError, Cause, Class, Fault, News, Restart, Settled, tree};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 async fn run(child: mainstay::Child) -> (Vec<mainstay::Record>, mainstay::Last) {
     let owner = tree().child(child.restart(Restart::Never).optional()).start().expect("it is fit");
@@ -40,6 +40,52 @@ async fn a_panic_becomes_the_failure_event_and_the_machine_goes_on() {
     let news = news(&records);
     let Some(News::Settled { detail: Some(detail), .. }) = news.last() else { panic!("{news:?}") };
     assert!(detail.contains("boom"), "{detail}");
+}
+
+/// A guard is code like any other: the machine hears of its panic.
+#[tokio::test(start_paused = true)]
+async fn a_guard_that_panics_is_a_failure_of_the_machine() {
+    let table = Table::<Play>::starts(State::Idle, Event::Failed)
+        .state(State::Idle, |s| {
+            s.on_if(Event::Go, "in doubt", |()| panic!("no idea"), State::Done, [])
+        })
+        .anywhere(Event::Failed, State::Broken, [Action::Mend])
+        .end(State::Done, Finish::Completed)
+        .end(State::Broken, Finish::Failed)
+        .build()
+        .expect("a table without faults");
+    let script = Script::new(|_, _| async { Ok(Directive::Transition(Event::Go)) });
+    let (records, last) = run(script.child(table)).await;
+    assert_eq!((settled(&records), last.cause), (vec![Settled::Panicked], Cause::Panicked));
+    let detail = last.detail.expect("it says why");
+    assert!(detail.starts_with("a guard of Go in Idle failed: no idea, at "), "{detail}");
+    assert_eq!(script.asked(), ["Idle", "do Mend"]);
+}
+
+/// What the maker of the machine wants to know of its first failure it hears before anything is done about it.
+#[tokio::test(start_paused = true)]
+async fn the_steps_hear_of_the_first_failure() {
+    struct Hears(Arc<Mutex<Vec<String>>>);
+    impl Steps for Hears {
+        type Machine = Play;
+        async fn dispatch(&mut self, _: State, (): &mut ()) -> crate::play::Next {
+            Err("no such port".into())
+        }
+        async fn act(&mut self, action: Action, (): &mut ()) -> Result<(), BoxError> {
+            self.0.lock().expect("no poison").push(format!("do {action:?}"));
+            Ok(())
+        }
+        fn failed(&mut self, failure: &Failure, (): &mut ()) {
+            let Failure { what, error, panicked, .. } = failure;
+            self.0.lock().expect("no poison").push(format!("{what}: {error}, {panicked}"));
+        }
+    }
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    let child = stage("play", plain(), move |_| Ok((Hears(Arc::clone(&hears)), ())));
+    run(child).await;
+    let heard = heard.lock().expect("no poison").clone();
+    assert_eq!(heard, ["dispatch in Idle: no such port, false", "do Mend"]);
 }
 
 // obzenflow 2, 24

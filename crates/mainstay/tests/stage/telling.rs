@@ -94,6 +94,8 @@ async fn the_next_run_goes_on_where_the_last_one_was() {
     soon(owner.handle().wait_until("play", is_second)).await.expect("it runs again");
     ready(&owner.handle(), "play").await;
     tokio::time::sleep(MS).await;
+    let view = owner.handle().child("play").await.expect("it is there");
+    assert_eq!(view.position.as_deref(), Some("row 10"));
     soon(owner.drain("the test is over")).await;
     assert_eq!(*seen.lock().expect("no poison"), [None, Some("row 10".into())]);
 }

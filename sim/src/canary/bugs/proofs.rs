@@ -8,7 +8,7 @@ use mainstay_core::policy::budget::Window;
 use mainstay_core::{Event, Input, Moment};
 
 pub(super) fn proofs(add: Add<'_>) {
-    use Invariant::{Bounds, Health, Readings, Replay, Restore, Stories, Total};
+    use Invariant::{Bounds, Health, Readings, Replay, Restore, Stories, Told, Total};
     add(
         Replay,
         "what a run said is dropped",
@@ -29,6 +29,23 @@ pub(super) fn proofs(add: Add<'_>) {
                     *who = "eve".into();
                 }
             }
+        }),
+    );
+    add(
+        Told,
+        "what a run tells is stated twice",
+        Spoil::Output(|_, _, out| {
+            let told = out.events.iter().find(|event| matches!(event, Event::Told { .. })).cloned();
+            out.events.extend(told);
+        }),
+    );
+    add(
+        Told,
+        "a position is forgotten",
+        Spoil::State(|snapshot| {
+            any(snapshot, |child| {
+                child.memory.as_mut().is_some_and(|memory| memory.position.take().is_some())
+            })
         }),
     );
     add(
