@@ -1,10 +1,12 @@
 //! What a run knows of itself and can say about itself.
 
+mod telling;
+
 use crate::handle::Handle;
 use crate::scope::{Scope, SubTask};
-use crate::slot::{Extra, SCOPED, STOP, Slot, Stage, UNDISTURBED, told};
+use crate::slot::{Extra, SCOPED, STOP, Slot, Stage, told};
 use mainstay_core::child::Last;
-use mainstay_core::{Moment, News, Overall, Path, RunId};
+use mainstay_core::{Path, RunId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +17,8 @@ use std::thread::Thread;
 use std::time::{Duration, Instant as ThreadInstant};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+pub use telling::Undisturbed;
 
 /// Handed to every run of a child: what it is asked, and how it speaks.
 ///
@@ -211,76 +215,6 @@ impl Context {
         life.extra.as_ref()?.last.clone()
     }
 
-    /// Returns how far the runs before this one have come, as the last of them said by
-    /// [`positioned`](Self::positioned). It is part of the tree's snapshot.
-    pub fn position(&self) -> Option<Arc<str>> {
-        let life = self.slot.lock();
-        if life.run != self.run {
-            return None;
-        }
-        life.extra.as_ref()?.goes_on_at.clone()
-    }
-
-    /// Says how far the work has come, in words of its own, for the next run to go on from.
-    ///
-    /// It is taken down at most ten times a second, and again when the run ends: say it as often as you like. Where
-    /// the whole program dies, the last one that was taken down counts, so work since then may be done again.
-    pub fn positioned(&self, position: &str) {
-        let now = self.slot.shared.clock.now();
-        let position = Arc::<str>::from(position);
-        let is_due = self.with_extra(|extra| {
-            let telling = &mut extra.telling;
-            telling.position = Some(position);
-            let is_due = telling.positioned_at.is_none_or(|at| now.since(at) >= POSITIONS_EVERY);
-            if is_due {
-                telling.positioned_at = Some(now);
-            }
-            is_due
-        });
-        if is_due == Some(true) {
-            self.slot.tell(self.run, told::NEWS);
-        }
-    }
-
-    /// Keeps the dispatch of a [stage](crate::stage) from being interrupted until the returned guard is dropped. What
-    /// comes meanwhile is heard afterwards; the grace of a stop still bounds it. Other runs are never interrupted.
-    pub fn undisturbed(&self) -> Undisturbed {
-        let before = self.slot.asked.fetch_or(UNDISTURBED, Ordering::AcqRel);
-        let is_outer = before & UNDISTURBED == 0;
-        Undisturbed { slot: Arc::clone(&self.slot), run: self.run, is_outer }
-    }
-
-    pub(crate) fn is_undisturbed(&self) -> bool {
-        self.slot.is_asked(UNDISTURBED)
-    }
-
-    /// Looks without a lock: for the run itself, which cannot outlive itself.
-    pub(crate) fn is_asked_to_stop(&self) -> bool {
-        self.slot.is_asked(STOP)
-    }
-
-    /// Returns whether the whole tree ends: no run follows this one.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.slot.shared.log.health().overall == Overall::Draining
-    }
-
-    pub(crate) fn now(&self) -> Moment {
-        self.slot.shared.clock.now()
-    }
-
-    pub(crate) fn instant(&self, at: Moment) -> Option<Instant> {
-        self.slot.shared.clock.instant(at)
-    }
-
-    /// From now on the run owes a word about its end.
-    pub(crate) fn begin_news(&self) {
-        let _ = self.with_extra(|extra| extra.telling.owes_end = true);
-    }
-
-    pub(crate) fn tell_news(&self, news: News) {
-        self.slot.tell_news(self.run, news);
-    }
-
     /// Returns a handle to the tree. It does not keep the tree alive.
     pub fn handle(&self) -> Handle {
         Handle::new(&self.slot.shared)
@@ -349,32 +283,6 @@ impl Drop for Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Context({}{})", self.path(), self.run)
-    }
-}
-
-/// How often what a run says of its position is taken down at most.
-const POSITIONS_EVERY: Duration = Duration::from_millis(100);
-
-/// See [`Context::undisturbed`].
-#[must_use = "it ends when it is dropped"]
-pub struct Undisturbed {
-    slot: Arc<Slot>,
-    run: RunId,
-    /// Whether no other one was held already.
-    is_outer: bool,
-}
-
-impl Drop for Undisturbed {
-    fn drop(&mut self) {
-        if self.is_outer && self.slot.lock().run == self.run {
-            self.slot.asked.fetch_and(!UNDISTURBED, Ordering::AcqRel);
-        }
-    }
-}
-
-impl fmt::Debug for Undisturbed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Undisturbed")
     }
 }
 

@@ -1,12 +1,12 @@
 //! Flows: nothing is lost, nothing is passed on twice, and what ends badly is not called well.
 
-use crate::common::{MS, SEC, down, ready, soon};
+use crate::common::{MS, SEC, down, soon};
 use crate::play::told;
 use mainstay::stage::flow::{
     Counts, Edge, FlowFault, Join, Marked, Meter, Part, Sink, Source, Transform, flow, join, sink,
     source, transform,
 };
-use mainstay::{BoxError, Child, Context, Event, Fault, Standing, Supervisor, restarts, tree};
+use mainstay::{BoxError, Child, Context, Fault, Standing, Supervisor, restarts, tree};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex};
 use tokio::time::sleep;
 
 /// Counts from where the last run was.
-struct Numbers {
+pub(crate) struct Numbers {
     at: u64,
     end: u64,
 }
 
 impl Numbers {
-    fn make(end: u64) -> impl Fn(Context) -> Result<Self, BoxError> {
+    pub(crate) fn make(end: u64) -> impl Fn(Context) -> Result<Self, BoxError> {
         move |cx| Ok(Self { at: cx.position().map_or(Ok(0), |at| at.parse())?, end })
     }
 }
@@ -44,10 +44,10 @@ impl Source for Numbers {
 type Hook = Arc<dyn Fn(u64) -> Result<(), BoxError> + Send + Sync>;
 
 /// Passes on, after whatever the test does about an item.
-struct Same(Hook);
+pub(crate) struct Same(Hook);
 
 impl Same {
-    fn make(
+    pub(crate) fn make(
         hook: impl Fn(u64) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> impl Fn(Context) -> Result<Self, BoxError> {
         let hook: Hook = Arc::new(hook);
@@ -67,21 +67,21 @@ impl Transform for Same {
 }
 
 #[derive(Clone, Default)]
-struct Kept {
+pub(crate) struct Kept {
     numbers: Arc<Mutex<Vec<u64>>>,
     marked: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Kept {
-    fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         self.numbers.lock().expect("no poison").clone()
     }
 
-    fn marked(&self) -> Vec<(u64, String)> {
+    pub(crate) fn marked(&self) -> Vec<(u64, String)> {
         self.marked.lock().expect("no poison").clone()
     }
 
-    fn make(&self) -> impl Fn(Context) -> Result<Self, BoxError> + use<> {
+    pub(crate) fn make(&self) -> impl Fn(Context) -> Result<Self, BoxError> + use<> {
         let kept = self.clone();
         move |_| Ok(kept.clone())
     }
@@ -107,12 +107,12 @@ fn at_once(child: Child) -> Child {
     child.backoff(mainstay::Shape::None).holdoff(std::time::Duration::ZERO).unlimited()
 }
 
-fn restless(part: Part) -> Part {
+pub(crate) fn restless(part: Part) -> Part {
     part.with(at_once)
 }
 
 /// Its children may restart as often as they like.
-fn patient(supervisor: Supervisor) -> Supervisor {
+pub(crate) fn patient(supervisor: Supervisor) -> Supervisor {
     supervisor.limit_children(restarts(50_000, SEC))
 }
 
@@ -123,11 +123,11 @@ async fn run(supervisor: Supervisor, last: &str) {
     soon(owner.drain("all has come through")).await;
 }
 
-fn counts(meter: &Meter) -> BTreeMap<String, Counts> {
+pub(crate) fn counts(meter: &Meter) -> BTreeMap<String, Counts> {
     meter.counts().into_iter().map(|edge| (edge.edge.to_string(), edge.counts)).collect()
 }
 
-fn up_to(end: u64) -> Vec<u64> {
+pub(crate) fn up_to(end: u64) -> Vec<u64> {
     (1..=end).collect()
 }
 
@@ -288,7 +288,7 @@ async fn marked_items_can_go_to_an_edge_of_their_own() {
 }
 
 /// Takes its time, or for ever.
-struct Slow(Kept, Option<std::time::Duration>);
+pub(crate) struct Slow(pub(crate) Kept, pub(crate) Option<std::time::Duration>);
 
 impl Sink for Slow {
     type Item = u64;
@@ -342,146 +342,6 @@ async fn a_stall_names_the_edge() {
     assert_eq!(fact.path.as_str(), "flow/in");
     assert!(fact.at.since(mainstay::Moment::ZERO) >= 5 * SEC);
     drop(owner);
-}
-
-// obzenflow 21
-#[tokio::test(start_paused = true)]
-async fn a_drain_ends_the_flow_from_its_source_and_loses_nothing() {
-    let (raw, same, kept) = (Edge::new("raw", 32), Edge::new("same", 32), Kept::default());
-    let slow = kept.clone();
-    let (supervisor, meter) = flow("flow")
-        .part(source("in", &raw, Numbers::make(u64::MAX)))
-        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
-        .build()
-        .expect("it is fit");
-    let owner = tree().child(supervisor).start().expect("it is fit");
-    let mut events = owner.handle().events();
-    ready(&owner.handle(), "flow/in").await;
-    sleep(SEC).await;
-    soon(owner.drain("the day is over")).await;
-    let settled = meter.settle().expect("nothing is left");
-    let put = settled[0].counts.put;
-    assert!(put > 500, "{put}");
-    assert_eq!(kept.numbers(), up_to(put));
-    // Readers start first, writers end first.
-    let records = told(&mut events).await;
-    let order = |is_meant: fn(&Event) -> bool| -> Vec<String> {
-        let meant = records.iter().filter(|record| is_meant(&record.event));
-        meant
-            .map(|record| record.path.to_string())
-            .filter(|path| path.starts_with("flow/"))
-            .collect()
-    };
-    let started = order(|event| matches!(event, Event::Starting { .. }));
-    assert_eq!(started, ["flow/out", "flow/same", "flow/in"]);
-    let ended = order(|event| matches!(event, Event::Exited { .. }));
-    assert_eq!(ended, ["flow/in", "flow/same", "flow/out"]);
-}
-
-// obzenflow 22
-#[tokio::test(start_paused = true)]
-async fn a_cut_that_lost_work_is_not_called_well() {
-    let (raw, kept) = (Edge::new("raw", 32), Kept::default());
-    let (supervisor, meter) = flow("flow")
-        .part(source("in", &raw, Numbers::make(u64::MAX)))
-        .part(sink("out", &raw, move |_| Ok(Slow(kept.clone(), None))))
-        .build()
-        .expect("it is fit");
-    let owner = tree().child(supervisor).start().expect("it is fit");
-    ready(&owner.handle(), "flow/in").await;
-    sleep(SEC).await;
-    soon(owner.drain("the day is over")).await;
-    let lost = meter.settle().expect_err("the sink took nothing");
-    let left = lost.left[0].counts;
-    assert_eq!((&*lost.left[0].edge, left.done, left.put), ("raw", 0, left.waiting));
-    assert!(lost.to_string().starts_with("the flow is not empty: raw holds "), "{lost}");
-}
-
-/// No run follows in a drain: what would end one counts against its item, and the rest comes through.
-#[tokio::test(start_paused = true)]
-async fn a_stage_that_fails_in_a_drain_loses_nothing() {
-    let (raw, same, kept) = (Edge::new("raw", 32), Edge::new("same", 32), Kept::default());
-    let (slow, is_over) = (kept.clone(), Arc::new(AtomicU64::new(0)));
-    let over = Arc::clone(&is_over);
-    let hook = move |number: u64| {
-        let is_over = over.load(Ordering::Relaxed) > 0;
-        assert!(!(is_over && number.is_multiple_of(5)), "no fives any more");
-        if is_over && number.is_multiple_of(7) {
-            return Err(Fault::transient("the connection is closed").into());
-        }
-        Ok(())
-    };
-    let (supervisor, meter) = flow("flow")
-        .part(source("in", &raw, Numbers::make(u64::MAX)))
-        .part(transform("same", &raw, &same, Same::make(hook)))
-        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
-        .build()
-        .expect("it is fit");
-    let owner = tree().child(supervisor).start().expect("it is fit");
-    ready(&owner.handle(), "flow/in").await;
-    sleep(SEC).await;
-    let draining = owner.drain("the day is over");
-    is_over.store(1, Ordering::Relaxed);
-    soon(draining).await;
-    let put = meter.settle().expect("nothing is left")[0].counts.put;
-    let (numbers, marked) = (kept.numbers(), kept.marked());
-    assert_eq!((numbers.len() + marked.len()) as u64, put);
-    assert!(marked.iter().any(|(_, why)| why.contains("no fives any more")), "{marked:?}");
-    assert!(marked.iter().any(|(_, why)| why.contains("the connection is closed")), "{marked:?}");
-}
-
-/// A stage that is down does not come back in a drain: who waits for it to make room would wait in vain.
-#[tokio::test(start_paused = true)]
-async fn a_drain_does_not_wait_for_a_reader_that_is_not_there() {
-    let (raw, same, kept) = (Edge::new("raw", 4), Edge::new("same", 4), Kept::default());
-    let slow = kept.clone();
-    let (supervisor, meter) = flow("flow")
-        .part(source("in", &raw, Numbers::make(u64::MAX)))
-        .part(transform("same", &raw, &same, Same::make(|_| Ok(()))))
-        .part(sink("out", &same, move |_| Ok(Slow(slow.clone(), Some(MS)))))
-        .build()
-        .expect("it is fit");
-    let owner = tree().child(supervisor).start().expect("it is fit");
-    ready(&owner.handle(), "flow/in").await;
-    owner.handle().by("test").stop("flow/out", "it is wrong").await.expect("it is there");
-    down(&owner.handle(), "flow/out").await;
-    sleep(SEC).await;
-    let report = soon(owner.drain("the day is over")).await;
-    assert!(report.took < SEC, "{report}");
-    let same = report.lines.iter().find(|line| line.path.as_str() == "flow/same");
-    let detail = same.and_then(|line| line.detail.clone()).expect("it says why");
-    assert!(detail.contains("the edge same is full, and nobody reads it any more"), "{detail}");
-    let lost = meter.settle().expect_err("the sink is down").to_string();
-    assert!(lost.contains("and has had no end of data"), "{lost}");
-}
-
-/// A stop is no drain: what is on the edges is there for the next run.
-#[tokio::test(start_paused = true)]
-async fn a_stop_keeps_what_is_on_the_edges() {
-    let (raw, kept) = (Edge::new("raw", 32), Kept::default());
-    let slow = kept.clone();
-    let (supervisor, meter) = flow("flow")
-        .part(source("in", &raw, Numbers::make(200)))
-        .part(sink("out", &raw, move |_| Ok(Slow(slow.clone(), Some(MS)))))
-        .build()
-        .expect("it is fit");
-    let owner = tree().child(supervisor).start().expect("it is fit");
-    let operator = owner.handle().by("test");
-    ready(&owner.handle(), "flow/in").await;
-    sleep(50 * MS).await;
-    operator.stop("flow/out", "to look at it").await.expect("it is there");
-    let view = down(&owner.handle(), "flow/out").await;
-    assert_eq!(view.last.map(|last| last.forced), Some(false));
-    sleep(SEC).await;
-    let left = counts(&meter)["raw"];
-    assert!(left.waiting >= 32 && left.lent == 0, "{left:?}");
-    operator.start("flow/out", "it looks good").await.expect("it is there");
-    let is_done = |view: &mainstay::View| view.runs == 2 && view.run.is_none();
-    soon(owner.handle().wait_until("flow/out", is_done)).await.expect("it ends");
-    soon(owner.drain("all has come through")).await;
-    assert_eq!(kept.numbers(), up_to(200));
-    meter.settle().expect("nothing is left");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@ mod control;
 mod ends;
 mod failures;
 mod flow;
+mod flow_ends;
+mod flow_seeds;
 mod play;
 mod tables;
 mod telling;
