@@ -119,6 +119,9 @@
 //! # let _ = jobs_reference;
 //! ```
 //!
+//! A child that is a state machine is a [stage](stage::stage()), and stages that pass items to each other are a
+//! [flow](stage::flow).
+//!
 //! Without a tree, [`supervise`](supervise()) keeps one task running and returns its value:
 //!
 //! ```

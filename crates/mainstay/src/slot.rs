@@ -170,6 +170,23 @@ pub(crate) fn wake_all(wakers: BTreeMap<u64, Waker>, token: Option<CancellationT
     }
 }
 
+/// How much news of one run may wait for the loop: a run tells so much only while the loop stands still.
+const MOST_NEWS: usize = 256;
+
+impl Telling {
+    /// Keeps the news; beyond the bound only how many there were, and the end.
+    fn push(&mut self, news: News) {
+        if self.news.len() < MOST_NEWS || news.is_end() {
+            return self.news.push(news);
+        }
+        let more = if let News::Omitted(more) = news { more } else { 1 };
+        match self.news.last_mut() {
+            Some(News::Omitted(count)) => *count += more,
+            Some(_) | None => self.news.push(News::Omitted(more)),
+        }
+    }
+}
+
 impl Slot {
     pub(crate) fn new(child: ChildId, shared: &Arc<Shared>) -> Arc<Self> {
         let life = Life {
@@ -234,7 +251,7 @@ impl Slot {
         if news.is_end() && !std::mem::replace(&mut telling.owes_end, false) {
             return;
         }
-        telling.news.push(news);
+        telling.push(news);
         self.tell_locked(life, told::NEWS, None);
     }
 
@@ -318,5 +335,24 @@ impl Life {
         if let Some(extra) = &mut self.extra {
             **extra = Extra::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_core::Settled;
+
+    #[test]
+    fn news_that_nobody_takes_is_counted_beyond_its_bound() {
+        let mut telling = Telling::default();
+        for _ in 0..MOST_NEWS + 10 {
+            telling.push(News::Acted { action: "Act".into() });
+        }
+        telling.push(News::Omitted(5));
+        telling.push(News::Settled { how: Settled::Done, state: None, detail: None });
+        assert_eq!(telling.news.len(), MOST_NEWS + 2);
+        assert_eq!(telling.news[MOST_NEWS], News::Omitted(15));
+        assert!(telling.news[MOST_NEWS + 1].is_end());
     }
 }
