@@ -108,7 +108,7 @@ pub trait Steps: Send + 'static {
         context: &mut <Self::Machine as Machine>::Context,
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 
-    /// Hears of the first failure of the run, before the actions of the failure event.
+    /// Hears of the first failure of the run, before the actions of the failure event. Nobody hears of a panic in it.
     fn failed(&mut self, _failure: &Failure, _context: &mut <Self::Machine as Machine>::Context) {}
 }
 
