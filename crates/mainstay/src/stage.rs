@@ -69,6 +69,8 @@ pub mod flow;
 mod mailbox;
 mod runner;
 mod table;
+#[cfg(all(test, feature = "durable", target_os = "linux"))]
+mod tests;
 mod voice;
 
 pub use course::Directive;
