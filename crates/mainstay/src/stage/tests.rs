@@ -52,8 +52,11 @@ impl Steps for Copying {
     }
 }
 
+/// What came in, and the tree with the number of its next event.
+type Taken = (Vec<Input>, Option<(Snapshot, u64)>);
+
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<(Vec<Input>, Option<(Snapshot, u64)>)>>);
+struct Paper(Arc<Mutex<Taken>>);
 
 impl Journal for Paper {
     fn step(&mut self, step: &Step<'_>) {
