@@ -7,6 +7,7 @@ mod control;
 mod ends;
 mod failures;
 mod flow;
+mod flow_bounds;
 mod flow_ends;
 mod flow_seeds;
 mod play;

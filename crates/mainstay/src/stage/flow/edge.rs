@@ -278,7 +278,17 @@ impl<T: Send + 'static> Writer<T> {
     /// Waits until so many more find room. An empty edge takes any number: what one item becomes must pass. In a
     /// drain it does not wait for a reader that is not there.
     pub(super) async fn room(&self, many: usize, drains: bool) -> Result<(), NoRoom> {
-        if many == 0 || self.poll_room(many, false, None).is_ready() {
+        if many == 0 { Ok(()) } else { self.wait(many, drains).await }
+    }
+
+    /// Waits while the edge holds more than it was made for: what runs that ended had in hand. Who takes nothing in
+    /// hand before adds nothing to it, however often its runs end.
+    pub(super) async fn relief(&self, drains: bool) -> Result<(), NoRoom> {
+        self.wait(0, drains).await
+    }
+
+    async fn wait(&self, many: usize, drains: bool) -> Result<(), NoRoom> {
+        if self.poll_room(many, false, None).is_ready() {
             return Ok(());
         }
         let stall = self.edge.inner.stall;

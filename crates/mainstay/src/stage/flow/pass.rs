@@ -1,7 +1,7 @@
 //! Stages that take items: transforms, joins and sinks are one thing, with or without something behind it.
 
 use super::super::{Directive, Steps};
-use super::edge::{BATCH, Edge, Finished, Parcel, Writer};
+use super::edge::{BATCH, Edge, Finished, NoRoom, Parcel, Writer};
 use super::item::{Item, Marked};
 use super::words::{Action, Event, State, Words};
 use crate::caught::{self, Panic};
@@ -147,6 +147,19 @@ pub(super) struct Ways<I, O> {
     pub(super) tries: u32,
 }
 
+impl<I: Send + 'static, O: Send + 'static> Ways<I, O> {
+    /// Waits until no way out holds more than it was made for.
+    async fn relief(&self, drains: bool) -> Result<(), NoRoom> {
+        if let Some(output) = &self.output {
+            output.relief(drains).await?;
+        }
+        if let Some(errors) = &self.errors {
+            errors.relief(drains).await?;
+        }
+        Ok(())
+    }
+}
+
 /// One run.
 pub(super) struct Passing<P: Process> {
     pub(super) process: P,
@@ -190,12 +203,13 @@ impl<P: Process> Passing<P> {
     }
 
     async fn flow(&mut self, drains: bool) -> Result<Directive<Event>, BoxError> {
+        let most = self.ways.output.as_ref().map_or(BATCH, |output| output.edge().capacity());
         for _ in 0..BATCHES_A_TURN {
-            if self.batch.is_empty()
-                && self.done == 0
-                && let Some(event) = self.take(drains).await
-            {
-                return Ok(Directive::Transition(event));
+            if self.batch.is_empty() && self.done == 0 {
+                self.ways.relief(drains).await?;
+                if let Some(event) = self.take(drains).await {
+                    return Ok(Directive::Transition(event));
+                }
             }
             while !self.batch.is_empty() {
                 // Each item is brought to its end, and no more: what was asked is heard in between.
@@ -203,6 +217,10 @@ impl<P: Process> Passing<P> {
                     return Ok(Directive::Continue);
                 }
                 self.work().await?;
+                // What few items become may be more than the edge was made for.
+                if self.out.len() >= most {
+                    break;
+                }
             }
             self.hand_over(drains).await?;
         }
@@ -302,7 +320,10 @@ impl<P: Process> Passing<P> {
     /// Marks the item that nothing came of, and passes it on.
     fn give_up(&mut self, error: Arc<str>) {
         let Some(Parcel { item, tries }) = self.batch.pop_front() else { return };
-        self.given_up += 1;
+        // One that was marked right here is counted already.
+        let is_counted =
+            matches!(&item, Item::Marked(marked) if Arc::ptr_eq(&marked.stage, &self.ways.stage));
+        self.given_up += u64::from(!is_counted);
         if self.complaints < COMPLAINTS {
             self.complaints += 1;
             let edge = self.ways.inputs[self.from].name();

@@ -18,7 +18,8 @@ pub trait Source: Send + 'static {
 
     /// Returns the next item, or nothing at the end of data.
     ///
-    /// What it awaits may be dropped there at a stop; what it has returned is never lost while the program lives.
+    /// What it awaits may be dropped there when the run ends, by a stop, a drain or a failure, and then alone; what
+    /// it has returned is never lost while the program lives.
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Item>, BoxError>> + Send;
 
     /// Returns how far it has come, where another run can go on from there: it finds it by
@@ -42,26 +43,27 @@ impl<S: Source> Bringing<S> {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.writer.put(&mut self.out)?;
-        if let Some(position) = self.source.position() {
-            self.cx.positioned(&position);
-        }
-        Ok(())
+        let position = self.source.position();
+        put(&self.writer, &mut self.out, &self.cx, position)
     }
 
     async fn flow(&mut self) -> Result<Directive<Event>, BoxError> {
         loop {
+            // What runs before this one had in hand comes first: each would add to it else.
+            self.writer.relief(false).await?;
             self.writer.room(self.out.len(), false).await?;
             self.put()?;
             if self.has_ended {
                 return Ok(Directive::Transition(Event::Ended));
             }
             let most = BATCH.min(self.writer.edge().capacity());
-            while self.out.len() < most && !self.has_ended {
-                let Some(next) = self.next().await? else { break };
-                match next {
+            loop {
+                match self.next().await? {
                     Some(item) => self.out.push(Item::Value(item)),
                     None => self.has_ended = true,
+                }
+                if self.has_ended || self.out.len() >= most {
+                    break;
                 }
             }
             if self.cx.is_asked_to_stop() {
@@ -71,17 +73,40 @@ impl<S: Source> Bringing<S> {
         }
     }
 
-    /// Returns the next item; nothing, if it has to be waited for while others could go ahead.
-    async fn next(&mut self) -> Result<Option<Option<S::Item>>, BoxError> {
-        let is_urgent = !self.out.is_empty();
-        let mut next = pin!(self.source.next());
-        poll_fn(|task| match next.as_mut().poll(task) {
-            Poll::Ready(next) => Poll::Ready(next.map(Some)),
-            Poll::Pending if is_urgent => Poll::Ready(Ok(None)),
-            Poll::Pending => Poll::Pending,
+    /// Returns the next item. While it has to be waited for, others go ahead: it is not dropped for them.
+    async fn next(&mut self) -> Result<Option<S::Item>, BoxError> {
+        let Self { source, cx, writer, out, .. } = self;
+        let position = if out.is_empty() { None } else { source.position() };
+        let mut going = pin!((!out.is_empty()).then(|| async move {
+            writer.room(out.len(), false).await?;
+            put(writer, out, cx, position)
+        }));
+        let mut next = pin!(source.next());
+        poll_fn(|task| {
+            if let Poll::Ready(next) = next.as_mut().poll(task) {
+                return Poll::Ready(next);
+            }
+            let Some(others) = going.as_mut().as_pin_mut() else { return Poll::Pending };
+            let Poll::Ready(gone) = others.poll(task) else { return Poll::Pending };
+            going.set(None);
+            gone.map_or_else(|stuck| Poll::Ready(Err(stuck)), |()| Poll::Pending)
         })
         .await
     }
+}
+
+/// Puts items on the edge, and says how far the source has come with them.
+fn put<T: Send + 'static>(
+    writer: &Writer<T>,
+    out: &mut Vec<Item<T>>,
+    cx: &Context,
+    position: Option<String>,
+) -> Result<(), BoxError> {
+    writer.put(out)?;
+    if let Some(position) = position {
+        cx.positioned(&position);
+    }
+    Ok(())
 }
 
 impl<S: Source> Steps for Bringing<S> {
