@@ -18,6 +18,9 @@
 
 #[cfg(test)]
 mod tests;
+mod trouble;
+
+pub(super) use trouble::{Failure, Trouble};
 
 use super::table::{Control, Finish, Machine, Table};
 use crate::caught::{self, Panic};
@@ -44,6 +47,9 @@ pub enum Directive<E> {
 /// something to do, and over within a millisecond.
 pub(super) const IDLE_TURNS: u32 = 128;
 
+/// How many inputs it has at hand at most; the rest waits in the mailbox, which says when it is full.
+const AT_HAND: usize = 64;
+
 /// What the runner is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next<S, A> {
@@ -55,32 +61,6 @@ pub(super) enum Next<S, A> {
     Wait,
     /// End: it is over.
     End,
-}
-
-/// Something of the user's failed.
-#[derive(Clone, Debug)]
-pub(super) struct Trouble {
-    pub(super) text: Arc<str>,
-    pub(super) exit: Exit,
-    pub(super) panic: Option<Arc<Panic>>,
-}
-
-impl Trouble {
-    pub(super) fn said(text: &str) -> Self {
-        Self { text: text.into(), exit: Exit::FAILED, panic: None }
-    }
-
-    pub(super) fn panicked(panic: Panic) -> Self {
-        let text = panic.to_string().into();
-        Self { text, exit: Exit::Panicked, panic: Some(Arc::new(panic)) }
-    }
-}
-
-/// A failure, with what failed.
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) what: Arc<str>,
-    pub(super) trouble: Trouble,
 }
 
 /// How a run of a machine ended.
@@ -104,6 +84,8 @@ pub(super) struct Course<M: Machine> {
     state: M::State,
     /// When the time limit of the state is over.
     deadline: Option<Moment>,
+    /// Once it is over: how many events were there before, and go first.
+    before_limit: Option<usize>,
     actions: VecDeque<M::Action>,
     commands: VecDeque<Control>,
     events: VecDeque<M::Event>,
@@ -120,6 +102,8 @@ pub(super) struct Course<M: Machine> {
     failed_at: VecDeque<Moment>,
     first: Option<Failure>,
     second: Option<Failure>,
+    /// From where and at which event it came into its present state, if that was no failure.
+    came_by: Option<(M::State, M::Event)>,
     over: Option<Over>,
 }
 
@@ -134,6 +118,7 @@ impl<M: Machine> Course<M> {
             table: Arc::clone(table),
             state,
             deadline,
+            before_limit: None,
             actions,
             commands: VecDeque::new(),
             events: VecDeque::new(),
@@ -145,8 +130,15 @@ impl<M: Machine> Course<M> {
             failed_at: VecDeque::new(),
             first: None,
             second: None,
+            came_by: None,
             over: None,
         }
+    }
+
+    /// Returns whether it takes more before it has looked at what it has: else a machine that sends itself more than
+    /// it takes would never be refused.
+    pub(super) fn has_room(&self) -> bool {
+        self.commands.len() + self.events.len() < AT_HAND
     }
 
     /// Something is asked of the machine, or an event is sent to it.
@@ -206,10 +198,13 @@ impl<M: Machine> Course<M> {
                 self.finish(finish, now, voice);
             } else if let Some(control) = self.commands.pop_front() {
                 self.take_command(control, now, context, voice);
-            } else if let Some(event) = self.events.pop_front() {
+            } else if !self.is_late(now)
+                && let Some(event) = self.events.pop_front()
+            {
+                self.before_limit = self.before_limit.map(|left| left.saturating_sub(1));
                 let _ = self.take(event, None, now, context, voice);
             } else if self.deadline.is_some_and(|deadline| deadline <= now) {
-                self.deadline = None;
+                (self.deadline, self.before_limit) = (None, None);
                 if let Some((limit, event)) = self.table.timeout(self.state) {
                     let reason = Some(Arc::from(format!("after {limit:?}")));
                     let _ = self.take(event, reason, now, context, voice);
@@ -220,6 +215,13 @@ impl<M: Machine> Course<M> {
                 return Next::Dispatch(self.state);
             }
         }
+    }
+
+    /// Returns whether the time limit is to be taken now. What came before it was seen to be over goes first, and
+    /// nothing that comes later: events that never end must not hide it.
+    fn is_late(&mut self, now: Moment) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+            && *self.before_limit.get_or_insert(self.events.len()) == 0
     }
 
     /// An action is done, or failed.
@@ -301,7 +303,8 @@ impl<M: Machine> Course<M> {
                     Some(event) => self.take(event, None, now, context, voice).is_ok(),
                     None => false,
                 };
-                if !taken && self.over.is_none() {
+                // Asked again, it is on its way out already: by its own transitions, within the grace of the stop.
+                if !taken && self.over.is_none() && is_first {
                     self.settle(Settled::Stopped, now, voice);
                 }
             }
@@ -342,8 +345,10 @@ impl<M: Machine> Course<M> {
         table.plan(node, edge, |action| self.actions.push_back(action));
         if let Some(target) = edge.target {
             self.state = target;
+            self.came_by = Some((from, event));
             let limit = table.timeout(target);
             self.deadline = limit.map(|(limit, _)| now + limit);
+            self.before_limit = None;
         }
         if voice.has_room(now) {
             let guard = edge.guard.as_ref().map(|guard| Arc::from(guard.name));
@@ -390,6 +395,7 @@ impl<M: Machine> Course<M> {
             let how = self.failed_how();
             self.settle(how, now, voice);
         }
+        self.came_by = None;
     }
 
     fn finish(&mut self, finish: Finish, now: Moment, voice: &mut impl Voice) {
@@ -407,19 +413,28 @@ impl<M: Machine> Course<M> {
         if panicked { Settled::Panicked } else { Settled::Failed }
     }
 
+    /// Returns why it ends: the event that brought it into a state that stands for failure, if no failure did, and
+    /// the failures it met, the first and the last.
+    fn why(&self, how: Settled) -> Option<Arc<str>> {
+        let came_by = self.came_by.filter(|_| matches!(how, Settled::Failed | Settled::Panicked));
+        let mut parts = Vec::new();
+        if let Some((from, event)) = came_by {
+            parts.push(format!("it came to {:?} at {event:?} in {from:?}", self.state));
+        }
+        if let Some(Failure { what, trouble }) = &self.first {
+            let when = if came_by.is_some() { "before that, " } else { "" };
+            parts.push(format!("{when}{what} failed: {}", trouble.text));
+        }
+        if let Some(Failure { what, trouble }) = &self.second {
+            let when = if self.handles_failure { "while that was handled" } else { "later" };
+            parts.push(format!("{when}, {what} failed: {}", trouble.text));
+        }
+        (!parts.is_empty()).then(|| parts.join("; ").into())
+    }
+
     fn settle(&mut self, how: Settled, now: Moment, voice: &mut impl Voice) {
         self.actions.clear();
-        let detail = self.first.as_ref().map(|first| {
-            let mut text = format!("{} failed: {}", first.what, first.trouble.text);
-            if let Some(second) = &self.second {
-                let when = if self.handles_failure { "while that was handled" } else { "later" };
-                text.push_str(&format!(
-                    "; {when}, {} failed: {}",
-                    second.what, second.trouble.text
-                ));
-            }
-            Arc::<str>::from(text)
-        });
+        let detail = self.why(how);
         let brief = detail.as_deref().map(News::brief);
         voice.tell(now, News::Settled { how, state: Some(word(self.state)), detail: brief });
         self.over = Some(Over { how, detail });

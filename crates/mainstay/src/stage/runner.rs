@@ -144,14 +144,16 @@ impl<'a, E: Copy + std::fmt::Debug> Inputs<'a, E> {
         !self.was_stopped && self.cx.is_asked_to_stop()
     }
 
-    /// Gives the course all that has come.
+    /// Gives the course what has come, as much as it takes.
     fn hand_over<M: Machine<Event = E>>(&mut self, course: &mut Course<M>) {
         if self.has_stop() {
             self.was_stopped = true;
             let drains = self.cx.is_draining();
             course.command(if drains { Control::Drain } else { Control::Stop });
         }
-        while let Some(entry) = self.mailbox.take(self.cx.run()) {
+        while course.has_room()
+            && let Some(entry) = self.mailbox.take(self.cx.run())
+        {
             match entry {
                 Entry::Event(event) => course.event(event),
                 Entry::Control(control) => course.command(control),

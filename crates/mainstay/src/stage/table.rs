@@ -45,7 +45,8 @@ pub enum Finish {
 /// What can be asked of a machine beside its own events. Each may be mapped to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// The run is to end. Where it is not mapped, or not handled in the present state: it ends at once.
+    /// The run is to end. Where it is not mapped, or not handled in the present state: it ends at once. One that was
+    /// asked before is on its way out: what it does not handle then changes nothing.
     Stop,
     /// It is to finish what is begun, and end. Where it is not mapped it is a stop.
     Drain,

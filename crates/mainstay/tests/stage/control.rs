@@ -1,13 +1,14 @@
 //! Stops, pauses, drains, events and time limits: inputs of the machine, heard while it works.
 
 use crate::common::{MS, SEC, down, ready, soon};
-use crate::play::{Event, Script, State, hear, plain, settled, table, told};
-use mainstay::stage::{Control, Directive, SendError};
+use crate::play::{Action, Event, Play, Script, State, hear, plain, settled, table, told};
+use mainstay::stage::{Control, Directive, Finish, Remote, SendError, Table};
 use mainstay::{Restart, Settled, tree};
 use std::future::{pending, poll_fn};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 // obzenflow 3, 23
@@ -79,6 +80,40 @@ async fn an_event_that_nobody_handles_changes_nothing_and_is_told() {
     hear(&mut events, "Never is not handled in Idle").await;
     let full = (0..100).map(|_| remote.send(Event::Never)).find(Result::is_err);
     assert_eq!(full, Some(Err(SendError::Full)));
+    soon(owner.drain("the test is over")).await;
+}
+
+/// A machine that sends itself two events for each that it takes is refused at some point.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_floods_itself_is_refused_and_can_be_stopped() {
+    let (remote, refused) = (Arc::new(OnceLock::<Remote<Event>>::new()), Arc::new(Notify::new()));
+    let (itself, seen, acted) = (Arc::clone(&remote), Arc::clone(&refused), AtomicU32::new(0));
+    let script = Script::new(|_, _| async { Ok(Directive::Wait) }).acts(move |_, _| {
+        let sender = itself.get().expect("it is set before it acts").clone();
+        let is_flooding = acted.fetch_add(1, Ordering::Relaxed) < 1_000;
+        let sent = [(); 2].map(|()| if is_flooding { sender.send(Event::Go) } else { Ok(()) });
+        if sent.contains(&Err(SendError::Full)) {
+            seen.notify_one();
+        }
+        async { Ok(()) }
+    });
+    let flood = Table::<Play>::starts(State::Idle, Event::Failed)
+        .state(State::Idle, |s| {
+            s.stay(Event::Go, [Action::Step]).on(Event::Finish, State::Done, [])
+        })
+        .anywhere(Event::Failed, State::Broken, [])
+        .end(State::Done, Finish::Completed)
+        .end(State::Broken, Finish::Failed)
+        .build()
+        .expect("a table without faults");
+    let (child, sender) = script.controlled(flood);
+    remote.set(sender.clone()).expect("it is set once");
+    let owner = tree().child(child).start().expect("it is fit");
+    ready(&owner.handle(), "play").await;
+    sender.send(Event::Go).expect("it runs");
+    soon(refused.notified()).await;
+    owner.handle().by("test").stop("play", "it is over").await.expect("it is there");
+    down(&owner.handle(), "play").await;
     soon(owner.drain("the test is over")).await;
 }
 

@@ -320,3 +320,131 @@ fn a_pause_that_is_not_mapped_holds_the_dispatch_and_a_stop_ends_it() {
     assert_eq!(course.advance(Moment::ZERO, &0, &mut heard), Next::End);
     assert_eq!(course.over().map(|over| over.how), Some(Settled::Stopped));
 }
+
+/// Steps to the dispatch of a state; dispatch says what leads there from the first one.
+fn working(maps: bool) -> (Course<Fuzzed>, Heard) {
+    let (mut course, mut heard) = (Course::new(&table(maps, 5), Moment::ZERO), Heard::default());
+    loop {
+        match course.advance(Moment::ZERO, &1, &mut heard) {
+            Next::Act(_) => course.acted(Ok(()), Moment::ZERO, &1, &mut heard),
+            Next::Dispatch(State::Opening) => {
+                let opened = Ok(Directive::Transition(Event::Opened));
+                course.dispatched(opened, true, Moment::ZERO, &1, &mut heard);
+            }
+            Next::Dispatch(_) => return (course, heard),
+            Next::Wait | Next::End => panic!("it works"),
+        }
+    }
+}
+
+/// Tries until it has had enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Trying,
+    Resting,
+    GivenUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Again,
+    Enough,
+    Failed,
+}
+
+struct Patient;
+
+impl Machine for Patient {
+    type State = At;
+    type Event = Then;
+    type Action = ();
+    type Context = ();
+}
+
+fn patient() -> Course<Patient> {
+    let table = Table::<Patient>::starts(At::Trying, Then::Failed)
+        .state(At::Trying, |s| {
+            s.after(LIMIT, Then::Enough)
+                .stay(Then::Again, [()])
+                .on(Then::Failed, At::Resting, [])
+                .on(Then::Enough, At::GivenUp, [])
+        })
+        .state(At::Resting, |s| s.on(Then::Again, At::Trying, []).stay(Then::Failed, []))
+        .end(At::GivenUp, Finish::Failed)
+        .build();
+    Course::new(&Arc::new(table.expect("a table without faults")), Moment::ZERO)
+}
+
+#[test]
+fn events_that_never_end_do_not_hide_a_time_limit() {
+    let (mut course, mut heard) = (patient(), Heard::default());
+    for _ in 0..3 {
+        course.event(Then::Again);
+    }
+    let (late, mut acted) = (Moment::ZERO + LIMIT, 0);
+    while course.advance(late, &(), &mut heard) == Next::Act(()) {
+        // Each that is taken is followed by another one.
+        course.event(Then::Again);
+        course.acted(Ok(()), late, &(), &mut heard);
+        acted += 1;
+        assert!(acted <= 3, "what was there before goes first, and nothing that came later");
+    }
+    assert_eq!((course.state, acted), (At::GivenUp, 3));
+}
+
+#[test]
+fn one_that_is_leaving_is_not_cut_by_being_asked_again() {
+    for again in [Control::Stop, Control::Drain] {
+        let (mut course, mut heard) = working(true);
+        course.command(Control::Stop);
+        while course.state != State::Leaving || !course.actions.is_empty() {
+            match course.advance(Moment::ZERO, &1, &mut heard) {
+                Next::Act(_) => course.acted(Ok(()), Moment::ZERO, &1, &mut heard),
+                Next::Dispatch(_) | Next::Wait | Next::End => break,
+            }
+        }
+        course.command(again);
+        let next = course.advance(Moment::ZERO, &1, &mut heard);
+        assert_eq!(next, Next::Dispatch(State::Leaving), "{again:?}");
+        let left = Ok(Directive::Transition(Event::Left));
+        course.dispatched(left, true, Moment::ZERO, &1, &mut heard);
+        assert_eq!(course.advance(Moment::ZERO, &1, &mut heard), Next::Act(Action::Close));
+    }
+}
+
+#[test]
+fn it_takes_no_more_than_it_has_at_hand() {
+    let (mut course, mut heard) = working(false);
+    let mut taken = 0;
+    while course.has_room() && taken < 1_000 {
+        course.event(Event::Never);
+        taken += 1;
+    }
+    assert_eq!(taken, AT_HAND);
+    let _ = course.advance(Moment::ZERO, &1, &mut heard);
+    assert!(course.has_room());
+}
+
+#[test]
+fn an_end_that_stands_for_failure_says_what_led_to_it() {
+    for (fails, says) in [
+        (false, "it came to GivenUp at Enough in Trying"),
+        (
+            true,
+            "it came to GivenUp at Enough in Trying; before that, dispatch in Trying failed: no line",
+        ),
+    ] {
+        let (mut course, mut heard) = (patient(), Heard::default());
+        let mut said = vec![Ok(Directive::Transition(Then::Enough))];
+        if fails {
+            said.push(Ok(Directive::Transition(Then::Again)));
+            said.push(Err(Trouble::said("no line")));
+        }
+        while let Next::Dispatch(_) = course.advance(Moment::ZERO, &(), &mut heard) {
+            let next = said.pop().expect("it has ended");
+            course.dispatched(next, true, Moment::ZERO, &(), &mut heard);
+        }
+        let over = course.over().expect("it has ended");
+        assert_eq!((over.how, over.detail.as_deref()), (Settled::Failed, Some(says)));
+    }
+}
