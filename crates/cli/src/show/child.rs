@@ -78,6 +78,9 @@ pub(crate) fn child(child: &Child, now: i64, screen: &Screen) -> String {
     if let Some(says) = &child.says {
         field("says", says, Tint::Plain);
     }
+    if let Some(position) = &child.position {
+        field("position", position, Tint::Plain);
+    }
     let kind = format!("{}, {}, revision {}", child.kind, child.criticality, child.revision);
     field("kind", &kind, Tint::Plain);
     if !child.addresses.is_empty() {

@@ -91,6 +91,7 @@ fn status_of_one_child() {
     let routes = [
         ("GET /v1/children/app/mailer", &[file(200, "child.json")][..]),
         ("GET /v1/children/app/db", &[file(200, "db.json")]),
+        ("GET /v1/children/app/rows", &[file(200, "rows.json")]),
         ("GET /v1/children/wbe", &[file(404, "unknown.json")]),
     ];
     expect(
@@ -100,6 +101,7 @@ fn status_of_one_child() {
             (&["status", "app/mailer"], WIDE),
             (&["status", "app/mailer"], NARROW),
             (&["status", "/app/db/"], COLOUR),
+            (&["status", "app/rows"], PLAIN),
             (&["status", "wbe"], PLAIN),
             (&["status", "wbe", "--json"], PLAIN),
         ],

@@ -145,6 +145,23 @@ async fn a_child_that_waits_for_its_schedule_says_when_it_comes() {
 }
 
 #[tokio::test]
+async fn how_far_a_child_has_come_is_shown() {
+    let rows = task("rows", async |cx: Context| {
+        cx.positioned("row 17");
+        cx.stopped().await;
+    });
+    let owner = tree().child(rows).child(waits("web")).start().expect("valid");
+    let has_come = |view: &mainstay::View| view.position.is_some();
+    owner.handle().wait_until("rows", has_come).await.expect("it says so");
+    let service = Service::new(owner.handle());
+    let world = World::of(owner, service);
+    let (_, rows) = world.get("/v1/children/rows").await;
+    assert_eq!(rows["position"], "row 17", "{rows}");
+    let (_, web) = world.get("/v1/children/web").await;
+    assert_eq!(web["position"], json!(null), "{web}");
+}
+
+#[tokio::test]
 async fn the_program_tells_about_itself() {
     let world = world().await;
     let (_, status) = world.get("/v1/status").await;

@@ -162,6 +162,9 @@ pub struct Child {
     pub alerts: Vec<Alert>,
     /// What it says that it does.
     pub says: Option<String>,
+    /// How far its runs have come, in their own words: the next one goes on from there.
+    #[serde(default)]
+    pub position: Option<String>,
     /// The last thing that did not work and did not end it.
     pub trouble: Option<String>,
     /// The file that takes its output.
