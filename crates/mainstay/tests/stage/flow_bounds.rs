@@ -172,3 +172,53 @@ async fn an_item_that_is_given_up_is_counted_once() {
     let counts = counts(&meter)["raw"];
     assert_eq!((counts.put, counts.done, counts.marked), (10, 10, 10));
 }
+
+/// Reads, and has to look something up for each; where it is has gone on before it knows.
+struct Hasty(u64);
+
+impl Source for Hasty {
+    type Item = u64;
+    async fn next(&mut self) -> Result<Option<u64>, BoxError> {
+        if self.0 == 300 {
+            return Ok(None);
+        }
+        self.0 += 1;
+        if !self.0.is_multiple_of(3) {
+            sleep(MS).await;
+        }
+        Ok(Some(self.0))
+    }
+
+    fn position(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_with_a_position_may_be_cut_anywhere_and_brings_each_once() {
+    let (raw, kept) = (Edge::new("raw", 2), Kept::default());
+    let make = |cx: mainstay::Context| Ok(Hasty(cx.position().map_or(Ok(0), |at| at.parse())?));
+    let (supervisor, _) = flow("flow")
+        .part(restless(source("in", &raw, make)).with(|child| child.abort_at_once()))
+        .part(sink("out", &raw, kept.make()))
+        .build()
+        .expect("it is fit");
+    let owner = tree().child(patient(supervisor)).start().expect("it is fit");
+    let operator = owner.handle().by("test");
+    for cut in 0.. {
+        sleep(cut_after(cut)).await;
+        let view = soon(owner.handle().child("flow/in")).await.expect("it is there");
+        if view.standing == Standing::Down {
+            break;
+        }
+        operator.restart("flow/in", "again and again").await.expect("it is there");
+    }
+    down(&owner.handle(), "flow/out").await;
+    soon(owner.drain("all has come through")).await;
+    assert_eq!(kept.numbers(), up_to(300));
+}
+
+/// Moments that meet it in all that it does.
+fn cut_after(cut: u32) -> std::time::Duration {
+    std::time::Duration::from_micros(u64::from(cut % 9) * 700 + 300)
+}

@@ -71,7 +71,7 @@ pub fn source<S: Source>(
         stage(&stage_name, words::table(), move |cx: Context| {
             let source = make(cx.clone())?;
             let (writer, out) = (writer.clone(), Vec::new());
-            Ok((Bringing { source, cx, writer, out, has_ended: false }, ()))
+            Ok((Bringing { source, cx, writer, out, position: None, has_ended: false }, ()))
         })
     };
     Part::new(name, Vec::new(), vec![look(to)], Box::new(child))

@@ -23,7 +23,8 @@ pub trait Source: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Item>, BoxError>> + Send;
 
     /// Returns how far it has come, where another run can go on from there: it finds it by
-    /// [`Context::position`]. Asked after items are on the edge.
+    /// [`Context::position`]. Asked after each item, and taken down once that is on the edge: what a `next` has begun
+    /// that was dropped is brought again.
     fn position(&self) -> Option<String> {
         None
     }
@@ -35,6 +36,8 @@ pub(super) struct Bringing<S: Source> {
     pub(super) writer: Writer<S::Item>,
     /// What is not on the edge yet.
     pub(super) out: Vec<Item<S::Item>>,
+    /// How far it has come with that.
+    pub(super) position: Option<String>,
     pub(super) has_ended: bool,
 }
 
@@ -43,8 +46,7 @@ impl<S: Source> Bringing<S> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let position = self.source.position();
-        put(&self.writer, &mut self.out, &self.cx, position)
+        put(&self.writer, &mut self.out, &self.cx, &mut self.position)
     }
 
     async fn flow(&mut self) -> Result<Directive<Event>, BoxError> {
@@ -59,7 +61,11 @@ impl<S: Source> Bringing<S> {
             let most = BATCH.min(self.writer.edge().capacity());
             loop {
                 match self.next().await? {
-                    Some(item) => self.out.push(Item::Value(item)),
+                    Some(item) => {
+                        // Asked here, for a `next` that is dropped in the middle may have gone on from it.
+                        self.position = self.source.position();
+                        self.out.push(Item::Value(item));
+                    }
                     None => self.has_ended = true,
                 }
                 if self.has_ended || self.out.len() >= most {
@@ -75,8 +81,7 @@ impl<S: Source> Bringing<S> {
 
     /// Returns the next item. While it has to be waited for, others go ahead: it is not dropped for them.
     async fn next(&mut self) -> Result<Option<S::Item>, BoxError> {
-        let Self { source, cx, writer, out, .. } = self;
-        let position = if out.is_empty() { None } else { source.position() };
+        let Self { source, cx, writer, out, position, .. } = self;
         let mut going = pin!((!out.is_empty()).then(|| async move {
             writer.room(out.len(), false).await?;
             put(writer, out, cx, position)
@@ -100,10 +105,10 @@ fn put<T: Send + 'static>(
     writer: &Writer<T>,
     out: &mut Vec<Item<T>>,
     cx: &Context,
-    position: Option<String>,
+    position: &mut Option<String>,
 ) -> Result<(), BoxError> {
     writer.put(out)?;
-    if let Some(position) = position {
+    if let Some(position) = position.take() {
         cx.positioned(&position);
     }
     Ok(())
