@@ -197,10 +197,11 @@ impl Source for Hasty {
 #[tokio::test(start_paused = true)]
 async fn a_source_with_a_position_may_be_cut_anywhere_and_brings_each_once() {
     let (raw, kept) = (Edge::new("raw", 2), Kept::default());
+    let slow = kept.clone();
     let make = |cx: mainstay::Context| Ok(Hasty(cx.position().map_or(Ok(0), |at| at.parse())?));
     let (supervisor, _) = flow("flow")
         .part(restless(source("in", &raw, make)).with(|child| child.abort_at_once()))
-        .part(sink("out", &raw, kept.make()))
+        .part(sink("out", &raw, move |_| Ok(Slow(slow.clone(), Some(3 * MS)))))
         .build()
         .expect("it is fit");
     let owner = tree().child(patient(supervisor)).start().expect("it is fit");
