@@ -82,7 +82,7 @@ impl<S: Source> Bringing<S> {
     /// Returns the next item. While it has to be waited for, others go ahead: it is not dropped for them.
     async fn next(&mut self) -> Result<Option<S::Item>, BoxError> {
         let Self { source, cx, writer, out, position, .. } = self;
-        let mut going = pin!((!out.is_empty()).then(|| async move {
+        let mut going = pin!((!out.is_empty()).then_some(async move {
             writer.room(out.len(), false).await?;
             put(writer, out, cx, position)
         }));
