@@ -60,7 +60,7 @@
 //! What is on edges when the program dies is gone with it: a source with a [position](Source::position) goes on after
 //! what it had put on its edge. Where that is not enough, let the sink say how far it has come.
 //!
-//! Edges hold what they were made for; beyond it only what a run that ended had in hand. A writer waits for room, and
+//! Edges hold what they were made for; beyond it only what a run that ended had in hand, or what one item became. A writer waits for room, and
 //! fails with the name of the edge when nothing is taken from it for its [stall limit](Edge::stall).
 //!
 //! # Starting and ending
