@@ -25,7 +25,9 @@ impl Context {
 
     /// Says how far the work has come, in words of its own, for the next run to go on from.
     ///
-    /// It is taken down at most ten times a second, and again when the run ends: say it as often as you like. Where
+    /// It is taken down at most ten times a second, and again when the run ends: say it as often as you like. The last
+    /// one is taken down though nothing follows, by a [stage](crate::stage) that waits; by others when they next tell
+    /// anything. Where
     /// the whole program dies, the last one that was taken down counts, so work since then may be done again.
     pub fn positioned(&self, position: &str) {
         let now = self.slot.shared.clock.now();
@@ -40,6 +42,22 @@ impl Context {
             is_due
         });
         if is_due == Some(true) {
+            self.slot.tell(self.run, told::NEWS);
+        }
+    }
+
+    /// Returns when a position that came too soon after another may be taken down.
+    pub(crate) fn position_due(&self) -> Option<Moment> {
+        let life = self.slot.lock();
+        let telling =
+            life.extra.as_ref().filter(|_| life.run == self.run).map(|extra| &extra.telling)?;
+        telling.position.as_ref().and(telling.positioned_at).map(|at| at + POSITIONS_EVERY)
+    }
+
+    /// Has the position taken down that was said last.
+    pub(crate) fn take_position_down(&self) {
+        let now = self.slot.shared.clock.now();
+        if self.with_extra(|extra| extra.telling.positioned_at = Some(now)).is_some() {
             self.slot.tell(self.run, told::NEWS);
         }
     }

@@ -132,12 +132,14 @@ struct Inputs<'a, E> {
     was_stopped: bool,
     sleep: Option<Pin<Box<Sleep>>>,
     sleeps_until: Option<Moment>,
+    /// Until a position that nothing follows may be taken down.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a, E: Copy + std::fmt::Debug> Inputs<'a, E> {
     fn new(mailbox: &'a Mailbox<E>, cx: &'a Context) -> Self {
         mailbox.open(cx.run());
-        Self { mailbox, cx, was_stopped: false, sleep: None, sleeps_until: None }
+        Self { mailbox, cx, was_stopped: false, sleep: None, sleeps_until: None, late: None }
     }
 
     fn has_stop(&self) -> bool {
@@ -163,6 +165,7 @@ impl<'a, E: Copy + std::fmt::Debug> Inputs<'a, E> {
 
     /// Resolves when there is something to hand over, or the deadline is there.
     fn poll(&mut self, deadline: Option<Moment>, task: &mut TaskContext<'_>) -> Poll<()> {
+        self.take_position_down(task);
         // The run's own task is woken by a stop whoever waits for it.
         if self.has_stop() || self.mailbox.poll(self.cx.run(), task) {
             return Poll::Ready(());
@@ -177,6 +180,18 @@ impl<'a, E: Copy + std::fmt::Debug> Inputs<'a, E> {
             }
         }
         self.sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(task))
+    }
+
+    /// Positions are taken down now and then; the last one must not wait for another that may never come.
+    fn take_position_down(&mut self, task: &mut TaskContext<'_>) {
+        let Some(due) = self.cx.position_due().and_then(|at| self.cx.instant(at)) else { return };
+        let late = self.late.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if late.deadline() != due {
+            late.as_mut().reset(due);
+        }
+        if late.as_mut().poll(task).is_ready() {
+            self.cx.take_position_down();
+        }
     }
 
     /// Takes nothing more; what was not heard is told.

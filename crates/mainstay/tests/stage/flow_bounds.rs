@@ -41,14 +41,16 @@ async fn a_source_that_has_to_wait_is_not_dropped_for_what_goes_ahead() {
     meter.settle().expect("nothing is left");
 }
 
-/// Brings two, and then nothing for an hour.
+/// Brings two, the second soon after the first, and then nothing for an hour.
 struct Seldom(u64);
 
 impl Source for Seldom {
     type Item = u64;
     async fn next(&mut self) -> Result<Option<u64>, BoxError> {
-        if self.0 == 2 {
-            sleep(3_600 * SEC).await;
+        match self.0 {
+            0 => {}
+            1 => sleep(40 * MS).await,
+            _ => sleep(3_600 * SEC).await,
         }
         self.0 += 1;
         Ok(Some(self.0))
