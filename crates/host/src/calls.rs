@@ -214,9 +214,12 @@ impl Calls {
         !self.state().is_forgotten(key)
     }
 
-    /// Takes note that a call is over.
-    pub(crate) fn finish(&self, key: Key) {
+    /// Takes note that a call is over. The memory of its request is used for one to come.
+    pub(crate) fn finish(&self, key: Key, body: Vec<u8>) {
         let mut state = self.state();
+        if let Some(frames) = &mut state.frames {
+            frames.reuse(body);
+        }
         state.running.retain(|running| running.key != key);
         state.done += 1;
     }

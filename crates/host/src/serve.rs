@@ -21,6 +21,9 @@ use std::time::Instant;
 /// How a process ends after a panic, where that was chosen.
 pub const EXIT_PANICKED: i32 = 101;
 
+/// So much of the memory of one answer is kept for the next.
+const KEPT_MOST: usize = 128 << 10;
+
 /// So much of a request is noted where it begins.
 const SHOWN_MOST: usize = 160;
 
@@ -200,9 +203,14 @@ impl<C: Contract> Host<C> {
         serves: &mut impl Serves<C>,
         mut reloads: u64,
     ) -> Result<Stopped, ParentGone> {
+        let mut out = Vec::new();
         let ended = loop {
             match self.calls.next(&mut reloads) {
-                Next::Call(begun) => self.answer(serves, begun),
+                Next::Call(begun) => {
+                    self.answer(serves, begun, &mut out);
+                    out.clear();
+                    out.shrink_to(KEPT_MOST);
+                }
                 Next::Reload => {
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| serves.reload())) {
                         self.panicked("while its settings were read again", &*panic);
@@ -217,7 +225,8 @@ impl<C: Contract> Host<C> {
         ended
     }
 
-    fn answer(&self, serves: &mut impl Serves<C>, begun: Begun) {
+    /// Answers a call. The body of the answer is made in `out`, which is empty.
+    fn answer(&self, serves: &mut impl Serves<C>, begun: Begun, out: &mut Vec<u8>) {
         let Begun { key, transport, form, body } = begun;
         let within = Recorder::within(key.call);
         let recorder = self.voice.recorder();
@@ -229,7 +238,7 @@ impl<C: Contract> Host<C> {
         let spoils = self.faults.strike(&self.voice, &body);
         let call = Call { voice: &self.voice, calls: &self.calls, key };
         let caught = catch_unwind(AssertUnwindSafe(|| match form {
-            Form::Reply => self.reply(serves, call, &body),
+            Form::Reply => self.reply(serves, call, &body, out),
             Form::Stream(_) => self.stream(serves, Items::new(call, &transport), &body),
         }));
         let panicked = caught.is_err();
@@ -241,13 +250,15 @@ impl<C: Contract> Host<C> {
             Err(failure) => recorder.mark(Mark::Failed, format_args!("{failure}")),
         }
         if self.calls.is_awaited(key) {
-            let (kind, body) = answer
-                .unwrap_or_else(|failure| (Kind::Failed, bounded(&failure, self.calls.most())));
+            let kind = answer.unwrap_or_else(|failure| {
+                *out = bounded(&failure, self.calls.most());
+                Kind::Failed
+            });
             #[cfg(feature = "faults")]
-            spoils.spoil(&transport, kind, key.call, &body);
-            transport.write(kind, key.call, &body);
+            spoils.spoil(&transport, kind, key.call, out);
+            transport.write(kind, key.call, out);
         }
-        self.calls.finish(key);
+        self.calls.finish(key, body);
         drop(within);
         if panicked && self.panics == Panics::Exit {
             exit_panicked();
@@ -259,19 +270,18 @@ impl<C: Contract> Host<C> {
         serves: &mut impl Serves<C>,
         mut call: Call<'_>,
         body: &[u8],
-    ) -> Result<(Kind, Vec<u8>), Failure> {
+        out: &mut Vec<u8>,
+    ) -> Result<Kind, Failure> {
         let request = request::<C>(body)?;
         let reply = serves.reply(&mut call, request)?;
-        let mut body = Vec::new();
-        <C::Codec as Codec<C::Reply>>::encode(&reply, &mut body).map_err(|error| {
+        <C::Codec as Codec<C::Reply>>::encode(&reply, out).map_err(|error| {
             Failure::new(code::MALFORMED, format!("the reply has no form: {error}"))
         })?;
-        if body.len() > self.calls.most() {
-            let why =
-                format!("the reply has {} bytes of at most {}", body.len(), self.calls.most());
+        if out.len() > self.calls.most() {
+            let why = format!("the reply has {} bytes of at most {}", out.len(), self.calls.most());
             return Err(Failure::new(code::TOO_LARGE, why));
         }
-        Ok((Kind::Reply, body))
+        Ok(Kind::Reply)
     }
 
     fn stream(
@@ -279,9 +289,9 @@ impl<C: Contract> Host<C> {
         serves: &mut impl Serves<C>,
         mut items: Items<'_, C>,
         body: &[u8],
-    ) -> Result<(Kind, Vec<u8>), Failure> {
+    ) -> Result<Kind, Failure> {
         serves.stream(&mut items, request::<C>(body)?)?;
-        Ok((Kind::End, Vec::new()))
+        Ok(Kind::End)
     }
 
     /// Notes a panic that no caller is told of.

@@ -1,6 +1,7 @@
 //! From the bytes of the calls socket to what is asked. Any bytes may come; it reads no socket itself.
 
 use crate::protocol::{Head, Kind};
+use std::mem;
 use std::ops::Range;
 
 /// How many bytes are read at once.
@@ -63,6 +64,8 @@ pub struct Frames {
     unread: Range<usize>,
     /// The frame whose body is being read.
     open: Option<Open>,
+    /// Memory for the next body.
+    spare: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -79,7 +82,21 @@ impl Frames {
     pub fn new(most: u32) -> Self {
         // A credit is not bounded by what is agreed on.
         let most = most.max(4);
-        Self { most, chunk: vec![0; CHUNK].into_boxed_slice(), unread: 0..0, open: None }
+        Self {
+            most,
+            chunk: vec![0; CHUNK].into_boxed_slice(),
+            unread: 0..0,
+            open: None,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes memory that is no longer needed for a body to come, unless it is too much to be kept.
+    pub fn reuse(&mut self, mut body: Vec<u8>) {
+        if body.capacity() <= CHUNK {
+            body.clear();
+            self.spare = body;
+        }
     }
 
     /// Returns where the next bytes are to be put. It is never empty when [`take`](Self::take) has just found nothing.
@@ -139,7 +156,9 @@ impl Frames {
         // What is said of the length is believed as far as bytes come.
         let missing = usize::try_from(length).unwrap_or(usize::MAX);
         let kept = if length <= self.most { missing.min(CHUNK) } else { 0 };
-        Ok(Some(Open { head, body: Vec::with_capacity(kept), missing }))
+        let mut body = mem::take(&mut self.spare);
+        body.reserve(kept);
+        Ok(Some(Open { head, body, missing }))
     }
 }
 
