@@ -30,7 +30,7 @@ fn tell(tree: &mut Tree, child: ChildId, run: RunId, position: &str) -> Vec<Even
     let mut out = Effects::new();
     let input = Input::Positioned { child, run, position: position.into() };
     tree.handle(tree.now(), input, &mut out);
-    out.events.to_vec()
+    out.events.clone()
 }
 
 #[test]

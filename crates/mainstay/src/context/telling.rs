@@ -11,6 +11,8 @@ use tokio::time::Instant;
 
 /// How often what a run says of its position is taken down at most.
 const POSITIONS_EVERY: Duration = Duration::from_millis(100);
+/// How long a position may be.
+const POSITION_MOST: usize = 4 << 10;
 
 impl Context {
     /// Returns how far the runs before this one have come, as the last of them said by
@@ -27,9 +29,15 @@ impl Context {
     ///
     /// It is taken down at most ten times a second, and again when the run ends: say it as often as you like. The last
     /// one is taken down though nothing follows, by a [stage](crate::stage) that waits; by others when they next tell
-    /// anything. Where
-    /// the whole program dies, the last one that was taken down counts, so work since then may be done again.
+    /// anything. Where the whole program dies, the last one that was taken down counts, so work since then may be done
+    /// again.
+    ///
+    /// # Panics
+    ///
+    /// It is longer than 4 KiB: it is a place in the work, not the work, and stands in each snapshot.
     pub fn positioned(&self, position: &str) {
+        let length = position.len();
+        assert!(length <= POSITION_MOST, "a position of {length} bytes, where 4 KiB are the most");
         let now = self.slot.shared.clock.now();
         let position = Arc::<str>::from(position);
         let is_due = self.with_extra(|extra| {

@@ -102,6 +102,8 @@ pub(super) struct Course<M: Machine> {
     failed_at: VecDeque<Moment>,
     first: Option<Failure>,
     second: Option<Failure>,
+    /// The failure that the present trouble began with. One that the machine got over is not what it ends of later.
+    leading: Option<Trouble>,
     /// From where and at which event it came into its present state, if that was no failure.
     came_by: Option<(M::State, M::Event)>,
     over: Option<Over>,
@@ -130,6 +132,7 @@ impl<M: Machine> Course<M> {
             failed_at: VecDeque::new(),
             first: None,
             second: None,
+            leading: None,
             came_by: None,
             over: None,
         }
@@ -170,7 +173,7 @@ impl<M: Machine> Course<M> {
         match how {
             Settled::Done | Settled::Stopped => (Exit::Completed, None),
             Settled::Failed | Settled::Panicked => {
-                let trouble = self.first.as_ref().map(|first| &first.trouble);
+                let trouble = self.leading.as_ref();
                 let panic = trouble.and_then(|trouble| trouble.panic.clone());
                 (trouble.map_or(Exit::FAILED, |trouble| trouble.exit), panic)
             }
@@ -375,6 +378,9 @@ impl<M: Machine> Course<M> {
         voice.tell(now, News::Failed { what: Arc::clone(&failure.what), error, left_out });
         self.idle_turns = 0;
         let why = Arc::clone(&failure.what);
+        if !self.handles_failure {
+            self.leading = Some(failure.trouble.clone());
+        }
         if self.first.is_none() {
             self.first = Some(failure);
         } else {
@@ -407,9 +413,9 @@ impl<M: Machine> Course<M> {
         self.settle(how, now, voice);
     }
 
-    /// The first failure says how: a panic stays a panic, whatever came of handling it.
+    /// What the trouble began with says how: a panic stays a panic, whatever came of handling it.
     fn failed_how(&self) -> Settled {
-        let panicked = self.first.as_ref().is_some_and(|first| first.trouble.panic.is_some());
+        let panicked = self.leading.as_ref().is_some_and(|leading| leading.panic.is_some());
         if panicked { Settled::Panicked } else { Settled::Failed }
     }
 

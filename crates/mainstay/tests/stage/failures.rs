@@ -42,6 +42,32 @@ async fn a_panic_becomes_the_failure_event_and_the_machine_goes_on() {
     assert!(detail.contains("boom"), "{detail}");
 }
 
+/// What ended the run decides what its end counts as, not what the machine got over before.
+#[tokio::test(start_paused = true)]
+async fn what_the_machine_got_over_is_not_what_it_ends_of() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let script = Script::new(move |state, _| {
+        let tries = Arc::clone(&tries);
+        async move {
+            match state {
+                State::Idle => Ok(Directive::Transition(Event::Go)),
+                State::Busy => match tries.fetch_add(1, Ordering::Relaxed) {
+                    0 => panic!("boom"),
+                    1 => Err("the disk is full".into()),
+                    _ => Err("again".into()),
+                },
+                State::Mending | State::Closing | State::Done | State::Broken => {
+                    Ok(Directive::Transition(Event::Rest))
+                }
+            }
+        }
+    });
+    let (records, last) = run(script.child(table(None))).await;
+    assert_eq!(settled(&records), [Settled::Failed]);
+    assert!(matches!(last.cause, Cause::Failed { class: Class::Plain, .. }), "{:?}", last.cause);
+    assert!(last.detail.expect("it says why").contains("boom"), "the first stays to be seen");
+}
+
 /// A guard is code like any other: the machine hears of its panic.
 #[tokio::test(start_paused = true)]
 async fn a_guard_that_panics_is_a_failure_of_the_machine() {
