@@ -46,6 +46,8 @@ pub struct Canary {
 pub(crate) enum Spoil {
     /// What goes in; `None` is lost.
     Input(fn(&Tree, Input) -> Option<Input>),
+    /// What a fact does.
+    Fact(fn(&mut Tree, Moment, Input, &mut Effects)),
     /// What comes out.
     Output(fn(&Tree, Moment, &mut Effects)),
     /// What is stored, after each step; returns whether it touched anything.
@@ -91,6 +93,7 @@ impl Sabotage for Canary {
                     tree.handle(now, input, out);
                 }
             }
+            Spoil::Fact(spoil) => spoil(tree, now, input, out),
             Spoil::Output(spoil) => {
                 tree.handle(now, input, out);
                 spoil(tree, now, out);

@@ -37,6 +37,8 @@ invariants! {
     PresentRuns = "only present runs are touched",
     EventOrder = "the events of a child are in order",
     Told = "what a run tells is stated once, and its position is kept",
+    StaleFacts = "a fact about another run changes nothing",
+    Rehydration = "a run serves once it has restored what the last one had",
     OneDecision = "every exit has exactly one decision",
     Decision = "a decision follows from the policy",
     Causes = "a cause follows from what was asked and reported",
@@ -141,6 +143,7 @@ impl Judge {
             self.most_children = self.most_children.max(self.model.books.len());
         }
         self.model.end_events(out)?;
+        self.model.came_true(out)?;
         self.replies(input, answer.as_ref(), out)?;
         self.statements(out)?;
         self.facts(input, out)?;

@@ -8,6 +8,7 @@ pub(crate) mod due;
 mod ending;
 pub(crate) mod event;
 pub(crate) mod exit;
+mod foresee;
 mod fuse;
 pub(crate) mod gate;
 mod group;
@@ -44,6 +45,10 @@ pub(crate) struct Model {
     pub(crate) owed: Vec<Owed>,
     /// The exit whose decision has not been stated yet.
     pub(crate) open_exit: Option<OpenExit>,
+    /// What must come of the present input, where that follows from the input alone.
+    pub(crate) foreseen: Option<foresee::Foreseen>,
+    /// Who is being replaced by command in this step.
+    pub(crate) recycled: Option<ChildId>,
     /// The stop steps that were taken in this step and not looked at yet.
     pub(crate) steps: Vec<(ChildId, RunId, u8)>,
     /// Whether the root has been told to begin.
@@ -331,6 +336,8 @@ impl Model {
             answered: VecDeque::new(),
             owed: Vec::new(),
             open_exit: None,
+            foreseen: None,
+            recycled: None,
             steps: Vec::new(),
             booted: false,
             last_exit: None,

@@ -94,6 +94,31 @@ pub struct Temper {
     pub mute: u64,
     /// The usual lifetime of a run that ends.
     pub life: Duration,
+    /// What its runs say that is not so.
+    pub lies: Lies,
+}
+
+/// How many of a hundred runs say what is not so, by what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lies {
+    /// Ready: too early, too late, again, of another run.
+    pub ready: u64,
+    /// Restored: before it was asked for, again, too late, never.
+    pub rehydrated: u64,
+    /// Heartbeats: of another run, after the end.
+    pub signs: u64,
+    /// Work that never moves, progress of no work.
+    pub work: u64,
+    /// Asking to be replaced, again and again.
+    pub recycles: u64,
+    /// A memory guard that speaks again and again.
+    pub guards: u64,
+    /// Being wanted, in whatever state.
+    pub demands: u64,
+    /// Starts that never come.
+    pub silent: u64,
+    /// Ends before the start is told.
+    pub early: u64,
 }
 
 /// What goes wrong on the way, in percent.

@@ -4,11 +4,12 @@
 //! wrong at once never gets to the rare orders.
 
 mod commands;
+mod hosts;
 mod specs;
 mod wiring;
 
 use crate::dice::Dice;
-use crate::scenario::{Faults, Scenario, Temper};
+use crate::scenario::{Faults, Lies, Scenario, Temper};
 use mainstay_core::Moment;
 use mainstay_core::spec::defaults::Profile;
 use std::time::Duration;
@@ -17,14 +18,24 @@ use std::time::Duration;
 pub fn scenario(seed: u64, span: Duration) -> Scenario {
     let mut dice = Dice::of(seed, "scenario", 0);
     let profile = if dice.percent(50) { Profile::Daemon } else { Profile::Library };
-    let draft = specs::tree(&mut dice, seed, profile);
+    let are_hosts = hosts::are_in(seed);
+    let draft = match are_hosts {
+        true => hosts::tree(&mut dice, seed, profile),
+        false => specs::tree(&mut dice, seed, profile),
+    };
     let temper = temper(&mut dice);
     let faults = faults(&mut dice);
     let end = Moment::ZERO + Duration::from_secs(1) + span;
     let restores = dice.percent(30);
     let mut scenario =
         Scenario { seed, draft, profile, script: Vec::new(), temper, faults, end, restores };
+    if are_hosts {
+        scenario.temper.lies = hosts::lies(&mut dice);
+    }
     scenario.script = commands::script(&mut dice, &scenario);
+    if are_hosts {
+        hosts::users(&mut dice, span, &scenario.draft, &mut scenario.script);
+    }
     scenario
 }
 
@@ -40,6 +51,7 @@ fn temper(dice: &mut Dice) -> Temper {
         immortal: some(40, 60),
         mute: some(40, 50),
         life: Duration::from_millis(1 << dice.between(6, 21)),
+        lies: Lies::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It knows what is truly alive, which the tree only hears about.
 
+mod lies;
+
 use crate::dice::Dice;
 use crate::scenario::{Faults, Temper};
 use mainstay_core::spec::{ChildSpec, Ready};
@@ -119,8 +121,8 @@ impl World {
                 self.probe(now, child, run, probe, timeout);
             }
             Effect::Rehydrate(child, run) => {
-                let wait = self.with(child, run, |dice| dice.any_span(ms(4_000)));
-                self.report(now + wait, child, run, Input::Rehydrated(child, run));
+                let limit = tree.child(child).and_then(|child| child.spec.rehydrate);
+                self.restore(now, child, run, limit.unwrap_or_default());
             }
             Effect::Reload(child, run) => {
                 self.report(now + ms(5), child, run, Input::Reloaded(child, run));
@@ -185,7 +187,15 @@ impl World {
             self.deed(now + dice.any_span(ms(200)), child, run, Deed::End(exit));
             return;
         }
+        self.lie(now, &spec, child, run);
         let started = now + self.latency(&mut dice, spec.start_timeout);
+        if temper.lies.early > 0 && dice.percent(temper.lies.early) {
+            let exit = self.exit(&mut dice, now);
+            self.deed(now + dice.any_span(started.since(now)), child, run, Deed::End(exit));
+        }
+        if temper.lies.silent > 0 && dice.percent(temper.lies.silent) {
+            return;
+        }
         self.report(started, child, run, Input::Started(child, run));
         self.live(started, &spec, child, run, dice);
     }

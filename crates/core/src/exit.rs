@@ -113,7 +113,9 @@ impl StartStep {
                 "lower the limits to what this machine allows, or run this program in a cgroup that passes their controllers on"
             }
             Self::Exec => "make the file executable for this machine and user",
-            Self::Connect => "see what the process says when it is started by hand",
+            Self::Connect => {
+                "mend what the reason names: the process and this program could not be brought together"
+            }
         }
     }
 }

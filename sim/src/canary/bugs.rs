@@ -1,6 +1,7 @@
 //! The bugs, by the invariant that must notice them; each invariant has at least two.
 
 mod decisions;
+mod facts;
 mod proofs;
 mod runs;
 mod stops;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Canary> {
     let mut all = Vec::new();
     let mut add = |against, name, spoil| all.push(Canary { name, against, spoil });
     runs::runs(&mut add);
+    facts::facts(&mut add);
     decisions::decisions(&mut add);
     stops::stops(&mut add);
     wishes::wishes(&mut add);

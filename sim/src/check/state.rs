@@ -8,7 +8,7 @@ use mainstay_core::child::{self, Alert, Child, Finish, Phase, Rest, State, Want}
 use mainstay_core::policy::budget::Window;
 use mainstay_core::policy::restart::Restart;
 use mainstay_core::spec::OnRestart;
-use mainstay_core::{ChildId, Effect, Effects, Input, Tree};
+use mainstay_core::{ChildId, Command, Effect, Effects, Input, Tree, Verb};
 
 impl Judge {
     /// Compares every child with what the history says about it.
@@ -300,6 +300,11 @@ impl Model {
         }
         self.spare();
         self.force_groups();
+        self.foreseen = self.foresee(input);
+        self.recycled = match input {
+            Input::Command(Command { verb: Verb::Recycle, target, .. }) => self.find(target),
+            _ => None,
+        };
         self.take_fact(input);
     }
 

@@ -106,7 +106,10 @@ impl Model {
                 let needed = book.above.and_then(|above| self.sibling(above, &need.child));
                 needed.is_some_and(|(_, needed)| needed.live.is_none())
             }),
-            Asked::Restart | Asked::Recycle | Asked::Guard | Asked::Replace => true,
+            Asked::Guard | Asked::Recycle if self.is_foreseen(id, asked) => true,
+            Asked::Guard => false,
+            Asked::Recycle => over(life.watch.recycle) || self.recycled == Some(id),
+            Asked::Restart | Asked::Replace => true,
         };
         if holds {
             return Ok(());

@@ -344,7 +344,9 @@ impl Model {
         }
         let waits = spec.ready != Ready::Immediate;
         life.stage = Stage::Started(waits.then(|| now + spec.ready_timeout));
-        life.watch = Watch::from_started(now, &spec);
+        // It may have asked to be replaced before it had started.
+        let recycle = life.watch.recycle;
+        life.watch = Watch { recycle, ..Watch::from_started(now, &spec) };
         Ok(())
     }
 
@@ -365,10 +367,16 @@ impl Model {
         let book = self.book(id)?;
         let (spec, began) = (book.spec.clone(), book.began);
         let restores = spec.rehydrate.is_some() && run != RunId::FIRST;
+        let restored = self.is_restored(id, run);
         let life = self.run(id, run)?;
         let fits = match life.stage {
             Stage::Started(_) => !restores,
-            Stage::Rehydrating(_) | Stage::Unready => true,
+            Stage::Unready => true,
+            Stage::Rehydrating(_) if restored => true,
+            Stage::Rehydrating(_) => {
+                let text = format!("{path} {run} serves, but nobody said that it has restored");
+                return wrong(Invariant::Rehydration, text);
+            }
             Stage::Starting(_)
             | Stage::Ready(_)
             | Stage::Stopping(..)

@@ -194,7 +194,7 @@ fn leaf(dice: &mut Dice, name: &str, siblings: &[String], may_signify: bool) -> 
     draft
 }
 
-fn policy(dice: &mut Dice, draft: &mut ChildDraft) {
+pub(super) fn policy(dice: &mut Dice, draft: &mut ChildDraft) {
     if dice.percent(60) {
         draft.backoff = Some(shape(dice));
     }
@@ -269,7 +269,7 @@ fn needs(dice: &mut Dice, draft: &mut ChildDraft, siblings: &[String]) {
     draft.needs = Some(needs);
 }
 
-fn stop(dice: &mut Dice) -> Stop {
+pub(super) fn stop(dice: &mut Dice) -> Stop {
     let steps = dice.below(4);
     let step = |dice: &mut Dice| match dice.percent(6) {
         true => Grace::Unbounded,

@@ -316,6 +316,7 @@ fn focas() -> ChildDraft {
         ]),
         stable_after: Some(secs(120)),
         start_timeout: Some(secs(15)),
+        ready_timeout: Some(secs(15)),
         stop: Some(stop(secs(15))),
         liveness: Some(Liveness {
             heartbeat: Some(Heartbeat { every: secs(2), misses: 3, startup: None }),

@@ -80,7 +80,16 @@ impl Tree {
         }
     }
 
+    /// A run that has not begun is waited for by its start timeout alone, whatever it says.
+    fn has_begun(&self, slot: u32) -> bool {
+        let phase = self.at(slot).life().map(|life| life.phase);
+        !matches!(phase, None | Some(Phase::Starting { .. }))
+    }
+
     pub(super) fn beat(&mut self, slot: u32) {
+        if !self.has_begun(slot) {
+            return;
+        }
         let now = self.now;
         let child = self.at_mut(slot);
         if let (Some(watch), Some(heartbeat)) = (&mut child.watch, child.spec.liveness.heartbeat) {
@@ -90,6 +99,9 @@ impl Tree {
 
     /// Work is pending, or no longer: an idle child is healthy however long it is idle.
     pub(super) fn pending(&mut self, slot: u32, pending: bool) {
+        if !self.has_begun(slot) {
+            return;
+        }
         let now = self.now;
         let child = self.at_mut(slot);
         if let (Some(watch), Some(limit)) = (&mut child.watch, child.spec.liveness.progress) {
