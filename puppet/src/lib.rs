@@ -6,5 +6,8 @@
 mod flood;
 mod program;
 
+/// The contract that it serves as a host.
+pub const CONTRACT: &str = "puppet";
+
 pub use flood::{FLOOD_LINE, Flood};
 pub use program::program;

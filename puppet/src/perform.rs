@@ -2,6 +2,7 @@
 
 mod family;
 mod files;
+mod host;
 mod listen;
 mod notify;
 mod output;
@@ -121,6 +122,7 @@ impl Puppet {
             Step::Store { name, text } => notify::store(name, &self.expand(text)),
             Step::StorePipe(name) => notify::store_pipe(name),
             Step::Heartbeat { milliseconds, count } => notify::heartbeat(*milliseconds, *count),
+            Step::Host(version) => host::serve(self, *version),
             Step::ListenFds => listen::print(),
             Step::ListenServe(count) => listen::serve(*count),
         }

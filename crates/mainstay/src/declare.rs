@@ -1,6 +1,8 @@
 //! Declaring trees: what is to run, below which supervisor, under which policy.
 
 mod child;
+#[cfg(feature = "process")]
+mod host;
 mod policy;
 mod pool;
 #[cfg(feature = "process")]
@@ -10,6 +12,8 @@ mod supervisor;
 mod tree;
 
 pub use child::{Child, Named, Need, Service, Stateful, blocking, child, need, service, task};
+#[cfg(feature = "process")]
+pub use host::host;
 pub use policy::{Policy, consecutive, failures, restarts, starts};
 pub use pool::{Pool, PoolOf, pool};
 #[cfg(feature = "process")]

@@ -29,6 +29,9 @@ pub(crate) trait Driver {
     /// Asks a probe. No builder lets an in-process child have one.
     fn probe(&mut self, _child: ChildId, _run: RunId, _probe: u8, _limit: Duration) {}
 
+    /// Restores what the run before had. Only hosts are declared with it.
+    fn rehydrate(&mut self, _child: ChildId, _run: RunId) {}
+
     /// Suspends a run, or lets it go on. What shares our process cannot be suspended.
     fn freeze(&mut self, _child: ChildId, _run: RunId, _frozen: bool) {}
 

@@ -319,6 +319,8 @@ pub mod durable;
 mod end;
 mod events;
 mod handle;
+#[cfg(feature = "process")]
+pub mod host;
 mod inbox;
 mod observe;
 mod owner;
@@ -348,13 +350,13 @@ pub use caught::Panic;
 pub use command::{CommandError, Operator, Request};
 pub use context::{Context, Pending, Reload, Stopped, Undisturbed};
 pub use counts::{Counts, cause_name};
-#[cfg(feature = "process")]
-pub use declare::process;
 pub use declare::{
     Child, Named, Need, Node, Policy, Pool, PoolOf, Reference, Service, Stateful, Supervisor, Tree,
     blocking, child, consecutive, failures, need, pool, restarts, service, starts, supervisor,
     task, tree,
 };
+#[cfg(feature = "process")]
+pub use declare::{host, process};
 pub use end::{BoxError, End, Ended, Fault, Judge, Skipped};
 pub use events::{Events, Fact, Item, Record, Recorder};
 pub use handle::{AskError, Handle, Target, Watch};
@@ -388,6 +390,9 @@ pub use mainstay_core::{
 /// them needs the feature.
 #[cfg(all(doctest, feature = "testing"))]
 mod pages {
+    #[cfg(feature = "process")]
+    #[doc = include_str!("../../../docs/guide/hosts.md")]
+    struct Hosts;
     #[cfg(feature = "process")]
     #[doc = include_str!("../../../docs/guide/processes.md")]
     struct Processes;

@@ -92,6 +92,7 @@ pub(crate) use link::Source;
 pub use link::{Link, Tell};
 pub use log::Log;
 use mainstay_core::{ChildId, RunId};
+use mainstay_host::ring::Operation;
 use mainstay_wire::keeper::Ended;
 pub use mainstay_wire::process::{
     Access, Contain, IoPriority, Leftovers, Mode, Resource, Session, Stdin, Streams,
@@ -123,5 +124,7 @@ pub enum News<'a> {
         run: RunId,
         /// How, what it used and what it printed last.
         ended: &'a Ended,
+        /// What it did last, by its flight recorder: of a host.
+        operations: &'a [Operation],
     },
 }

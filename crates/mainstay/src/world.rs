@@ -51,7 +51,7 @@ impl World {
             if let Event::Added { child, .. } | Event::Replaced { child, .. } = event {
                 open.push(*child);
             } else if let Some(child) = event.child().and_then(|id| tree.child(id)) {
-                self.processes.note(child);
+                self.processes.note(tree, child);
             }
             while let Some(child) = open.pop().and_then(|id| tree.child(id)) {
                 self.processes.learn(child);
@@ -80,7 +80,7 @@ impl World {
 
     /// Tells the keeper that it need not keep what it told.
     #[cfg(feature = "process")]
-    pub(crate) fn acknowledge(&self, last: Option<mainstay_wire::keeper::Sequence>) {
+    pub(crate) fn acknowledge(&mut self, last: Option<mainstay_wire::keeper::Sequence>) {
         self.processes.acknowledge(last);
     }
 
@@ -132,8 +132,7 @@ impl World {
                 let Some(found) = tree.child(child) else { return };
                 self.each(|driver| driver.change(found, run));
             }
-            // No builder of this crate lets a child ask for it.
-            Effect::Rehydrate(..) => {}
+            Effect::Rehydrate(child, run) => self.each(|driver| driver.rehydrate(child, run)),
         }
     }
 
@@ -176,11 +175,11 @@ impl World {
             Kind::Task | Kind::Stage => Some(&mut self.tasks),
             Kind::Blocking => Some(&mut self.threads),
             #[cfg(feature = "process")]
-            Kind::Process => Some(&mut self.processes),
+            Kind::Process | Kind::Host => Some(&mut self.processes),
             #[cfg(not(feature = "process"))]
-            Kind::Process => None,
-            // A supervisor has no run of its own; the other kinds cannot be declared here.
-            Kind::Supervisor(_) | Kind::Host => None,
+            Kind::Process | Kind::Host => None,
+            // A supervisor has no run of its own.
+            Kind::Supervisor(_) => None,
         }
     }
 }

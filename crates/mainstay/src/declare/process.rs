@@ -2,6 +2,7 @@
 
 use super::child::Child;
 use super::policy::Words;
+use crate::host::Parts;
 use crate::process::{Command, Said, Settings};
 use mainstay_core::spec::Kind;
 use std::sync::Arc;
@@ -21,9 +22,14 @@ use std::sync::Arc;
 /// # let _ = (redis, web);
 /// ```
 pub fn process(name: &str, command: Command) -> Child {
+    of_command(name, Kind::Process, command, None)
+}
+
+/// Declares a child of this kind that runs a command.
+pub(super) fn of_command(name: &str, kind: Kind, command: Command, host: Option<Parts>) -> Child {
     let Said { ready, steps, probes, success } = command.said();
     let mut words = Words::named(name);
-    words.kind = Some(Kind::Process);
+    words.kind = Some(kind);
     if ready.is_some() {
         words.say().ready = ready;
     }
@@ -36,6 +42,6 @@ pub fn process(name: &str, command: Command) -> Child {
     if success.is_some() {
         words.say().success = success;
     }
-    words.code = Some(Arc::new(Settings::from(command)));
+    words.code = Some(Arc::new(Settings::with_host(command, host)));
     Child { words, reference: None }
 }

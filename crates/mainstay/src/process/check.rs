@@ -3,6 +3,7 @@
 use super::settings::{Parts, Settings};
 use super::step::Act;
 use super::{Access, IoPriority, Stdin, Streams};
+use crate::host::Parts as HostParts;
 use mainstay_core::Path;
 use mainstay_core::spec::check::{Problem, Rule};
 use mainstay_core::spec::draft::KindDraft;
@@ -10,12 +11,27 @@ use mainstay_core::spec::{ChildDraft, Kind, Ready};
 use mainstay_wire::Text;
 use mainstay_wire::process::{Address, Readiness};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Returns what is wrong with the processes among these children, and below them.
 pub(crate) fn check_all(children: &[ChildDraft], above: &Path) -> Vec<Problem> {
     let mut found = Vec::new();
+    let mut hosts: Vec<&Arc<HostParts>> = Vec::new();
     for child in children {
         found.extend(check(child, above));
+        let twins = child.twins.iter().map(|twin| (&*twin.name, &twin.payload));
+        for (name, payload) in std::iter::once((&*child.name, &child.payload)).chain(twins) {
+            let Some(host) = Settings::within(payload.as_deref()).and_then(Settings::host) else {
+                continue;
+            };
+            let path = above.join(name);
+            let mut finder = Finder { path: &path, found: Vec::new() };
+            let text = "it is a copy of another host, and callers could not tell them apart: make a `Host` for each, \
+                        or a `HostPool`";
+            finder.effect(!hosts.iter().any(|known| **known == *host), text);
+            hosts.push(host);
+            found.append(&mut finder.found);
+        }
     }
     found
 }
@@ -25,7 +41,7 @@ pub(crate) fn check(child: &ChildDraft, above: &Path) -> Vec<Problem> {
     let path = above.join(&child.name);
     match &child.kind {
         Some(KindDraft::Supervisor(supervisor)) => check_all(&supervisor.children, &path),
-        Some(KindDraft::Leaf(Kind::Process)) => {
+        Some(KindDraft::Leaf(Kind::Process | Kind::Host)) => {
             let twins = child.twins.iter().map(|twin| (above.join(&twin.name), &twin.payload));
             std::iter::once((path, &child.payload))
                 .chain(twins)
@@ -241,10 +257,13 @@ fn signs(finder: &mut Finder<'_>, child: &ChildDraft, parts: &Parts) {
     }
     let text =
         "a process does not call `Context::ready`: say by `Command::ready` what makes it ready";
-    finder.effect(child.ready != Some(Ready::Explicit), text);
+    let is_host = parts.host.is_some();
+    finder.effect(is_host || child.ready != Some(Ready::Explicit), text);
     let text = "a process does not call `Context::progress`: watch it by a probe";
     let progress = child.liveness.as_ref().and_then(|liveness| liveness.progress);
-    finder.effect(progress.is_none(), text);
+    finder.effect(is_host || progress.is_none(), text);
+    let text = "a host says over its connection that it is ready: leave `Command::ready` out";
+    finder.effect(!is_host || parts.process.ready == Readiness::Unsaid, text);
     if let Readiness::Line(pattern) = &process.ready {
         finder.range(
             !pattern.as_bytes().is_empty(),

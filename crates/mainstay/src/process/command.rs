@@ -76,6 +76,12 @@ impl Command {
         Self { is_shell: true, ..Self::new("/bin/sh").arg("-c").arg(line) }
     }
 
+    /// Notes something that is wrong with what is declared beside it.
+    pub(crate) fn reject(mut self, what: &str) -> Self {
+        self.wrong.push(what.to_owned());
+        self
+    }
+
     /// Adds an argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.process.command.push(argument.as_ref().into());

@@ -8,12 +8,13 @@ use super::settings::Settings;
 use super::step::{Act, ReloadAct};
 use crate::caught;
 use crate::driver::{Driver, Order};
+use crate::host::{Parts as HostParts, Session, Useless};
 use crate::probe::Target;
 use crate::shared::Shared;
 use mainstay_core::child::Child;
 use mainstay_core::spec::defaults::KILL_WAIT;
 use mainstay_core::spec::{Activation, Kind};
-use mainstay_core::{ChildId, Input, Moment, Path, RunId};
+use mainstay_core::{ChildId, Input, Moment, Path, RunId, Tree};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Order as Ask, Report, Sequence, Whom};
 use mainstay_wire::process as wire;
@@ -42,8 +43,12 @@ pub(crate) struct Processes {
     keeper: Option<Box<dyn Link>>,
     children: BTreeMap<ChildId, Place>,
     names: BTreeMap<Arc<str>, ChildId>,
+    /// What is agreed on with children that are hosts.
+    hosts: BTreeMap<ChildId, Arc<HostParts>>,
     /// Those that the keeper has, from the order to start to their end.
     runs: BTreeMap<Key, Run>,
+    /// The connections of hosts that are over, until the tree has decided on that.
+    over: Vec<Session>,
     /// Commands that are run for children.
     tickets: BTreeMap<u64, Ticket>,
     next_ticket: u64,
@@ -79,6 +84,10 @@ struct Run {
     is_killed: bool,
     /// It asked to be treated as if it gave no sign of life: none is passed on.
     is_silent: bool,
+    /// Its connection, if it is a host.
+    session: Option<Session>,
+    /// Why it is ended though nobody asked for that, if it is a host of no use.
+    useless: Option<Useless>,
     /// The tree has gone past it, or its child has left the tree: then where it was.
     left: Option<Path>,
 }
@@ -107,7 +116,9 @@ impl Processes {
             keeper: None,
             children: BTreeMap::new(),
             names: BTreeMap::new(),
+            hosts: BTreeMap::new(),
             runs: BTreeMap::new(),
+            over: Vec::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
             unheard: BTreeSet::new(),
@@ -125,15 +136,34 @@ impl Processes {
 
     /// Something happened to a child. Where somebody connected in vain, because it was paused or its breaker was
     /// open, the keeper is to look again: it says only once that somebody is there.
-    pub(crate) fn note(&mut self, child: &Child) {
+    pub(crate) fn note(&mut self, tree: &Tree, child: &Child) {
+        if let Some(host) = host_of(child) {
+            drop(caught::guard(|| host.desk.note(tree, child, &self.shared)));
+        }
         if self.unheard.remove(&child.id) && child.life().is_none() {
-            self.learn(child);
+            self.open_sockets(child);
         }
     }
 
     /// A child is there, or has other settings: its sockets are opened before it ever runs.
     pub(crate) fn learn(&mut self, child: &Child) {
-        if child.spec.kind != Kind::Process {
+        let host = host_of(child);
+        let before = self.hosts.remove(&child.id);
+        if let Some(before) = before.filter(|before| Some(before) != host) {
+            drop(caught::guard(|| before.desk.leave(&self.shared)));
+            if let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() {
+                self.place(child, settings);
+            }
+        }
+        if let Some(host) = host {
+            host.desk.put(&self.shared, child);
+            self.hosts.insert(child.id, Arc::clone(host));
+        }
+        self.open_sockets(child);
+    }
+
+    fn open_sockets(&mut self, child: &Child) {
+        if !matches!(child.spec.kind, Kind::Process | Kind::Host) {
             return;
         }
         let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
@@ -236,6 +266,20 @@ impl Processes {
         self.tell(Ask::Execute { key, ticket, command, timeout });
     }
 
+    /// Makes the connection to a run that is about to begin, if it is a host's.
+    fn connect(&mut self, child: &Child, key: &Key) -> io::Result<()> {
+        let Some(host) = host_of(child).cloned() else { return Ok(()) };
+        let Some(run) = self.runs.get_mut(key) else { return Ok(()) };
+        let (session, give) = Session::open(&self.shared, (key.clone(), child), run.run, &host)?;
+        run.session = Some(session);
+        self.tell(give);
+        Ok(())
+    }
+
+    fn session(&self, key: &Key) -> Option<&Session> {
+        self.runs.get(key)?.session.as_ref()
+    }
+
     /// Nobody waits for the present run of a child any more.
     fn leave(&mut self, child: ChildId, but: Option<RunId>) {
         let path = self.shared.log.path(child);
@@ -256,6 +300,9 @@ impl Drop for Processes {
         if let Some(keeper) = self.keeper.take() {
             keeper.leave(patience);
         }
+        for host in std::mem::take(&mut self.hosts).into_values() {
+            drop(caught::guard(|| host.desk.leave(&self.shared)));
+        }
     }
 }
 
@@ -273,11 +320,21 @@ impl Driver for Processes {
             let at = self.shared.clock.now();
             return self.shared.inbox.hold(|lane| lane.no_keeper(at, key, lacks.to_string()));
         }
-        match self.open() {
+        if host_of(child).is_some_and(|host| !host.desk.put(&self.shared, child)) {
+            let why = "it is a copy of a host in another tree, which lives: make a `Host` for each";
+            let at = self.shared.clock.now();
+            return self.shared.inbox.hold(|lane| lane.no_keeper(at, key, why.into()));
+        }
+        let opened = self.open().map_err(|error| no_keeper(&error));
+        let connected = opened.and_then(|()| {
+            let what = "what it shares with its host cannot be made";
+            self.connect(child, &key).map_err(|error| format!("{what}: {error}"))
+        });
+        match connected {
             Ok(()) => self.tell(Ask::Start { key, process }),
-            Err(error) => {
+            Err(why) => {
                 let at = self.shared.clock.now();
-                self.shared.inbox.hold(|lane| lane.no_keeper(at, key, no_keeper(&error)));
+                self.shared.inbox.hold(|lane| lane.no_keeper(at, key, why));
             }
         }
     }
@@ -294,6 +351,12 @@ impl Driver for Processes {
                 let now = self.shared.clock.now();
                 let timeout = until.map_or(DAY, |until| until.since(now));
                 self.execute(key, command, timeout, Purpose::Stop);
+            }
+            Act::Ask => {
+                let within = until.map(|until| until.since(self.shared.clock.now()));
+                if let Some(session) = self.session(&key) {
+                    session.stop(within);
+                }
             }
         }
     }
@@ -316,6 +379,11 @@ impl Driver for Processes {
             }
             Some(ReloadAct::Execute(command)) => {
                 self.execute(key, command, RELOAD, Purpose::Reload);
+            }
+            Some(ReloadAct::Ask) => {
+                if let Some(session) = self.session(&key) {
+                    session.reload();
+                }
             }
             None => {
                 let at = self.shared.clock.now();
@@ -346,6 +414,12 @@ impl Driver for Processes {
         }
     }
 
+    fn rehydrate(&mut self, child: ChildId, run: RunId) {
+        if let Some(session) = self.key(child, run).and_then(|key| self.session(&key)) {
+            session.rehydrate();
+        }
+    }
+
     fn freeze(&mut self, child: ChildId, run: RunId, frozen: bool) {
         if let Some(key) = self.key(child, run) {
             self.tell(Ask::Freeze { key, frozen });
@@ -370,6 +444,9 @@ impl Driver for Processes {
 
     fn forget(&mut self, child: ChildId) {
         self.leave(child, None);
+        if let Some(host) = self.hosts.remove(&child) {
+            drop(caught::guard(|| host.desk.leave(&self.shared)));
+        }
         if let Some(place) = self.children.remove(&child) {
             self.names.remove(&place.name);
             self.unheard.remove(&child);
@@ -391,6 +468,11 @@ async fn ask(target: &Target, limit: Duration) -> Result<(), String> {
         None => Poll::Ready(Err("the runtime has no I/O: build it with `enable_all`".into())),
     })
     .await
+}
+
+/// Returns what is agreed on with a child that is a host.
+fn host_of(child: &Child) -> Option<&Arc<HostParts>> {
+    Settings::within(child.spec.payload.as_deref())?.host()
 }
 
 fn no_keeper(error: &io::Error) -> String {

@@ -6,6 +6,7 @@
 //! runs whose end nobody has taken in, children, and questions that the loop itself has asked.
 
 use super::driver::Meeting;
+use crate::host::{Said, Useless};
 use crate::probe::plain;
 use mainstay_core::{ChildId, Moment, RunId};
 use mainstay_wire::Text;
@@ -53,6 +54,8 @@ pub(super) struct RunTold {
     pub(super) outlived: Vec<Lost>,
     /// Lines that were dropped.
     pub(super) dropped: u64,
+    /// What it said as a host.
+    pub(super) host: HostTold,
     pub(super) ended: Option<Over>,
     /// Why there is nobody to start it.
     pub(super) no_keeper: Option<String>,
@@ -85,6 +88,20 @@ pub(super) struct Notices {
     pub(super) status: Option<Text>,
     pub(super) errno: Option<i32>,
     pub(super) stored: Option<u32>,
+}
+
+/// What a host said of itself beside what every process can.
+#[derive(Default)]
+pub(super) struct HostTold {
+    pub(super) progress: Option<Moment>,
+    pub(super) pending: Option<(Moment, bool)>,
+    pub(super) is_used: bool,
+    pub(super) recycle: Option<String>,
+    pub(super) reloaded: Option<Moment>,
+    pub(super) rehydrated: Option<Moment>,
+    /// The memory it had in use when that was too much, and whether it is to be replaced for it.
+    pub(super) memory: Option<(bool, u64)>,
+    pub(super) useless: Option<Useless>,
 }
 
 /// What concerns a child.
@@ -194,6 +211,28 @@ impl Lane {
         }
     }
 
+    /// Takes what a host says over its own connection.
+    pub(crate) fn host(&mut self, at: Moment, key: &Key, said: Said) {
+        let told = self.run(at, key.clone());
+        match said {
+            Said::Ready => told.notices.is_ready = true,
+            Said::Beat => told.notices.take(at, Notice::Beat),
+            Said::Status(text) => told.notices.take(at, Notice::Status(text.as_str().into())),
+            Said::Extend(by) => told.notices.take(at, Notice::Extend(by)),
+            Said::Progress => told.host.progress = Some(at),
+            Said::Pending(pending) => told.host.pending = Some((at, pending)),
+            Said::Used => told.host.is_used = true,
+            Said::Recycle(reason) => told.host.recycle = Some(reason),
+            Said::Reloaded => told.host.reloaded = Some(at),
+            Said::Rehydrated => told.host.rehydrated = Some(at),
+            Said::Guard { hard, memory } => {
+                let was_hard = told.host.memory.is_some_and(|(hard, _)| hard);
+                told.host.memory = Some((hard || was_hard, memory));
+            }
+            Said::Useless(useless) => _ = told.host.useless.get_or_insert(useless),
+        }
+    }
+
     fn run(&mut self, at: Moment, key: Key) -> &mut RunTold {
         let next = self.runs.len();
         let place = *self.places.entry(key.clone()).or_insert(next);
@@ -205,6 +244,7 @@ impl Lane {
                 notices: Notices::default(),
                 outlived: Vec::new(),
                 dropped: 0,
+                host: HostTold::default(),
                 ended: None,
                 no_keeper: None,
             });

@@ -4,6 +4,7 @@ use super::command::Command;
 use super::signal;
 use super::step::{Act, Ready, Reload, ReloadAct, StopStep};
 use super::{Access, Streams};
+use crate::host::Parts as HostParts;
 use crate::probe::{Probe, Target};
 use mainstay_core::spec::{self, Change, Grace, Payload};
 use mainstay_wire::keeper::Whom;
@@ -31,6 +32,8 @@ pub(super) struct Parts {
     pub(super) form: Option<Arc<str>>,
     /// What it needs and could not be had.
     pub(super) lacks: Option<Arc<str>>,
+    /// What is agreed on with a host.
+    pub(super) host: Option<Arc<HostParts>>,
     /// What is wrong with the declaration.
     pub(super) wrong: Vec<String>,
 }
@@ -46,6 +49,11 @@ pub(crate) struct Said {
 impl Settings {
     /// Takes what a command says about how it is run.
     pub(super) fn of(command: Command) -> Self {
+        Self::with_host(command, None)
+    }
+
+    /// The same for a host, which is asked over its connection unless the command says otherwise.
+    pub(crate) fn with_host(command: Command, host: Option<HostParts>) -> Self {
         let Command {
             mut process,
             is_shell,
@@ -73,12 +81,16 @@ impl Settings {
         }
         let steps = if stop.is_empty() {
             let whom = if is_shell { Whom::All } else { Whom::Main };
-            vec![Act::Signal(signal::TERM, whom)]
+            let by_signal = Act::Signal(signal::TERM, whom);
+            vec![if host.is_some() { Act::Ask } else { by_signal }]
         } else {
             stop.into_iter().map(|StopStep { act, .. }| act).collect()
         };
-        let reload = reload.map(|Reload { act, .. }| act);
-        Self(Arc::new(Parts { process, steps, reload, targets, lives_on, form, lacks, wrong }))
+        let own = host.is_some().then_some(ReloadAct::Ask);
+        let reload = reload.map(|Reload { act, .. }| act).or(own);
+        let host = host.map(Arc::new);
+        let parts = Parts { process, steps, reload, targets, lives_on, form, lacks, host, wrong };
+        Self(Arc::new(parts))
     }
 
     pub(super) fn parts(&self) -> &Parts {
@@ -88,6 +100,11 @@ impl Settings {
     /// Returns the settings of a child, if it is a process.
     pub(crate) fn within(payload: Option<&dyn Payload>) -> Option<&Self> {
         payload?.as_any().downcast_ref()
+    }
+
+    /// Returns what is agreed on with it, if it is a host.
+    pub(super) fn host(&self) -> Option<&Arc<HostParts>> {
+        self.0.host.as_ref()
     }
 
     /// Returns whether both are the very same.
@@ -111,6 +128,8 @@ impl Settings {
     pub(super) fn process(&self, heartbeat: Option<Duration>, is_found: bool) -> wire::Process {
         let parts = &*self.0;
         let mut process = parts.process.clone();
+        // A host beats over its connection.
+        let heartbeat = heartbeat.filter(|_| parts.host.is_none());
         process.watchdog = heartbeat;
         if process.notify.is_none() && (heartbeat.is_some() || parts.waits_for_notices()) {
             process.notify = Some(Access::Main);
@@ -170,6 +189,10 @@ impl Payload for Settings {
         let written = |parts: &Parts| Parts { form: None, ..parts.clone() };
         if self.is(next) || written(&self.0) == written(&next.0) {
             return Change::Same;
+        }
+        // A connection belongs to the declaration it was made for: callers of another one would never reach it.
+        if self.host() != next.host() {
+            return Change::Restart;
         }
         let fixed = |parts: &Parts| {
             let mut process = parts.process.clone();

@@ -10,7 +10,7 @@ const NAMES: [(&str, u8); 31] = [
     ("ABRT", ABRT),
     ("BUS", 7),
     ("FPE", 8),
-    ("KILL", 9),
+    ("KILL", KILL),
     ("USR1", 10),
     ("SEGV", 11),
     ("USR2", 12),
@@ -36,6 +36,7 @@ const NAMES: [(&str, u8); 31] = [
 ];
 
 pub(super) const ABRT: u8 = 6;
+pub(super) const KILL: u8 = 9;
 pub(super) const TERM: u8 = 15;
 pub(super) const XCPU: u8 = 24;
 pub(super) const XFSZ: u8 = 25;

@@ -40,6 +40,8 @@ pub(super) enum Act {
     Message(Vec<u8>),
     /// A command is run.
     Execute(Vec<Text>),
+    /// A host is asked over its connection.
+    Ask,
 }
 
 impl StopStep {
@@ -70,7 +72,7 @@ impl StopStep {
     pub fn to_all(mut self) -> Self {
         match &mut self.act {
             Act::Signal(_, whom) => *whom = Whom::All,
-            Act::Message(_) | Act::Execute(_) => {
+            Act::Message(_) | Act::Execute(_) | Act::Ask => {
                 self.wrong.push("only a signal can go to all processes of a child".into());
             }
         }
@@ -107,6 +109,8 @@ pub(super) enum ReloadAct {
     Notify(u8),
     /// A command is run. Its clean end says so.
     Execute(Vec<Text>),
+    /// A host is asked over its connection, and answers there.
+    Ask,
 }
 
 impl Reload {

@@ -1,5 +1,6 @@
 //! What is known of a process beside what the tree knows of its child.
 
+use mainstay_host::ring::Operation;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Process {
     pub trouble: Option<Arc<str>>,
     /// The last lines of the last run that has ended.
     pub last: Vec<Arc<str>>,
+    /// What the last run that has ended did last, by its flight recorder, oldest first: of a host.
+    pub operations: Vec<Operation>,
     /// What the last run that has ended used.
     pub used: Used,
     /// How many bytes of the output of the last run that has ended were read and could not be kept.

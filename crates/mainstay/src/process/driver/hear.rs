@@ -1,17 +1,21 @@
 //! What the keeper told: noted for those who look, and told to the tree.
 
 use super::{Inputs, Processes, Purpose, Run, Ticket};
-use crate::process::lane::{Answer, ChildTold, Lane, Notices, RunTold};
+use crate::host::{Fault, Session, Useless};
+use crate::process::lane::{Answer, ChildTold, HostTold, Lane, Notices, Over, RunTold};
 use crate::process::{News, Process, Used, end, signal};
 use crate::view::Views;
 use mainstay_core::spec::Ready;
 use mainstay_core::{
-    ChildId, Command, CommandId, Exit, Input, Moment, Path, StartStep, Tree, Verb,
+    ChildId, Class, Command, CommandId, Exit, Input, Moment, Path, StartStep, Tree, Verb,
 };
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Ended, Key, Order as Ask, Sequence, Usage, Whom};
 use std::io;
 use std::sync::Arc;
+
+/// A failure without a code of its own.
+const FAILED: Exit = Exit::Failed { code: None, class: Class::Plain, retry_after: None };
 
 /// Of what a process says that it does, so many bytes are kept.
 const STATUS: usize = 1_024;
@@ -40,7 +44,8 @@ impl Processes {
     }
 
     /// What was told up to here has been taken in.
-    pub(crate) fn acknowledge(&self, last: Option<Sequence>) {
+    pub(crate) fn acknowledge(&mut self, last: Option<Sequence>) {
+        self.over.clear();
         if let Some(last) = last {
             self.tell(Ask::Acknowledge(last));
         }
@@ -63,6 +68,9 @@ impl Processes {
                 process.contain = text(contain);
                 (process.status, process.trouble, process.log) = (None, None, log);
             });
+            if let Some(session) = &run.session {
+                session.began(*pid);
+            }
             news(News::Began { child, run: number, pid: *pid });
             inputs.push((at, Input::Started(child, number)));
             // Who has run for long does not say again that it is ready.
@@ -72,17 +80,25 @@ impl Processes {
             }
         }
         let signal = run.hear(&told.notices, tree, at, inputs);
+        let is_useless = run.hear_host(&told.host, inputs);
         note(&told, child, tree, views);
         if let Some(signal) = signal {
             self.tell(Ask::Signal { key: told.key.clone(), signal, whom: Whom::Main });
         }
+        if is_useless {
+            self.tell(Ask::Kill(told.key.clone()));
+        }
         if let Some(over) = &told.ended {
-            news(News::Ended { child, run: number, ended: &over.ended });
-            let (exit, detail) = end::judge(over);
-            inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
+            let run = self.runs.get(&told.key);
+            let (exit, detail) = run.map_or_else(|| end::judge(over), |run| run.judge(over));
+            let session = run.and_then(|run| run.session.as_ref());
+            let operations = session.map(Session::operations).unwrap_or_default();
             self.ended(&told.key);
+            news(News::Ended { child, run: number, ended: &over.ended, operations: &operations });
+            inputs.push((over.at, Input::Exited { child, run: number, exit, detail }));
             views.process(tree, child, |process| {
                 let Ended { last, usage, .. } = &over.ended;
+                process.operations = operations;
                 process.pid = None;
                 process.last = last.iter().map(|line| line.to_str_lossy().into()).collect();
                 let Usage { user, system, memory, .. } = *usage;
@@ -107,6 +123,8 @@ impl Processes {
         if !self.names.contains_key(&key.child) {
             self.tell(Ask::Forget(Arc::clone(&key.child)));
         }
+        // Its connection is closed when the tree has said what it ended of.
+        self.over.extend(run.session);
     }
 
     fn hear_child(
@@ -218,6 +236,57 @@ impl Run {
         notices.is_triggered.then_some(signal::ABRT)
     }
 
+    /// Takes what a host said of itself. Returns whether it is of no use and has to be ended.
+    fn hear_host(&mut self, told: &HostTold, inputs: &mut Inputs) -> bool {
+        let (child, run) = (self.child, self.run);
+        if let Some(at) = told.progress {
+            inputs.push((at, Input::Progress(child, run)));
+        }
+        if let Some((at, pending)) = told.pending {
+            inputs.push((at, Input::Pending { child, run, pending }));
+        }
+        if let Some(at) = told.rehydrated {
+            inputs.push((at, Input::Rehydrated(child, run)));
+        }
+        if let Some(at) = told.reloaded {
+            inputs.push((at, Input::Reloaded(child, run)));
+        }
+        let now = inputs.last().map_or(Moment::ZERO, |(at, _)| *at);
+        if told.is_used {
+            inputs.push((now, Input::Demand(child)));
+        }
+        if let Some((hard, _)) = told.memory {
+            inputs.push((now, Input::Guard { child, run, hard }));
+        }
+        if told.recycle.is_some() {
+            inputs.push((now, Input::WantsRecycle(child, run)));
+        }
+        if told.useless.is_some() && self.useless.is_none() {
+            self.useless.clone_from(&told.useless);
+            return true;
+        }
+        false
+    }
+
+    /// Returns how the run ended, and what there is to say about it.
+    fn judge(&self, over: &Over) -> (Exit, Option<Arc<str>>) {
+        let (exit, detail) = end::judge(over);
+        let Some(Useless { why, kind }) = &self.useless else { return (exit, detail) };
+        // By the force that its being of no use led to; one that was ending by itself says so itself.
+        let by_us = matches!(exit, Exit::Signaled { signal: signal::KILL, .. });
+        let exit = match kind {
+            Fault::Unfit => Exit::StartFailed { step: StartStep::Connect, mendable: false },
+            Fault::Failed => FAILED,
+            Fault::Lost if by_us => FAILED,
+            Fault::Lost => exit,
+        };
+        let detail = match detail {
+            Some(said) => format!("{why}; {said}"),
+            None => why.clone(),
+        };
+        (exit, Some(detail.into()))
+    }
+
     /// It asks that its earlier failures are forgotten.
     fn forgive(&self, path: Path) -> Command {
         Command {
@@ -235,7 +304,9 @@ impl Run {
 /// Notes for those who look what a run said.
 fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
     let Notices { main, status, errno, stored, .. } = &told.notices;
-    let is_noted = main.is_some() || status.is_some() || errno.is_some() || stored.is_some();
+    let of_host = told.host.recycle.is_some() || told.host.memory.is_some();
+    let is_noted =
+        main.is_some() || status.is_some() || errno.is_some() || stored.is_some() || of_host;
     if !is_noted && told.dropped == 0 && told.outlived.is_empty() {
         return;
     }
@@ -249,6 +320,13 @@ fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
         if let Some(error) = errno {
             let what = crate::probe::plain(&io::Error::from_raw_os_error(*error));
             process.trouble = Some(format!("it says that it has an error: {what}").into());
+        }
+        if let Some(reason) = &told.host.recycle {
+            process.status = Some(format!("asks to be replaced: {reason}").into());
+        }
+        if let Some((_, memory)) = told.host.memory {
+            let mib = memory >> 20;
+            process.trouble = Some(format!("it has {mib} MiB of memory in use").into());
         }
         if !told.outlived.is_empty() {
             let names = end::names(&told.outlived);

@@ -5,6 +5,7 @@ use crate::driver::Driver;
 use crate::process::Settings;
 use crate::view::Views;
 use mainstay_core::child::{Child, Phase};
+#[cfg(feature = "durable")]
 use mainstay_core::spec::Kind;
 use mainstay_core::{ChildId, RunId, Tree};
 use mainstay_wire::keeper::{Held, Key, Order as Ask, Sequence};
@@ -31,9 +32,9 @@ impl Processes {
     #[cfg(feature = "durable")]
     pub(crate) fn go_on(&mut self, tree: &Tree, views: &mut Views) {
         for child in tree.children() {
-            let Some(life) = child.life().filter(|_| child.spec.kind == Kind::Process) else {
-                continue;
-            };
+            // What an earlier life of this program has connected to ends by itself; it is waited for.
+            let is_ours = matches!(child.spec.kind, Kind::Process | Kind::Host);
+            let Some(life) = child.life().filter(|_| is_ours) else { continue };
             let Some(settings) = Settings::within(child.spec.payload.as_deref()).cloned() else {
                 continue;
             };
@@ -71,6 +72,8 @@ impl Processes {
             is_reloading: false,
             is_killed: false,
             is_silent: false,
+            session: None,
+            useless: None,
             left: None,
         };
         self.runs.insert(key.clone(), known);
