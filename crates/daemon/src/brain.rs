@@ -27,6 +27,7 @@ use crate::spec::{self, Loaded, SpecProblems};
 use above::Above;
 use book::Books;
 use clock::Clocks;
+pub(crate) use clock::monotonic;
 use doors::Doors;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
@@ -475,7 +476,7 @@ impl Program {
                         drop(handle.by(name).drain("signal").await);
                     }
                     Heard::Reload => {
-                        let now = clock::monotonic().as_micros();
+                        let now = monotonic().as_micros();
                         above.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"));
                         match specs.reload().await {
                             Ok(text) => self.voice.say(&text),

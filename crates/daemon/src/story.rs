@@ -10,6 +10,7 @@
 mod chronicle;
 mod event;
 mod explain;
+pub(crate) mod flight;
 mod look;
 mod page;
 pub(crate) mod wall;
@@ -18,6 +19,7 @@ pub(crate) mod words;
 pub use chronicle::{Chronicle, begun};
 pub use event::{event, kind, rests};
 pub use explain::{explain, policy};
+pub use flight::Flight;
 pub use look::{alert, next, standing};
 pub use page::{Row, history, postmortem};
 pub use wall::Wall;
@@ -42,6 +44,9 @@ pub trait Known {
     /// Returns what is known of a child's process; nothing of what is none. It is asked at the start of a run for its
     /// pid, and at the end for its last lines and what it used: the nearer to the event, the better.
     fn process(&self, child: ChildId) -> Option<Arc<Process>>;
+
+    /// Returns what a host did last; nothing of what is none. It is asked at the end of a run.
+    fn flight(&self, child: ChildId) -> Option<Flight>;
 }
 
 impl Known for Tree {
@@ -58,6 +63,10 @@ impl Known for Tree {
     }
 
     fn process(&self, _child: ChildId) -> Option<Arc<Process>> {
+        None
+    }
+
+    fn flight(&self, _child: ChildId) -> Option<Flight> {
         None
     }
 }
@@ -80,6 +89,10 @@ impl Known for Nobody {
     }
 
     fn process(&self, _: ChildId) -> Option<Arc<Process>> {
+        None
+    }
+
+    fn flight(&self, _: ChildId) -> Option<Flight> {
         None
     }
 }

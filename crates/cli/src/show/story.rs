@@ -254,6 +254,7 @@ pub(crate) fn postmortem(run: &Run, before: &[Run], now: i64, screen: &Screen) -
         out.push_str(&screen.paint(Tint::Dim, &format!("  {at:<9}  ")));
         out.push_str(text.trim_start());
     }
+    operations(&mut out, run, screen);
     if !run.lines.is_empty() {
         section(&mut out, "last lines", screen);
     }
@@ -272,4 +273,23 @@ pub(crate) fn postmortem(run: &Run, before: &[Run], now: i64, screen: &Screen) -
         out.extend(text.lines().map(|line| format!("  {line}\n")));
     }
     out
+}
+
+/// What a host did last, by its flight recorder, each with how long before the end; and what it died in.
+fn operations(out: &mut String, run: &Run, screen: &Screen) {
+    if run.operations.is_empty() {
+        return;
+    }
+    section(out, "last operations", screen);
+    for fact in &run.operations {
+        let before = format!("-{}", span(run.ended_at.unwrap_or(fact.at) - fact.at));
+        let text = wrap(&tame(&fact.text, false), screen.paragraph(), "             ");
+        out.push_str(&screen.paint(Tint::Dim, &format!("  {before:<9}  ")));
+        out.push_str(text.trim_start());
+    }
+    for call in &run.open_calls {
+        let text = wrap(&format!("it ended in {}", tame(call, false)), screen.paragraph(), "  ");
+        out.push_str(&screen.paint(Tint::Bad, text.trim_end()));
+        out.push('\n');
+    }
 }

@@ -210,6 +210,34 @@ fn stories() {
 }
 
 #[test]
+fn what_a_host_did_last() {
+    let Answer::Json(status, body) = file(200, "postmortem.json") else {
+        unreachable!("it is JSON")
+    };
+    let mut run: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let ended = run["ended_at"].as_i64().unwrap();
+    let fact = |before: i64, text: &str| serde_json::json!({"at": ended - before, "text": text});
+    run["operations"] = serde_json::json!([
+        fact(1_900, "vendor library 4.2 loaded"),
+        fact(340, "call 16 begins: read axis 2"),
+        fact(331, "call 16 answered"),
+        fact(330, "call 17 begins: read axis 3 (never answered)"),
+        fact(
+            12,
+            "in call 17: \u{1b}[31mcnc_rdaxis(handle 3, all axes, absolute, relative, machine)"
+        ),
+    ]);
+    run["open_calls"] = serde_json::json!(["call 17: read axis 3"]);
+    let host = Answer::Json(status, serde_json::to_vec(&run).unwrap());
+    let routes = [
+        ("GET /v1/history", &[file(200, "history.json")][..]),
+        ("GET /v1/postmortem/app/mailer/31", &[host]),
+    ];
+    let asked = ["postmortem", "app/mailer#31"];
+    expect("host.txt", &routes, &[(&asked, WIDE), (&asked, NARROW), (&asked, COLOUR)]);
+}
+
+#[test]
 fn what_is_printed_and_what_happened() {
     let routes = [
         ("GET /v1/logs", &[file(200, "logs.json")][..]),

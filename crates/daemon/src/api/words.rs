@@ -1,6 +1,7 @@
 //! Events, ends and explanations in words: from the tree's own facts alone.
 
 use super::look::{Wall, millis};
+use crate::brain::monotonic;
 use crate::story::{self, Nobody};
 use jiff::tz::TimeZone;
 use mainstay::{Action, Cause, Explanation, Last, Record, View, cause_name};
@@ -80,7 +81,7 @@ pub(crate) fn last(view: &View, wall: Wall) -> Option<api::Run> {
     let asked = last
         .asked
         .map(|(asked, at)| api::Fact { at: wall.of(at), text: format!("asked to end: {asked}") });
-    Some(api::Run {
+    let mut run = api::Run {
         path: view.path.as_str().to_owned(),
         run: last.run.0,
         began_at: wall.of(last.began),
@@ -109,7 +110,13 @@ pub(crate) fn last(view: &View, wall: Wall) -> Option<api::Run> {
         lost: 0,
         revision: view.revision,
         trail: asked.into_iter().collect(),
-    })
+        operations: Vec::new(),
+        open_calls: Vec::new(),
+    };
+    if let Some(process) = &view.process {
+        story::Flight::new(&process.operations, (wall.at, monotonic())).keep(&mut run);
+    }
+    Some(run)
 }
 
 /// Makes what the tree knows of the run of a child that lives.
@@ -133,5 +140,70 @@ pub(crate) fn live(view: &View, wall: Wall) -> Option<api::Run> {
         lost: 0,
         revision: view.revision,
         trail: Vec::new(),
+        operations: Vec::new(),
+        open_calls: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay::Moment;
+    use mainstay::host::{Mark, Operation};
+    use mainstay::process::Process;
+    use mainstay_core::spec::draft::KindDraft;
+    use mainstay_core::spec::{ChildDraft, Kind, TreeDraft, defaults::Profile};
+    use mainstay_core::{Effects, Exit, Input, Tree};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// A host that has lived for 3 s and ended by a signal 2 s ago.
+    fn host() -> (View, Wall) {
+        let kind = Some(KindDraft::Leaf(Kind::Host));
+        let mut draft = TreeDraft::default();
+        draft.root.children.push(ChildDraft { name: "plc".into(), kind, ..ChildDraft::default() });
+        let (spec, _) = draft.build(Profile::Library).expect("a tree");
+        let mut tree = Tree::new(&spec);
+        let mut take = |seconds: u64, input: Input| {
+            tree.handle(Moment::ZERO + Duration::from_secs(seconds), input, &mut Effects::new());
+        };
+        take(0, Input::Boot);
+        let child = tree.find(&"plc".into()).expect("it is there");
+        let run = tree.child(child).and_then(|child| child.life()).expect("it begins").run;
+        let mut take = |seconds: u64, input: Input| {
+            tree.handle(Moment::ZERO + Duration::from_secs(seconds), input, &mut Effects::new());
+        };
+        take(0, Input::Started(child, run));
+        let exit = Exit::Signaled { signal: 11, core: false };
+        take(3, Input::Exited { child, run, exit, detail: None });
+        let view = mainstay::testing::view(&tree, child).expect("it is there");
+        (view, Wall { now: Moment::ZERO + Duration::from_secs(5), at: 1_000_000 })
+    }
+
+    #[test]
+    fn the_last_run_of_a_host_has_what_it_did_last() {
+        let (mut view, wall) = host();
+        assert!(last(&view, wall).expect("it ended").operations.is_empty());
+        let operation = |ago: u64, mark, text: &str| {
+            let at = monotonic().saturating_sub(Duration::from_millis(ago));
+            Operation { number: 1, at, call: 17, thread: 1, mark, text: text.into() }
+        };
+        let mut process = Process::default();
+        process.operations = vec![
+            operation(4_000, Mark::Begins, "read axis 3"),
+            operation(2_500, Mark::Note, "cnc_rdaxis"),
+        ];
+        view.process = Some(Arc::new(process));
+        let run = last(&view, wall).expect("it ended");
+        let told: Vec<&str> = run.operations.iter().map(|fact| &*fact.text).collect();
+        assert_eq!(
+            told,
+            ["call 17 begins: read axis 3 (never answered)", "in call 17: cnc_rdaxis"]
+        );
+        assert_eq!(run.open_calls, ["call 17: read axis 3"]);
+        // It ended at 998 000; what passed since the operations were made is a little more by now.
+        for (fact, made) in run.operations.iter().zip([996_000, 997_500]) {
+            assert!((made - 400..=made).contains(&fact.at), "{fact:?}");
+        }
+    }
 }

@@ -199,4 +199,8 @@ impl story::Known for Names {
     fn process(&self, _: ChildId) -> Option<Arc<mainstay::process::Process>> {
         None
     }
+
+    fn flight(&self, _: ChildId) -> Option<story::Flight> {
+        None
+    }
 }

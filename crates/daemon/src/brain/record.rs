@@ -3,7 +3,7 @@
 use super::clock::{self, Clocks};
 use super::trails;
 use crate::journal::{Journal, When};
-use crate::story::{Chronicle, Known};
+use crate::story::{Chronicle, Flight, Known};
 use mainstay::durable::{self, News, Step};
 use mainstay::process::Process;
 use mainstay::{ChildId, Limit, Path};
@@ -27,6 +27,8 @@ pub(super) struct Recorder {
     clocks: Clocks,
     chronicle: Arc<Mutex<Chronicle>>,
     processes: BTreeMap<ChildId, Arc<Process>>,
+    /// What the last run of each host did last.
+    flights: BTreeMap<ChildId, Flight>,
     /// Where the trails of live runs are kept beside each snapshot.
     trails: PathBuf,
     /// The number of the last record.
@@ -45,7 +47,8 @@ impl Recorder {
         last: u64,
     ) -> Self {
         let processes = BTreeMap::new();
-        Self { journal, runs, clocks, chronicle, processes, trails, last, steps: 0 }
+        let flights = BTreeMap::new();
+        Self { journal, runs, clocks, chronicle, processes, flights, trails, last, steps: 0 }
     }
 
     /// Notes what the tree goes on from: what came before it is not taken again. The clocks are noted behind it,
@@ -75,7 +78,7 @@ impl Recorder {
     fn chronicle(&self, step: &Step<'_>) -> Vec<api::Run> {
         let mut chronicle = self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
         let wall = self.clocks.wall_of(step.at);
-        let known = Around { tree: step.tree, processes: &self.processes };
+        let known = Around { tree: step.tree, processes: &self.processes, flights: &self.flights };
         let note = |event| chronicle.note(wall, step.at, event, &known);
         step.events.iter().filter_map(note).collect()
     }
@@ -95,6 +98,7 @@ impl durable::Journal for Recorder {
         for event in *events {
             if let mainstay::Event::Removed(child) = event {
                 self.processes.remove(child);
+                self.flights.remove(child);
             }
         }
         self.steps += 1;
@@ -109,14 +113,20 @@ impl durable::Journal for Recorder {
                 let mut process = Process::default();
                 process.pid = Some(pid);
                 self.processes.insert(child, Arc::new(process));
+                self.flights.remove(&child);
             }
-            News::Ended { child, ended, .. } => {
+            News::Ended { child, ended, operations, .. } => {
                 let process = Arc::make_mut(self.processes.entry(child).or_default());
                 process.last = ended.last.iter().map(|line| line.to_str_lossy().into()).collect();
                 process.used.user = ended.usage.user;
                 process.used.system = ended.usage.system;
                 process.used.memory = ended.usage.memory;
                 process.lost = ended.lost;
+                if !operations.is_empty() {
+                    // The age of an operation is the same by every clock.
+                    let now = (self.clocks.wall(), clock::monotonic());
+                    self.flights.insert(child, Flight::new(operations, now));
+                }
             }
         }
     }
@@ -130,6 +140,7 @@ impl durable::Journal for Recorder {
 struct Around<'a> {
     tree: &'a Tree,
     processes: &'a BTreeMap<ChildId, Arc<Process>>,
+    flights: &'a BTreeMap<ChildId, Flight>,
 }
 
 impl Known for Around<'_> {
@@ -147,5 +158,80 @@ impl Known for Around<'_> {
 
     fn process(&self, child: ChildId) -> Option<Arc<Process>> {
         self.processes.get(&child).cloned()
+    }
+
+    fn flight(&self, child: ChildId) -> Option<Flight> {
+        self.flights.get(&child).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Reader, Settings};
+    use mainstay::host::{Mark, Operation};
+    use mainstay_core::spec::draft::KindDraft;
+    use mainstay_core::spec::{ChildDraft, Kind, TreeDraft, defaults::Profile};
+    use mainstay_core::{Effects, Exit, Input, Moment};
+    use mainstay_wire::keeper::{Ended, Status, Usage};
+
+    /// Hands an input to a tree, and what follows to the recorder.
+    fn take(recorder: &mut Recorder, tree: &mut Tree, input: &Input) {
+        let mut out = Effects::new();
+        tree.handle(Moment::ZERO, input.clone(), &mut out);
+        let step = Step { at: Moment::ZERO, input, events: &out.events, first: 1, tree };
+        durable::Journal::step(recorder, &step);
+    }
+
+    #[test]
+    fn the_end_of_a_host_is_kept_with_what_it_did_last() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = |name: &str| {
+            let opened = Journal::open(&folder.path().join(name), Settings::default());
+            Arc::new(opened.expect("a journal").0)
+        };
+        let (journal, runs) = (open("journal"), open("runs"));
+        let clocks = Clocks::new(Moment::ZERO, clock::monotonic());
+        let chronicle = Arc::new(Mutex::new(Chronicle::new()));
+        let trails = folder.path().join("trails");
+        let mut recorder = Recorder::new(journal, Arc::clone(&runs), clocks, chronicle, trails, 0);
+        let kind = Some(KindDraft::Leaf(Kind::Host));
+        let mut draft = TreeDraft::default();
+        draft.root.children.push(ChildDraft { name: "plc".into(), kind, ..ChildDraft::default() });
+        let (spec, _) = draft.build(Profile::Daemon).expect("a tree");
+        let mut tree = Tree::new(&spec);
+        take(&mut recorder, &mut tree, &Input::Boot);
+        let child = tree.find(&"plc".into()).expect("it is there");
+        let run = tree.child(child).and_then(|child| child.life()).expect("it begins").run;
+
+        let began = News::Began { child, run, pid: 4711 };
+        durable::Journal::process(&mut recorder, &tree, began);
+        take(&mut recorder, &mut tree, &Input::Started(child, run));
+        let ended = Ended {
+            status: Status::Signal { signal: 11, core: false },
+            out_of_memory: false,
+            usage: Usage::default(),
+            last: Vec::new(),
+            left: Vec::new(),
+            lost: 0,
+        };
+        let (at, text) = (clock::monotonic(), "read axis 3".to_owned());
+        let open_call = Operation { number: 9, at, call: 17, thread: 1, mark: Mark::Begins, text };
+        let over = News::Ended { child, run, ended: &ended, operations: &[open_call] };
+        durable::Journal::process(&mut recorder, &tree, over);
+        let exit = Exit::Signaled { signal: 11, core: false };
+        take(&mut recorder, &mut tree, &Input::Exited { child, run, exit, detail: None });
+
+        drop(recorder);
+        Arc::into_inner(runs).expect("nobody else writes").close();
+        let mut kept = Reader::open(&folder.path().join("runs")).expect("a journal").backwards();
+        let kept = kept.next().expect("a run was kept");
+        let kept: api::Run = serde_json::from_slice(&kept.payload).expect("a run");
+        assert_eq!((kept.path.as_str(), kept.pid), ("plc", Some(4711)));
+        let told: Vec<&str> = kept.operations.iter().map(|fact| &*fact.text).collect();
+        assert_eq!(told, ["call 17 begins: read axis 3 (never answered)"]);
+        let at = kept.operations[0].at;
+        assert!(at >= kept.began_at && Some(at) <= kept.ended_at, "{kept:?}");
+        assert_eq!(kept.open_calls, ["call 17: read axis 3"]);
     }
 }

@@ -60,7 +60,7 @@ impl Checker<'_> {
                     }
                 }
                 None => {
-                    self.unknown(name, group);
+                    self.unknown(name, value, group);
                     (fits, are_known) = (false, false);
                 }
             }
@@ -86,10 +86,13 @@ impl Checker<'_> {
         fits
     }
 
-    fn unknown(&mut self, name: &Name, group: &Group) {
+    fn unknown(&mut self, name: &Name, value: &Node, group: &Group) {
         let text = format!("`{}` is no key of {}", name.text, group.what);
-        let hint = near::hint(&name.text, group.all().map(|key| key.name));
-        let help = if name.text == "<<" {
+        let mut hint = near::hint(&name.text, group.all().map(|key| key.name));
+        let help = if let Some(help) = of_code(name, value).filter(|_| is_child(group)) {
+            hint = String::new();
+            help
+        } else if name.text == "<<" {
             "there are no merge keys: what children have in common stands in a template".to_owned()
         } else if !hint.is_empty() {
             String::new()
@@ -214,6 +217,41 @@ impl Checker<'_> {
 }
 
 /// Returns what somebody may have meant by a value that does not fit.
+/// Whether a map of these keys is a child.
+fn is_child(group: &Group) -> bool {
+    group.what == PROCESS.what || group.what == SUPERVISOR.what
+}
+
+/// Returns what there is to say to who asks for a kind of child, above all for one that no file can declare.
+fn of_code(name: &Name, value: &Node) -> Option<String> {
+    let kind = if name.text == "kind" {
+        match &value.value {
+            Value::Scalar(text) => text.as_str(),
+            Value::Map(_) | Value::List(_) | Value::Empty | Value::Lost => "",
+        }
+    } else {
+        &name.text
+    };
+    let why = match kind {
+        "host" => {
+            "a host is declared in the code of the program that calls it (`mainstay::host`): it answers that program's \
+             calls, over sockets that the program makes for it, and ends with it. What is to run by itself is a process: \
+             say `command`"
+        }
+        "stage" => {
+            "a stage is a state machine in the code of a program, and is declared there (`mainstay::stage`)"
+        }
+        "task" | "blocking" => {
+            "tasks and threads are code of a program, and are declared there (`mainstay::task`, `mainstay::blocking`)"
+        }
+        _ if name.text == "kind" => {
+            "what a child is follows from its keys: `command` makes a process, `children` a supervisor"
+        }
+        _ => return None,
+    };
+    Some(why.into())
+}
+
 fn meant(text: &str, takes: &Takes) -> String {
     let near = near::hint(text, words(takes));
     let seconds = format!("{text}s");

@@ -75,8 +75,10 @@ impl Chronicle {
                 open.run.ended_at = Some(wall);
                 open.run.lived_ms = Some(millis(*lived));
                 open.run.cause = Some(cause_of(cause, exit.as_ref(), detail.as_deref()));
-                // Of a process that never was, what is known is of the one before.
-                let has_begun = !matches!(cause, Cause::StartFailed { .. });
+                // Of a process that never was, what is known is of the one before. A host that is refused at its
+                // hello was one.
+                let has_begun =
+                    open.run.pid.is_some() || !matches!(cause, Cause::StartFailed { .. });
                 if let Some(process) = known.process(*child).filter(|_| has_begun) {
                     open.run.pid = open.run.pid.or(process.pid);
                     open.run.lines = process.last.iter().map(ToString::to_string).collect();
@@ -84,6 +86,9 @@ impl Chronicle {
                     open.run.system_ms = millis(process.used.system).unsigned_abs();
                     open.run.memory = process.used.memory;
                     open.run.lost = process.lost;
+                }
+                if let Some(flight) = known.flight(*child).filter(|_| has_begun) {
+                    flight.keep(&mut open.run);
                 }
                 None
             }
@@ -332,6 +337,8 @@ pub fn begun(path: &Path, run: RunId, began_at: i64) -> api::Run {
         lost: 0,
         revision: 0,
         trail: Vec::new(),
+        operations: Vec::new(),
+        open_calls: Vec::new(),
     }
 }
 

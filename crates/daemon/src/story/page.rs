@@ -52,6 +52,7 @@ pub fn postmortem(run: &api::Run, before: &[api::Run], zone: &TimeZone) -> Strin
         line(&mut text, &format!("{name:<10}{value}"));
     }
     page.trail(&mut text);
+    page.operations(&mut text);
     page.lines(&mut text);
     page.compared(&mut text);
     text
@@ -111,6 +112,19 @@ impl Page<'_> {
         for fact in &self.run.trail {
             let after = span(fact.at.saturating_sub(self.run.began_at));
             line(text, &format!("{after:>10}  {}", fact.text));
+        }
+    }
+
+    /// What a host did last, each with how long before the end.
+    fn operations(&self, text: &mut String) {
+        if self.run.operations.is_empty() {
+            return;
+        }
+        line(text, "\nIts last operations, by its flight recorder");
+        for fact in &self.run.operations {
+            let before = self.run.ended_at.map_or(0, |ended| ended.saturating_sub(fact.at));
+            let before = format!("-{}", span(before));
+            line(text, &format!("{before:>10}  {}", fact.text));
         }
     }
 

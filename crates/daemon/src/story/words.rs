@@ -172,15 +172,16 @@ pub(crate) fn said(detail: Option<&str>) -> String {
     let Some(detail) = detail.map(str::trim).filter(|detail| !detail.is_empty()) else {
         return String::new();
     };
-    let mut text: String = detail.chars().take(MOST).map(plain).collect();
+    let mut text = tamed(&detail.chars().take(MOST).collect::<String>());
     if text.len() < detail.len() {
         text.push('…');
     }
     format!(": {text}")
 }
 
-fn plain(letter: char) -> char {
-    if letter.is_control() { ' ' } else { letter }
+/// Returns a text without what a terminal would obey.
+pub(crate) fn tamed(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// Returns whether two runs ended in the same way.

@@ -5,6 +5,7 @@ mod around;
 mod commands;
 mod describes;
 mod gates;
+mod hosts;
 mod reads;
 mod secure;
 mod streams;

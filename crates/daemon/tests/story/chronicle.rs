@@ -3,8 +3,10 @@
 use crate::scene::{BEGAN, Scene, code, process};
 use mainstay::process::Process;
 use mainstay_core::policy::budget::Limit;
-use mainstay_core::{ChildId, Event, Exit, Input, LimitId, Path, StartStep, Tree, Verb};
-use mainstay_daemon::story::{Chronicle, Known};
+use mainstay_core::{
+    Cause, ChildId, Event, Exit, Input, LimitId, Moment, Path, RunId, StartStep, Tree, Verb,
+};
+use mainstay_daemon::story::{Chronicle, Flight, Known};
 use mainstay_wire::api;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +158,7 @@ fn a_run_that_is_left_behind_is_kept_without_an_end() {
 }
 
 /// A tree whose child is a process of which something is known.
-struct Held<'a>(&'a Tree, Process);
+struct Held<'a>(&'a Tree, Process, Flight);
 
 impl Known for Held<'_> {
     fn path(&self, child: ChildId) -> Option<Path> {
@@ -174,12 +176,18 @@ impl Known for Held<'_> {
     fn process(&self, _child: ChildId) -> Option<Arc<Process>> {
         Some(Arc::new(self.1.clone()))
     }
+
+    fn flight(&self, _child: ChildId) -> Option<Flight> {
+        Some(self.2.clone())
+    }
 }
 
 #[test]
 fn what_is_known_of_the_process_belongs_to_its_run() {
     let mut scene = Scene::new([process("web")]);
-    scene.secs(3).ends("web", code(3), "").run_again("web");
+    scene.secs(3).ends("web", code(3), "");
+    scene.starts = false;
+    scene.run_again("web");
     let missing = Exit::StartFailed { step: StartStep::Folder, mendable: true };
     scene.ends("web", missing, "changing to `/srv`: permission denied");
     let mut known = Process::default();
@@ -195,7 +203,7 @@ fn what_is_known_of_the_process_belongs_to_its_run() {
             known.used.user = Duration::from_millis(120);
             (known.used.memory, known.lost) = (4096, 5);
         }
-        let held = Held(&scene.tree, known.clone());
+        let held = Held(&scene.tree, known.clone(), Flight::default());
         runs.extend(chronicle.note(0, *at, event, &held));
     }
     let [first, second] = &runs[..] else { panic!("{runs:?}") };
@@ -203,6 +211,40 @@ fn what_is_known_of_the_process_belongs_to_its_run() {
     assert_eq!((first.lines.clone(), first.lost), (vec!["bye".to_owned()], 5));
     assert_eq!((first.user_ms, first.system_ms, first.memory), (120, 0, 4096));
     assert!(second.lines.is_empty() && second.memory == 0, "it never began: {second:?}");
+}
+
+#[test]
+fn a_host_is_kept_with_what_it_did_last() {
+    let (child, run) = (ChildId::from_u64(1), RunId(1));
+    let tree = Scene::new([process("plc")]).tree;
+    let fact = |at, text: &str| api::Fact { at, text: text.into() };
+    let flight = Flight {
+        operations: vec![fact(900, "before it began"), fact(2_500, "call 17 begins: read axis 3")],
+        open_calls: vec!["call 17: read axis 3".into()],
+    };
+    let told = |cause: Cause, pid: Option<u32>| {
+        let mut known = Process::default();
+        (known.pid, known.last) = (pid, vec!["bye".into()]);
+        let held = Held(&tree, known, flight.clone());
+        let mut chronicle = Chronicle::new();
+        let began = Event::Starting { child, run, by_hand: false, trial: false };
+        chronicle.note(1_000, Moment::ZERO, &began, &held);
+        if pid.is_some() {
+            let took = Duration::ZERO;
+            chronicle.note(1_000, Moment::ZERO, &Event::Started { child, run, took }, &held);
+        }
+        let (exit, detail, lived) = (None, None, Duration::from_secs(2));
+        let exited = Event::Exited { child, run, cause, exit, detail, lived };
+        chronicle.note(3_000, Moment::ZERO, &exited, &held);
+        chronicle.open_run(child).expect("nothing is decided yet")
+    };
+    let run = told(Cause::Signaled { signal: 11, core: false }, Some(4711));
+    assert_eq!(run.operations.iter().map(|fact| fact.at).collect::<Vec<_>>(), [1_000, 2_500]);
+    assert_eq!(run.open_calls, ["call 17: read axis 3"]);
+    let refused = Cause::StartFailed { step: StartStep::Connect, mendable: false };
+    assert_eq!(told(refused, Some(4711)).operations.len(), 2, "it lived until its hello");
+    let never = told(refused, None);
+    assert!(never.operations.is_empty() && never.open_calls.is_empty() && never.lines.is_empty());
 }
 
 #[test]

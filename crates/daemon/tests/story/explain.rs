@@ -6,9 +6,11 @@ use mainstay_core::policy::backoff::Shape;
 use mainstay_core::policy::breaker::Cooldown;
 use mainstay_core::policy::budget::{Admit, Count, Limit, Scope, Within};
 use mainstay_core::policy::restart::Restart;
+use mainstay_core::spec::draft::KindDraft;
 use mainstay_core::spec::{
-    Activation, ChildDraft, Criticality, Grace, Heartbeat, Liveness, Need, OnExhausted, OnRestart,
-    Preset, Probe, ProbeKind, Ready, Stop, StormRate, Strategy, SupervisorDraft, TreeDraft, Until,
+    Activation, ChildDraft, Criticality, Grace, Heartbeat, Kind, Liveness, Need, OnExhausted,
+    OnRestart, Preset, Probe, ProbeKind, Ready, Stop, StormRate, Strategy, SupervisorDraft,
+    TreeDraft, Until,
 };
 use mainstay_core::{Class, Exit, Input, StartStep, Verb};
 use std::fmt::Write as _;
@@ -332,4 +334,30 @@ fn limits_alerts_and_the_next_deadline_have_times() {
     let limit = explained.limits.first().expect("it has a budget");
     assert_eq!((limit.used, limit.most, limit.frees_at), (0, 10, None));
     assert_eq!(limit.text, "at most 10 restarts in any 10m");
+}
+
+#[test]
+fn the_call_that_a_host_died_in_is_evidence() {
+    let mut scene = Scene::new([process("plc")]);
+    scene.secs(3).ends("plc", signal(11), "it closed its calls socket");
+    let told = |scene: &mut Scene| scene.explain("plc").evidence[0].text.clone();
+    let plain = "was killed by signal 11 (SEGV): it closed its calls socket";
+    assert_eq!(told(&mut scene), plain);
+    scene.runs[0].open_calls = vec!["call 17: read axis 3".into()];
+    assert_eq!(told(&mut scene), format!("{plain}; in call 17: read axis 3"));
+}
+
+#[test]
+fn a_host_that_rests_is_started_by_a_call() {
+    let kind = Some(KindDraft::Leaf(Kind::Host));
+    let activation = Some(Activation::OnDemand { idle: None });
+    let mut scene = Scene::new([ChildDraft { kind, activation, ..process("plc") }]);
+    let wishes = scene.explain("plc").wishes;
+    assert!(
+        wishes.iter().any(|wish| wish.text == "somebody calls it: that starts it"),
+        "{wishes:?}"
+    );
+    let activation = Some(Activation::OnDemand { idle: None });
+    let mut scene = Scene::new([ChildDraft { activation, ..process("web") }]);
+    assert!(scene.explain("web").wishes.iter().all(|wish| !wish.text.contains("calls it")));
 }

@@ -42,6 +42,25 @@ fn a_page_tells_all_that_is_known_of_a_run() {
 }
 
 #[test]
+fn a_page_of_a_host_tells_what_it_did_last_and_what_it_died_in() {
+    let mut scene = Scene::new([process("plc")]);
+    scene.secs(40).ends("plc", Exit::Signaled { signal: 11, core: false }, "");
+    let run = &mut scene.runs[0];
+    assert!(!postmortem(run, &[], &TimeZone::UTC).contains("flight recorder"), "of a process");
+    let fact = |after: i64, text: &str| api::Fact { at: BEGAN + after, text: text.into() };
+    run.operations = vec![
+        fact(38_500, "call 17 begins: read axis 3 (never answered)"),
+        fact(39_990, "in call 17: cnc_rdaxis"),
+    ];
+    let page = postmortem(run, &[], &TimeZone::UTC);
+    let told = page.split_once("Its last operations, by its flight recorder\n").expect("a part").1;
+    assert_eq!(
+        told,
+        "     -1.5s  call 17 begins: read axis 3 (never answered)\n     -10ms  in call 17: cnc_rdaxis\n"
+    );
+}
+
+#[test]
 fn a_page_of_a_live_run_says_that_it_lives() {
     let mut scene = Scene::new([process("web")]);
     let live = scene.secs(9).chronicle.open_runs().map(|(_, run)| run).last().expect("web lives");

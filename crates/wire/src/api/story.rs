@@ -121,6 +121,13 @@ pub struct Run {
     pub revision: u32,
     /// What happened in this run, in order: probes, signs of life, commands.
     pub trail: Vec<Fact>,
+    /// What it did last by its own flight recorder, in order; its times are as good as what the host wrote. Of a host
+    /// alone.
+    #[serde(default)]
+    pub operations: Vec<Fact>,
+    /// The calls that it had begun and not answered when it ended, by its flight recorder: `call 17: read axis 3`.
+    #[serde(default)]
+    pub open_calls: Vec<String>,
 }
 
 /// What an end means.

@@ -1,6 +1,7 @@
 //! What led here: the ends, what was decided about them, how often the same has happened, what the limits still allow.
 
 use super::{Teller, name};
+use crate::story::flight::open_calls;
 use crate::story::{wall, words};
 use mainstay::{
     Action, Asked, BreakerState, Brief, Cause, ChildId, Cooldown, Last, Limit, OnExhausted, Path,
@@ -321,10 +322,16 @@ impl Teller<'_> {
                 lines = process.last.iter().map(ToString::to_string).collect();
             }
             let text = words::cause(&last.cause, last.exit.as_ref());
+            let mut text = format!("{text}{}", words::said(last.detail.as_deref()));
+            let open = record.map(|run| run.open_calls.clone()).filter(|open| !open.is_empty());
+            let open = open.or_else(|| process.map(|process| open_calls(&process.operations)));
+            for call in open.unwrap_or_default() {
+                text.push_str(&format!("; in {call}"));
+            }
             api::Evidence {
                 path: path.as_str().into(),
                 run: last.run.0,
-                text: format!("{text}{}", words::said(last.detail.as_deref())),
+                text,
                 lines,
                 trail: record.map(latest).unwrap_or_default(),
             }

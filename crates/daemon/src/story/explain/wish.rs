@@ -60,6 +60,9 @@ impl Teller<'_> {
             Chance::Demand if self.scheduled.is_some() => {
                 api::Wish { command: None, text: "its schedule comes, or a demand".into() }
             }
+            Chance::Demand if self.view.kind == "host" => {
+                api::Wish { command: None, text: "somebody calls it: that starts it".into() }
+            }
             Chance::Demand => {
                 let text =
                     "somebody wants to use it: a connection to one of its sockets, or a demand";
