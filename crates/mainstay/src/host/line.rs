@@ -3,13 +3,16 @@
 //! Whoever calls writes as much as the socket takes, there and then; what is left is written by the run's task,
 //! which also reads the answers. So a small call costs one system call and wakes nobody on its way out.
 
+mod inner;
+
 use super::error::CallError;
+use inner::{Inner, Waiter};
 use mainstay_core::{Path, RunId};
 use mainstay_host::Failure;
 use mainstay_host::protocol::{Head, Kind};
 use rustix::net::RecvFlags;
 use std::collections::HashMap;
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,17 +55,6 @@ pub(crate) struct Line {
     is_broken: AtomicBool,
 }
 
-#[derive(Default)]
-struct Inner {
-    next: u64,
-    waiting: HashMap<u64, Waiter>,
-    out: Vec<u8>,
-    sent: usize,
-    stream: Option<Arc<UnixStream>>,
-    /// Why nothing can be asked any more.
-    gone: Option<Arc<str>>,
-}
-
 /// What a host is told over its control socket.
 pub(super) enum Wish {
     /// To end, within this long where there is a bound.
@@ -75,12 +67,6 @@ pub(super) enum Wish {
     Done,
     /// To end, for nobody waits for its one call any more.
     Unwanted,
-}
-
-/// Who waits for a call.
-enum Waiter {
-    Reply(oneshot::Sender<Answer>),
-    Items(mpsc::Sender<Answer>),
 }
 
 /// What came of a call: bytes of a reply or an item.
@@ -418,62 +404,6 @@ impl Line {
                 Ok(())
             }
             Kind::Request | Kind::Stream | Kind::Cancel | Kind::Credit => Err(Broken::Nonsense),
-        }
-    }
-}
-
-impl Inner {
-    /// Writes a frame as far as the socket takes it at once; the rest waits behind what waits already.
-    fn put(&mut self, head: Head, before: &[u8], body: &[u8]) {
-        let head = head.to_bytes();
-        let parts = [&head[..], before, body];
-        let mut written = 0;
-        if self.out.is_empty()
-            && let Some(stream) = &self.stream
-        {
-            // Where it fails nothing is written, and the next attempt says why.
-            written = stream.try_write_vectored(&parts.map(IoSlice::new)).unwrap_or(0);
-        }
-        for part in parts {
-            let done = written.min(part.len());
-            written -= done;
-            self.out.extend_from_slice(&part[done..]);
-        }
-    }
-
-    /// Writes as much as the socket takes. Returns whether nothing is left to be written that could be.
-    fn flush(&mut self) -> bool {
-        let Some(stream) = &self.stream else { return true };
-        while self.sent < self.out.len() {
-            match stream.try_write(&self.out[self.sent..]) {
-                Ok(written) => self.sent += written,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // Under load there is always something left: what was written must not pile up before it.
-                    if self.sent > CHUNK && self.sent > self.out.len() / 2 {
-                        self.out.drain(..self.sent);
-                        self.sent = 0;
-                    }
-                    return false;
-                }
-                // The other end is gone; who reads finds out and says so.
-                Err(_) => break,
-            }
-        }
-        self.out.clear();
-        self.sent = 0;
-        // What one large request needed is not kept for the small ones.
-        self.out.shrink_to(CHUNK);
-        true
-    }
-}
-
-impl Waiter {
-    /// Who does not wait any more does not mind.
-    fn tell(self, answer: Answer) {
-        match self {
-            Self::Reply(tell) => _ = tell.send(answer),
-            // There is a place for the last word.
-            Self::Items(tell) => _ = tell.try_send(answer),
         }
     }
 }

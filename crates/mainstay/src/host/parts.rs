@@ -141,7 +141,11 @@ impl<C: Contract> Host<C> {
 
     /// Sets how many calls may be under way at once; otherwise 1 024. One more fails with
     /// [`CallError::Busy`](super::CallError::Busy).
-    pub const fn calls_limit(mut self, calls: usize) -> Self {
+    pub fn calls_limit(mut self, calls: usize) -> Self {
+        if calls == 0 {
+            self.command =
+                self.command.reject("a host that takes no calls: `calls_limit` is at least 1");
+        }
         self.parts.calls = calls;
         self
     }

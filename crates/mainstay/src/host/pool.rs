@@ -77,7 +77,7 @@ struct Turns {
 }
 
 impl<C: Contract> HostPool<C> {
-    /// Declares the hosts; `make` is called for each with its number, from 1 on.
+    /// Declares the hosts, one at least; `make` is called for each with its number, from 1 on.
     pub fn new(name: &str, size: usize, make: impl Fn(usize) -> Host<C>) -> Self {
         let (mut members, mut children) = (Vec::new(), Vec::new());
         let changed = Arc::new(Notify::new());

@@ -245,11 +245,14 @@ async fn a_copy_of_a_host_is_no_other_host() {
     hosted.get().expect("the first one serves, whatever became of the second");
     drop(soon(first.drain("the test is over")).await);
     let command = Command::new("x").ready(mainstay::process::Ready::Notify).output(Streams::Null);
-    let declared = Host::<Puppet>::new(command).message_limit(3).recorder(1 << 30);
-    let error = tree().child(host("a", declared)).start().expect_err("wrong thrice");
-    for says in
-        ["a host says over its connection", "a message limit of 3 bytes", "a flight recorder of"]
-    {
+    let declared = Host::<Puppet>::new(command).message_limit(3).recorder(1 << 30).calls_limit(0);
+    let error = tree().child(host("a", declared)).start().expect_err("wrong in four ways");
+    for says in [
+        "a host says over its connection",
+        "a message limit of 3 bytes",
+        "a flight recorder of",
+        "a host that takes no calls",
+    ] {
         assert!(error.to_string().contains(says), "{error}");
     }
 }
