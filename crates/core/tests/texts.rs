@@ -51,7 +51,7 @@ fn every_step_of_a_start_has_its_remedy() {
         (StartStep::Listen, "free the address"),
         (StartStep::Limits, "lower the limits"),
         (StartStep::Exec, "make the file executable"),
-        (StartStep::Connect, "see what the process says"),
+        (StartStep::Connect, "mend what the reason names"),
     ];
     for (step, text) in table {
         assert!(step.remedy().starts_with(text), "{step:?}: {}", step.remedy());

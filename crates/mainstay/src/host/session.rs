@@ -87,8 +87,33 @@ pub(crate) enum Fault {
     Lost,
 }
 
+/// What a run was told of the signs that are expected of it, or is looked at for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Signs {
+    /// How often it beats.
+    heartbeat: Option<Duration>,
+    /// Within what pending work has to move.
+    progress: Option<Duration>,
+    /// For how long it may be idle.
+    idle: Option<Duration>,
+}
+
+impl Signs {
+    fn of(child: &Child) -> Self {
+        Self {
+            heartbeat: child.spec.liveness.heartbeat.map(|beat| beat.every),
+            progress: child.spec.liveness.progress,
+            idle: match child.spec.activation {
+                Activation::OnDemand { idle } => idle,
+                Activation::Always => None,
+            },
+        }
+    }
+}
+
 /// One run.
 pub(crate) struct Session {
+    signs: Signs,
     line: Arc<Line>,
     ring: Option<OwnedFd>,
     pid: Arc<AtomicU32>,
@@ -136,11 +161,7 @@ impl Session {
         let line = Line::new((path, run), bounds, wishes);
         parts.desk.offer(&line);
         let pid = Arc::new(AtomicU32::new(0));
-        let heartbeat = child.spec.liveness.heartbeat.map(|beat| beat.every);
-        let idle = match child.spec.activation {
-            Activation::OnDemand { idle } => idle,
-            Activation::Always => None,
-        };
+        let signs = Signs::of(child);
         let life = Life {
             shared: Arc::clone(shared),
             key: key.clone(),
@@ -148,7 +169,7 @@ impl Session {
             line: Arc::clone(&line),
             pid: Arc::clone(&pid),
             secret,
-            heartbeat,
+            heartbeat: signs.heartbeat,
             is_greeted: false,
             is_ready: false,
             is_stopping: false,
@@ -158,12 +179,21 @@ impl Session {
             beat: Beat::default(),
             moved: (0, 0),
             reconnecting: Vec::new(),
-            looks: Looks { progress: child.spec.liveness.progress, idle },
+            looks: Looks { progress: signs.progress, idle: signs.idle },
         };
         let task = shared.runtime.spawn(life.serve(control, calls, wished));
         let tasks = Mutex::new(vec![task.abort_handle()]);
         let (shared, parts) = (Arc::clone(shared), Arc::clone(parts));
-        Ok((Self { line, ring, pid, tasks, parts, shared, key }, give))
+        Ok((Self { signs, line, ring, pid, tasks, parts, shared, key }, give))
+    }
+
+    /// Its child has other settings. What a run was told of its signs of life holds for all of it: where they are
+    /// others now, a fresh run takes its place.
+    pub(crate) fn learn(&self, child: &Child) {
+        if self.signs != Signs::of(child) {
+            let reason = "other signs of life are expected of it".to_owned();
+            tell(&self.shared, &self.key, Said::Recycle(reason));
+        }
     }
 
     /// Its process has begun.

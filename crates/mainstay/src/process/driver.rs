@@ -158,6 +158,10 @@ impl Processes {
         if let Some(host) = host {
             host.desk.put(&self.shared, child);
             self.hosts.insert(child.id, Arc::clone(host));
+            let run = child.life().and_then(|life| self.key(child.id, life.run));
+            if let Some(session) = run.and_then(|key| self.session(&key)) {
+                session.learn(child);
+            }
         }
         self.open_sockets(child);
     }

@@ -3,7 +3,7 @@
 use super::{PATIENCE, Scene, ask, faulty, steps};
 use crate::common::{MS, SEC, find, soon};
 use mainstay::host::{CallError, MemoryGuard};
-use mainstay::{Cause, Event, Handle, Standing, View};
+use mainstay::{Cause, Event, Handle, Shape, Standing, View, host, tree};
 
 fn text(request: &str) -> String {
     request.to_owned()
@@ -211,4 +211,24 @@ async fn who_follows_hears_of_the_end_of_the_tree() {
         told.push(format!("{change:?}"));
     }
     assert!(told.last().expect("something").contains("Removed"), "{told:?}");
+}
+
+#[tokio::test]
+async fn other_signs_of_life_are_those_of_a_fresh_run() {
+    let declared = steps(["host"]);
+    let hosted = declared.hosted();
+    let child = host("x", declared).backoff(Shape::Fixed(10 * MS)).optional();
+    let owner = tree().child(child.clone().heartbeat(60 * SEC, 3)).start().expect("a valid tree");
+    let handle = owner.handle();
+    let client = hosted.ready_within(PATIENCE).await.expect("it serves");
+    let quicker = child.heartbeat(50 * MS, 4);
+    handle.by("op").replace("x", quicker, "it is to be seen sooner").await.expect("replaced");
+    // The run that beats once in a minute is not taken for dead: it makes place, and nobody is charged.
+    assert_eq!(cause(&last(&handle, 1).await), Cause::Recycled);
+    let next = hosted.ready_within(PATIENCE).await.expect("it serves");
+    assert!(next.run() > client.run());
+    // Far longer than the quicker heartbeat allows silence.
+    assert_eq!(ask(&next, "steps sleep:1").await, "0");
+    assert_eq!(ask(&next, "echo on").await, "on");
+    drop(owner);
 }
