@@ -2,7 +2,7 @@
 
 use super::{PATIENCE, Scene, ask, faulty, steps};
 use crate::common::{MS, SEC, find, soon};
-use mainstay::host::{CallError, MemoryGuard};
+use mainstay::host::{CallError, Client, MemoryGuard};
 use mainstay::{Cause, Event, Handle, Shape, Standing, View, host, tree};
 
 fn text(request: &str) -> String {
@@ -180,7 +180,7 @@ async fn a_host_on_demand_starts_once_for_all_who_want_it_and_stops_when_nobody_
     scene.end().await;
 }
 
-async fn client_is_gone(client: &mainstay::host::Client<super::Puppet>) -> bool {
+async fn client_is_gone(client: &Client<super::Puppet>) -> bool {
     client.call_within(&text("echo 1"), 10 * SEC).await.is_err()
 }
 
