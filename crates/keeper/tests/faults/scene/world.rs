@@ -5,6 +5,7 @@ use mainstay_wire::keeper::Key;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,7 +16,6 @@ use std::process::{Child, Command};
 pub(crate) struct Living {
     pub key: Key,
     pub pid: u32,
-    #[expect(dead_code, reason = "it is shown where a scene fails")]
     pub command: String,
     pub fd: OwnedFd,
 }
@@ -139,7 +139,15 @@ pub(crate) fn until_taken_in(pid: u32) {
 /// Waits until so many processes of a scene have started. Nothing tells of those that others start.
 pub(crate) fn until_marked(scene: &super::Scene, count: usize) {
     let deadline = std::time::Instant::now() + super::PATIENCE;
-    while marked(scene.instance()).len() != count {
+    let are_there = || {
+        let all = marked(scene.instance());
+        // Who makes a daemon is there only until that is made, and begins as a copy of its parent.
+        let is_on_its_way = all.iter().any(|living| living.command.contains("setsid"));
+        let makers = all.iter().filter(|living| living.command.contains("daemon")).count();
+        let runs = all.iter().map(|living| &living.key).collect::<BTreeSet<_>>().len();
+        all.len() == count && !is_on_its_way && makers <= runs
+    };
+    while !are_there() {
         assert!(std::time::Instant::now() < deadline, "{}", scene.dump("they do not start"));
         std::thread::yield_now();
     }
