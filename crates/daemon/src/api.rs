@@ -37,6 +37,7 @@ mod tls;
 mod trouble;
 mod words;
 
+pub(crate) use apart::apart;
 pub use around::{About, Book, Program, Specs};
 pub use caller::{Caller, Role, Roles};
 pub use openapi::openapi;

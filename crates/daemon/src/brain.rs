@@ -299,11 +299,14 @@ impl Program {
         let known = (Arc::clone(&keeper), orders);
         let owner = self.start(tree, client, clocks, &books, known)?;
         let handle = owner.handle();
+        let books = Arc::new(books);
+        about.take_consoles(&handle, Arc::clone(&books) as Arc<dyn api::Book>);
         let specs = Arc::new(FileSpecs::new(
             self.settings.source.clone(),
             &self.settings.state,
             handle.clone(),
             Arc::clone(&about),
+            !goes_on,
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
@@ -312,7 +315,7 @@ impl Program {
         }
         let service = Service::new(handle)
             .name(&self.settings.name)
-            .book(Arc::new(books))
+            .book(books)
             .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
             .program(Arc::clone(&about) as Arc<dyn api::Program>);
         let (stop, stopped) = watch::channel(());
@@ -322,6 +325,9 @@ impl Program {
         }
         let tending = async {
             let report = self.tend_to(owner, &specs, &about, &keeper).await;
+            if report.is_some() {
+                about.close_consoles().await;
+            }
             // Its last answers, the one to `down` among them, take a second at most.
             drop(stop);
             report

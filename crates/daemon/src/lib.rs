@@ -2,12 +2,14 @@
 //!
 //! - [`spec`]: from `mainstay.yaml` to a declared tree, or a list of everything wrong with it.
 //! - [`tend`]: what is done by the clock and at a change of files.
+//! - [`console`]: terminals of children on the network.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
 pub mod brain;
+pub mod console;
 mod fault;
 pub mod journal;
 pub mod simulate;

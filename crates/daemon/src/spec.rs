@@ -28,7 +28,9 @@ mod variable;
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
 pub use place::SpecProblems;
+pub(crate) use scalar::rights;
 
+use crate::console;
 use crate::journal;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
@@ -52,6 +54,8 @@ pub struct Loaded {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -91,6 +95,8 @@ pub struct Fragment {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

@@ -51,7 +51,7 @@ pub fn key(text: &str) -> Result<Option<u8>, NoKey> {
 /// A text that stands for more than one key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is more than one key: write one character, or a caret and a letter as in `^X`")]
-pub struct NoKey(String);
+pub struct NoKey(pub String);
 
 /// A key as people read it: `^X`.
 #[derive(Clone, Copy, Debug)]

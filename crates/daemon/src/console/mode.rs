@@ -8,7 +8,7 @@ use mainstay_wire::spec::{Keys, Mode};
 
 /// A key that the console knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Press {
+pub(super) enum Press {
     /// Ends the live run, or starts the child.
     Kill,
     /// Starts the child.
@@ -23,7 +23,7 @@ pub enum Press {
 
 impl Press {
     /// Returns what a byte means by these keys. Where one byte has two meanings, the first of them counts.
-    pub fn of(byte: u8, keys: &Keys) -> Option<Self> {
+    pub(super) fn of(byte: u8, keys: &Keys) -> Option<Self> {
         let all = [
             (keys.kill, Self::Kill),
             (keys.toggle, Self::Toggle),
@@ -35,7 +35,7 @@ impl Press {
     }
 
     /// Returns what it asks for, for the audit trail.
-    pub const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Restart => "restart",
@@ -46,14 +46,14 @@ impl Press {
     }
 
     /// Returns whether the byte goes on to the child where the key does nothing: procServ keeps the others to itself.
-    pub const fn passes(self) -> bool {
+    pub(super) const fn passes(self) -> bool {
         matches!(self, Self::Restart | Self::Quit)
     }
 }
 
 /// What a child does, as far as keys care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
+pub(super) enum Stand {
     /// A run lives, though it may be ending.
     Up,
     /// It does not run.
@@ -64,16 +64,16 @@ pub enum Stand {
 
 /// What is looked at when a key is pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub(super) struct Seen {
     /// The mode.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// What the child does.
-    pub stand: Stand,
+    pub(super) stand: Stand,
 }
 
 impl Seen {
     /// Reads it off a child.
-    pub fn of(view: &View) -> Self {
+    pub(super) fn of(view: &View) -> Self {
         let mode = match (view.paused, view.spec.restart) {
             (true, _) => Mode::Off,
             (false, Restart::Never) => Mode::Oneshot,
@@ -90,7 +90,7 @@ impl Seen {
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub(super) enum Deed {
     /// Starts the child, whatever its delay.
     Start,
     /// Closes its breaker, then starts it.
@@ -116,7 +116,7 @@ pub enum Deed {
 }
 
 /// Returns what follows from a key; nothing where it does nothing.
-pub const fn decide(press: Press, seen: Seen) -> &'static [Deed] {
+pub(super) const fn decide(press: Press, seen: Seen) -> &'static [Deed] {
     match (press, seen.stand, seen.mode) {
         (Press::Kill, Stand::Up, Mode::On) => &[Deed::Renew],
         (Press::Kill, Stand::Up, Mode::Off | Mode::Oneshot) => &[Deed::Stop],
@@ -141,7 +141,7 @@ const fn set(mode: Mode) -> &'static [Deed] {
 /// Returns what a life of the program begins with where it is to begin in this mode, whatever the last one left.
 ///
 /// A child that only starts at a key, and one that starts with the tree, are left to do so.
-pub fn begin(mode: Mode, want: Want, starts_itself: bool) -> Vec<Deed> {
+pub(super) fn begin(mode: Mode, want: Want, starts_itself: bool) -> Vec<Deed> {
     let mut deeds = match mode {
         Mode::Off => vec![Deed::Pause, Deed::Always],
         Mode::Oneshot => vec![Deed::Once, Deed::Resume],
@@ -154,7 +154,7 @@ pub fn begin(mode: Mode, want: Want, starts_itself: bool) -> Vec<Deed> {
 }
 
 /// Returns whether the end of a run is that of the tree: in ONESHOT, where the console may quit.
-pub const fn ends_tree(seen: Seen, keys: &Keys) -> bool {
+pub(super) const fn ends_tree(seen: Seen, keys: &Keys) -> bool {
     matches!(seen.mode, Mode::Oneshot)
         && matches!(seen.stand, Stand::Down | Stand::Broken)
         && keys.quit.is_some()

@@ -22,25 +22,25 @@ const WINDOW: u8 = 31;
 const LINE_MODE: u8 = 34;
 
 /// What is sent to whoever connects: the console echoes what is typed, and takes each key as it comes.
-pub const GREETING: [u8; 6] = [IAC, WILL, ECHO, IAC, DO, LINE_MODE];
+pub(super) const GREETING: [u8; 6] = [IAC, WILL, ECHO, IAC, DO, LINE_MODE];
 
 /// The most bytes of a subnegotiation that are kept; a window takes four.
 const MOST: usize = 64;
 
 /// What stands in the bytes of the other side.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub(super) struct Heard {
     /// What was typed.
-    pub typed: Vec<u8>,
+    pub(super) typed: Vec<u8>,
     /// What is to be answered, as it goes over the wire.
-    pub answer: Vec<u8>,
+    pub(super) answer: Vec<u8>,
     /// The rows and columns of its window, where it has said them anew.
-    pub window: Option<(u16, u16)>,
+    pub(super) window: Option<(u16, u16)>,
 }
 
 /// What is known of the other side.
 #[derive(Debug, Default)]
-pub struct Telnet {
+pub(super) struct Telnet {
     state: State,
     sub: Vec<u8>,
     /// It has spoken telnet.
@@ -65,12 +65,12 @@ enum State {
 
 impl Telnet {
     /// Begins with somebody who has been sent the [`GREETING`].
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { ours: vec![ECHO], theirs: vec![LINE_MODE], ..Self::default() }
     }
 
     /// Takes in what has come.
-    pub fn take(&mut self, bytes: &[u8]) -> Heard {
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Heard {
         let mut heard = Heard::default();
         for &byte in bytes {
             self.state = match (self.state, byte) {
@@ -99,7 +99,8 @@ impl Telnet {
                     if let [WINDOW, c1, c0, r1, r0] = self.sub[..] {
                         let size = |high, low| u16::from_be_bytes([high, low]);
                         let window = (size(r1, r0), size(c1, c0));
-                        heard.window = Some(window).filter(|(rows, columns)| *rows > 0 && *columns > 0);
+                        heard.window =
+                            Some(window).filter(|(rows, columns)| *rows > 0 && *columns > 0);
                     }
                     State::Plain
                 }
@@ -127,7 +128,12 @@ impl Telnet {
         }
         let (said, yes, no, can) = match verb {
             DO | DONT => (&mut self.ours, WILL, WONT, matches!(option, ECHO | SUPPRESS_GO_AHEAD)),
-            _ => (&mut self.theirs, DO, DONT, matches!(option, WINDOW | LINE_MODE | SUPPRESS_GO_AHEAD)),
+            _ => (
+                &mut self.theirs,
+                DO,
+                DONT,
+                matches!(option, WINDOW | LINE_MODE | SUPPRESS_GO_AHEAD),
+            ),
         };
         let is_said = said.contains(&option);
         if matches!(verb, DO | WILL) {
@@ -146,7 +152,7 @@ impl Telnet {
 }
 
 /// Appends bytes as they go over the wire: what would begin a command stands twice.
-pub fn escape(bytes: &[u8], into: &mut Vec<u8>) {
+pub(super) fn escape(bytes: &[u8], into: &mut Vec<u8>) {
     into.reserve(bytes.len());
     for part in bytes.split_inclusive(|byte| *byte == IAC) {
         into.extend_from_slice(part);
@@ -181,7 +187,10 @@ mod tests {
     fn options_are_answered_once_and_never_for_ever() {
         let mut telnet = Telnet::new();
         telnet.take(&[IAC, DO, ECHO]);
-        assert_eq!(telnet.take(&[IAC, DO, SUPPRESS_GO_AHEAD]).answer, [IAC, WILL, SUPPRESS_GO_AHEAD]);
+        assert_eq!(
+            telnet.take(&[IAC, DO, SUPPRESS_GO_AHEAD]).answer,
+            [IAC, WILL, SUPPRESS_GO_AHEAD]
+        );
         assert_eq!(telnet.take(&[IAC, DO, SUPPRESS_GO_AHEAD]).answer, []);
         assert_eq!(telnet.take(&[IAC, WILL, 39]).answer, [IAC, DONT, 39]);
         assert_eq!(telnet.take(&[IAC, WONT, 39]).answer, []);
@@ -191,7 +200,8 @@ mod tests {
 
     #[test]
     fn bytes_may_come_one_by_one_and_255_can_be_typed() {
-        let all = [b'a', IAC, IAC, IAC, SB, WINDOW, 0, 80, 0, IAC, IAC, IAC, SE, b'b', IAC, 241, b'c'];
+        let all =
+            [b'a', IAC, IAC, IAC, SB, WINDOW, 0, 80, 0, IAC, IAC, IAC, SE, b'b', IAC, 241, b'c'];
         let mut telnet = Telnet::new();
         let (mut typed, mut window) = (Vec::new(), None);
         for byte in all {

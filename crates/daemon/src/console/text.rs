@@ -16,40 +16,40 @@ const RULE: &str = "@@@ @@@ @@@ @@@ @@@\r\n";
 
 /// What is the same for all texts of one console.
 #[derive(Clone, Debug)]
-pub struct Around {
+pub(super) struct Around {
     /// The console.
-    pub console: Console,
+    pub(super) console: Console,
     /// The process that people signal: the keeper.
-    pub pid: u32,
+    pub(super) pid: u32,
     /// The folder the program was started in.
-    pub folder: String,
+    pub(super) folder: String,
     /// When the tree began.
-    pub began: Zoned,
+    pub(super) began: Zoned,
 }
 
 /// How a child stands, as far as it is told to who joins.
 #[derive(Clone, Debug)]
-pub struct Present {
+pub(super) struct Present {
     /// The mode.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// The live run: its process, where it is known, and since when it lives.
-    pub run: Option<(Option<u32>, Zoned)>,
+    pub(super) run: Option<(Option<u32>, Zoned)>,
     /// Why it is given up, where it is.
-    pub given_up: Option<String>,
+    pub(super) given_up: Option<String>,
 }
 
 /// Who else is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Crowd {
+pub(super) struct Crowd {
     /// Those who may type.
-    pub users: usize,
+    pub(super) users: usize,
     /// Those who look.
-    pub loggers: usize,
+    pub(super) loggers: usize,
 }
 
 /// What follows the end of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Future {
+pub(super) enum Future {
     /// Another run.
     Restart,
     /// None, in the mode OFF.
@@ -62,7 +62,7 @@ pub enum Future {
 
 impl Around {
     /// Returns what is said to who joins; a logger hears less.
-    pub fn hello(&self, present: &Present, others: Crowd, is_logger: bool) -> String {
+    pub(super) fn hello(&self, present: &Present, others: Crowd, is_logger: bool) -> String {
         let mut text = String::new();
         let (console, keys) = (&self.console, &self.console.keys);
         if !is_logger {
@@ -127,9 +127,8 @@ impl Around {
         let Keys { kill, restart, quit, logout, .. } = self.console.keys;
         let starts: Vec<String> =
             [restart, kill].into_iter().flatten().map(|key| Shown(key).to_string()).collect();
-        let starts = (!starts.is_empty()).then(|| {
-            format!("{} restarts the child", starts.join(" or "))
-        });
+        let starts =
+            (!starts.is_empty()).then(|| format!("{} restarts the child", starts.join(" or ")));
         let quits = quit.map(|key| format!("{} quits the server", Shown(key)));
         let leaves = logout.map(|key| format!("{} closes this connection", Shown(key)));
         let parts: Vec<String> = [starts, quits, leaves].into_iter().flatten().collect();
@@ -141,7 +140,7 @@ impl Around {
     }
 
     /// Returns what is said when a start begins.
-    pub fn restarting(&self) -> String {
+    pub(super) fn restarting(&self) -> String {
         let Console { title, command, .. } = &self.console;
         let mut text = String::new();
         line(&mut text, format_args!("Restarting child \"{title}\""));
@@ -152,7 +151,7 @@ impl Around {
     }
 
     /// Returns what is said when a process has begun.
-    pub fn started(&self, pid: Option<u32>) -> String {
+    pub(super) fn started(&self, pid: Option<u32>) -> String {
         let title = &self.console.title;
         let mut text = String::new();
         match pid {
@@ -166,7 +165,7 @@ impl Around {
     }
 
     /// Returns what is said when a run is over.
-    pub fn ended(&self, over: &Over, future: &Future, now: &Zoned) -> String {
+    pub(super) fn ended(&self, over: &Over, future: &Future, now: &Zoned) -> String {
         let mut text = format!("{END}{RULE}");
         match over {
             Over::Exit(pid, exit) => {
@@ -194,17 +193,17 @@ impl Around {
     }
 
     /// Returns what is said when the mode was changed.
-    pub fn toggled(mode: Mode) -> String {
+    pub(super) fn toggled(mode: Mode) -> String {
         format!("{END}@@@ Toggled auto restart mode to {}{END}", mode.word())
     }
 
     /// Returns what is said when somebody pressed the kill key.
-    pub fn killed() -> String {
+    pub(super) fn killed() -> String {
         format!("{END}@@@ Got a kill command{END}")
     }
 
     /// Returns what is said to one viewer alone.
-    pub fn aside(what: &str) -> String {
+    pub(super) fn aside(what: &str) -> String {
         format!("{END}@@@ {what}{END}")
     }
 
@@ -215,7 +214,7 @@ impl Around {
 
 /// How a run ended, as far as it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Over {
+pub(super) enum Over {
     /// Its process ended.
     Exit(Option<u32>, Option<Exit>),
     /// It never began.
@@ -229,9 +228,7 @@ fn how(exit: Option<Exit>) -> String {
         Some(Exit::Signaled { signal, .. }) => {
             format!(" The process was killed by signal {signal}")
         }
-        Some(Exit::OutOfMemory) => {
-            " The process was killed by signal 9: memory ran out".into()
-        }
+        Some(Exit::OutOfMemory) => " The process was killed by signal 9: memory ran out".into(),
         Some(Exit::OverLimit) => " The process went over a limit of its own".into(),
         Some(Exit::Unknown { .. }) => " Nobody saw how it ended".into(),
         Some(
@@ -245,7 +242,7 @@ fn how(exit: Option<Exit>) -> String {
 }
 
 /// Returns a moment in the signs of `strftime`. Signs that there are not stand for themselves.
-pub fn written(format: &str, at: &Zoned) -> String {
+pub(super) fn written(format: &str, at: &Zoned) -> String {
     // What C calls the locale's own is that of the locale `C`, which servers run in.
     let format = format
         .replace("%c", "%a %b %e %H:%M:%S %Y")
@@ -299,8 +296,7 @@ mod tests {
 
     #[test]
     fn a_user_is_greeted_as_by_the_original() {
-        let present =
-            Present { mode: Mode::On, run: Some((Some(9), at(2))), given_up: None };
+        let present = Present { mode: Mode::On, run: Some((Some(9), at(2))), given_up: None };
         let said = around(keys()).hello(&present, Crowd { users: 1, loggers: 2 }, false);
         let version = env!("CARGO_PKG_VERSION");
         let expected = format!(
@@ -341,8 +337,7 @@ mod tests {
     fn keys_that_are_off_are_not_offered() {
         let present = Present { mode: Mode::Oneshot, run: None, given_up: Some("broken".into()) };
         let said = around(Keys::default()).hello(&present, Crowd::default(), false);
-        let disabled =
-            "@@@ Kill command disabled, auto restart mode is ONESHOT, auto restart toggle disabled\r\n";
+        let disabled = "@@@ Kill command disabled, auto restart mode is ONESHOT, auto restart toggle disabled\r\n";
         assert!(said.contains(disabled), "{said}");
         assert!(said.ends_with("@@@ Child \"ioc\" is not restarted: broken\r\n"), "{said}");
         let only = Keys { restart: Some(0x12), ..Keys::default() };
@@ -366,10 +361,15 @@ mod tests {
              @@@ Child process is shutting down, a new one will be restarted shortly\r\n\
              @@@ ^R or ^X restarts the child, ^Q quits the server\r\n"
         );
-        let failed = Exit::Failed { code: Some(3), class: mainstay::Class::Plain, retry_after: None };
+        let failed =
+            Exit::Failed { code: Some(3), class: mainstay::Class::Plain, retry_after: None };
         let said = around.ended(&Over::Exit(Some(9), Some(failed)), &Future::End, &at(3));
         assert!(said.contains("@@@ Received a sigChild for process 9. Normal exit status = 3\r\n"));
-        assert!(said.ends_with("@@@ Child process is shutting down, oneshot mode: server will exit\r\n"));
+        assert!(
+            said.ends_with(
+                "@@@ Child process is shutting down, oneshot mode: server will exit\r\n"
+            )
+        );
         assert_eq!(Around::toggled(Mode::Off), "\r\n@@@ Toggled auto restart mode to OFF\r\n");
     }
 

@@ -88,6 +88,7 @@ pub(super) fn text(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
         api,
         journal,
     })
@@ -122,6 +123,7 @@ pub(super) fn fragment(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
     })
 }
 
