@@ -5,6 +5,7 @@
 mod act;
 mod keep;
 mod look;
+mod procserv;
 
 pub(crate) use act::{
     ActArgs, Acting, AddArgs, ApplyArgs, DownArgs, PauseArgs, ResetArgs, StartArgs, UpgradeArgs,
@@ -18,6 +19,7 @@ pub(crate) use look::{
     AlertsArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs, PostmortemArgs, StatusArgs,
     WaitArgs, WaitFor,
 };
+pub(crate) use procserv::ProcservArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -90,6 +92,9 @@ pub(crate) enum Command {
     Down(DownArgs),
     /// Keep one command running, without a spec file
     Run(RunArgs),
+    /// Keep one command on a console that many share, by the command line of procServ
+    #[command(name = "procserv")]
+    Procserv(ProcservArgs),
     /// Start a small tree of flaky children to look at
     Demo(DemoArgs),
     /// Show the tree, or one child

@@ -19,7 +19,7 @@ use crate::fault::{Exit, Fault};
 use crate::place::{self, Surroundings};
 use crate::screen::{Screen, say};
 use crate::show;
-use crate::{brain, demo, run, up};
+use crate::{brain, demo, procserv, run, up};
 use hyper::body::Bytes;
 use mainstay_wire::api::{Status, Verb};
 use std::process::ExitCode;
@@ -41,6 +41,7 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Run(args) => return run::run(args, global),
         Command::Keeper(args) => return brain::keep(args),
         Command::Brain(args) => return brain::decide(args),
+        Command::Procserv(args) => return procserv::procserv(args, global),
         Command::Demo(args) => return demo::demo(args, global),
         Command::Check(args) => spec::check(args, global)?,
         Command::Schema => spec::schema()?,
@@ -92,6 +93,11 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
 /// Waits until the tree serves.
 pub(crate) fn wait_for_all(timeout: Duration, global: &Global) -> Result<ExitCode, Fault> {
     Ok(ask(global, async |desk| desk.wait_for_all(timeout).await)?.into())
+}
+
+/// Waits until the daemon that is meant has answered.
+pub(crate) fn until_it_answers(global: &Global) -> Result<(), Fault> {
+    ask(global, async |desk| desk.tree().await.map(drop))
 }
 
 /// Carries out a command that needs nothing but children.

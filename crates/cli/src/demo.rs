@@ -25,7 +25,7 @@ pub(crate) fn demo(args: &DemoArgs, global: &Global) -> Result<ExitCode, Fault> 
     }
     let folder = std::env::current_dir().map_err(PlaceError::Here)?;
     let declared = Declared { name, file: folder, text: Some(SPEC.into()), state: None };
-    let manner = Manner { detach: false, wait: None, echo: true, bare: false };
+    let manner = Manner { detach: false, wait: None, echo: true, bare: false, tells: true };
     // It is found by its name, as is said above.
     let global = Global { name: Some(declared.name.clone()), ..global.clone() };
     begin(&declared, &manner, &global)

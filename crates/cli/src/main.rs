@@ -1,7 +1,7 @@
 //! The program `mainstay`: keeps processes running, explains every decision, and survives its own death.
 //!
 //! `args` is what can be typed, `command` carries it out, `client` asks the daemon, `show` makes text of the answers,
-//! `place` knows where daemons live. `up`, `run` and `brain` are the daemon itself.
+//! `place` knows where daemons live. `up`, `run`, `procserv` and `brain` are the daemon itself.
 
 mod args;
 mod brain;
@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod fault;
 mod place;
+mod procserv;
 mod run;
 mod screen;
 mod show;

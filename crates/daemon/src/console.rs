@@ -49,6 +49,8 @@ pub struct Declared {
     pub always: Child,
     /// The child as it is in the mode ONESHOT.
     pub once: Child,
+    /// Whether the child is only started by a key.
+    pub waits: bool,
 }
 
 /// What consoles know of the program around them.

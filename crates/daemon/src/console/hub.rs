@@ -9,7 +9,6 @@ use mainstay::{
     AskError, CommandError, Event, Exit, Finish, Handle, Item, Moment, Operator, Record, Rest,
     Restart, Standing, State, View,
 };
-use mainstay_core::spec::Activation;
 use mainstay_wire::spec::{Console, Mode};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,6 +29,8 @@ pub(super) enum Ask {
     Join { is_logger: bool, answer: oneshot::Sender<(String, broadcast::Receiver<Note>)> },
     /// Somebody writes down what is said, and counts as nobody.
     Listen { answer: oneshot::Sender<broadcast::Receiver<Note>> },
+    /// Everything is ready for what the child prints: a life may begin in the mode that is said.
+    Begin,
     /// Somebody has gone.
     Leave { is_logger: bool },
     /// Somebody has pressed a key; what only that one hears goes to `aside`.
@@ -72,14 +73,11 @@ impl Hub {
         Ok(Self { path, handle, declared, surroundings, around, notes, crowd, pids, is_up })
     }
 
-    /// Serves until the tree ends or nobody needs it. In a life that begins, the mode is what the spec says.
-    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>, begins: bool) {
+    /// Serves until the tree ends or nobody needs it.
+    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut events = self.handle.events();
         if let Ok(view) = self.look().await {
             self.learn(&view);
-            if begins {
-                self.begin(&view).await;
-            }
         }
         loop {
             tokio::select! {
@@ -129,11 +127,11 @@ impl Hub {
         let _ = self.notes.send(Note { text: text.into(), after });
     }
 
-    async fn begin(&self, view: &View) {
+    async fn begin(&self) {
         let Some(mode) = self.around.console.mode else { return };
-        let starts_itself = matches!(view.spec.activation, Activation::Always);
+        let waits = self.declared.borrow().waits;
         let by = self.handle.by("console");
-        for deed in begin(mode, view.want, starts_itself) {
+        for deed in begin(mode, waits) {
             if let Err(error) = self.carry_out(deed, &by, "this life begins in this mode").await {
                 tracing::warn!(child = &*self.path, %error, "its console cannot set the mode");
             }
@@ -154,6 +152,7 @@ impl Hub {
             }
             // Who asked may have gone.
             Ask::Listen { answer } => drop(answer.send(self.notes.subscribe())),
+            Ask::Begin => self.begin().await,
             Ask::Leave { is_logger } => self.count(is_logger, -1),
             Ask::Press { press, who, aside } => {
                 if let Err(why) = self.press(press, &who).await {

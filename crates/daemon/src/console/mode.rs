@@ -3,7 +3,7 @@
 //! There is no mode of the console's own. It is read off the child each time, so what an operator does elsewhere
 //! counts, and what is done here is seen elsewhere: OFF is a pause, ONESHOT the restart rule `never`, ON all else.
 
-use mainstay::{Rest, Restart, State, View, Want};
+use mainstay::{Rest, Restart, State, View};
 use mainstay_wire::spec::{Keys, Mode};
 
 /// A key that the console knows.
@@ -138,16 +138,16 @@ const fn set(mode: Mode) -> &'static [Deed] {
     }
 }
 
-/// Returns what a life of the program begins with where it is to begin in this mode, whatever the last one left.
-///
-/// A child that only starts at a key, and one that starts with the tree, are left to do so.
-pub(super) fn begin(mode: Mode, want: Want, starts_itself: bool) -> Vec<Deed> {
+/// Returns what a life of the program begins with where it is to begin in this mode, whatever the last one left. The
+/// child does not start by itself then: it is started here, once everything is ready for what it prints, unless it
+/// `waits` for a key.
+pub(super) fn begin(mode: Mode, waits: bool) -> Vec<Deed> {
     let mut deeds = match mode {
         Mode::Off => vec![Deed::Pause, Deed::Always],
         Mode::Oneshot => vec![Deed::Once, Deed::Resume],
         Mode::On => vec![Deed::Always, Deed::Resume],
     };
-    if want == Want::Down && starts_itself {
+    if !waits {
         deeds.push(Deed::Start);
     }
     deeds
@@ -266,10 +266,9 @@ mod tests {
 
     #[test]
     fn a_life_begins_in_the_mode_that_is_said() {
-        assert_eq!(begin(Mode::Off, Want::Up, true), [Deed::Pause, Deed::Always]);
-        assert_eq!(begin(Mode::On, Want::Up, true), [Deed::Always, Deed::Resume]);
-        assert_eq!(begin(Mode::On, Want::Down, true), [Deed::Always, Deed::Resume, Deed::Start]);
-        assert_eq!(begin(Mode::On, Want::Down, false), [Deed::Always, Deed::Resume]);
-        assert_eq!(begin(Mode::Oneshot, Want::Up, true), [Deed::Once, Deed::Resume]);
+        assert_eq!(begin(Mode::Off, false), [Deed::Pause, Deed::Always, Deed::Start]);
+        assert_eq!(begin(Mode::On, false), [Deed::Always, Deed::Resume, Deed::Start]);
+        assert_eq!(begin(Mode::Oneshot, false), [Deed::Once, Deed::Resume, Deed::Start]);
+        assert_eq!(begin(Mode::On, true), [Deed::Always, Deed::Resume]);
     }
 }

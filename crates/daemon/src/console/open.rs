@@ -70,13 +70,13 @@ impl Consoles {
         for (path, declared) in declared {
             let declared = Arc::new(declared.clone());
             let known = self.open.remove(path);
-            let mut open = known.unwrap_or_else(|| self.begin(path, &declared, begins));
-            open.change(&declared, &self.tell);
+            let mut open = known.unwrap_or_else(|| self.begin(path, &declared));
+            open.change(&declared, &self.tell, begins);
             self.open.insert(path.clone(), open);
         }
     }
 
-    fn begin(&self, path: &str, declared: &Arc<Declared>, begins: bool) -> Open {
+    fn begin(&self, path: &str, declared: &Arc<Declared>) -> Open {
         let (change, watched) = watch::channel(Arc::clone(declared));
         let (asks, asked) = mpsc::channel(KEYS);
         let is_up = Arc::new(AtomicBool::new(false));
@@ -93,7 +93,7 @@ impl Consoles {
         tasks.spawn(async move {
             let hub = Hub::new(path, handle, watched, surroundings, is_up).await;
             if let Ok(hub) = hub {
-                hub.serve(asked, begins).await;
+                hub.serve(asked).await;
             }
         });
         let info = Arc::new(Info::new(Arc::clone(&self.surroundings)));
@@ -106,7 +106,6 @@ impl Consoles {
     pub(crate) async fn close(self) {
         let all = async {
             for mut open in self.open.into_values() {
-                open.doors.values().for_each(AbortHandle::abort);
                 while open.tasks.join_next().await.is_some() {}
             }
         };
@@ -116,7 +115,7 @@ impl Consoles {
 }
 
 impl Open {
-    fn change(&mut self, declared: &Arc<Declared>, tell: &Tell) {
+    fn change(&mut self, declared: &Arc<Declared>, tell: &Tell, begins: bool) {
         let Console { listen, log_listen, info_file, transcript, .. } = &declared.console;
         self.info.change(info_file.as_deref());
         let typing = listen.iter().map(|endpoint| (false, endpoint.clone()));
@@ -135,8 +134,13 @@ impl Open {
             if self.doors.contains_key(&key) {
                 continue;
             }
-            let door =
-                keep(key.clone(), self.room.clone(), Arc::clone(&self.info), Arc::clone(tell));
+            // At once, so that whoever hears that this daemon serves finds it open.
+            let opened = Door::open(&key.1);
+            if let Ok(door) = &opened {
+                self.info.opened(&key, door.endpoint());
+            }
+            let (info, tell) = (Arc::clone(&self.info), Arc::clone(tell));
+            let door = keep(key.clone(), opened, self.room.clone(), info, tell);
             self.doors.insert(key, self.tasks.spawn(door));
         }
         self.declared.send_replace(Arc::clone(declared));
@@ -146,40 +150,52 @@ impl Open {
             }
             self.transcript = transcript.as_ref().map(|transcript| {
                 let (room, reopen) = (self.room.clone(), self.reopen.subscribe());
-                let write = write(transcript.clone(), room, reopen, Arc::clone(tell));
+                let write = write(transcript.clone(), room, reopen, Arc::clone(tell), begins);
                 (transcript.clone(), self.tasks.spawn(write))
             });
         } else {
             self.reopen.send_modify(|count| *count += 1);
         }
+        if begins && self.transcript.is_none() {
+            // Of a console that begins the queue is empty.
+            let _ = self.room.asks.try_send(Ask::Begin);
+        }
     }
 }
 
 /// Listens at one place, and serves all who come.
-async fn keep(key: (bool, Endpoint), room: Room, info: Arc<Info>, tell: Tell) {
+async fn keep(
+    key: (bool, Endpoint),
+    mut opened: Result<Door, DoorError>,
+    room: Room,
+    info: Arc<Info>,
+    tell: Tell,
+) {
     let (is_logger, endpoint) = &key;
+    let mut ended = std::pin::pin!(room.handle.ended());
     let mut has_failed = false;
     let door = loop {
-        match Door::open(endpoint) {
+        match opened {
             Ok(door) => break door,
-            Err(error) => {
-                if !has_failed {
-                    let why = error.source_text();
-                    tracing::warn!(child = &*room.path, %error, why, "tried again");
-                    tell(&room.path, Some(format!("{error}: {why}")));
-                }
-                has_failed = true;
-                tokio::time::sleep(AGAIN).await;
+            Err(error) if !has_failed => {
+                let why = error.source_text();
+                tracing::warn!(child = &*room.path, %error, why, "tried again");
+                tell(&room.path, Some(format!("{error}: {why}")));
             }
+            Err(_) => {}
+        }
+        has_failed = true;
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => opened = Door::open(endpoint),
+            _ = &mut ended => return,
         }
     };
     if has_failed {
         tell(&room.path, None);
+        info.opened(&key, door.endpoint());
     }
-    info.opened(&key, door.endpoint());
     let places = Arc::new(Semaphore::new(MOST));
     let mut viewers = JoinSet::new();
-    let mut ended = std::pin::pin!(room.handle.ended());
     loop {
         tokio::select! {
             came = door.next() => match came {
@@ -208,22 +224,32 @@ async fn keep(key: (bool, Endpoint), room: Room, info: Arc<Info>, tell: Tell) {
     while viewers.join_next().await.is_some() {}
 }
 
-/// Writes what is seen.
-async fn write(transcript: Transcript, room: Room, reopen: watch::Receiver<u64>, tell: Tell) {
+/// Writes what is seen. Where a life begins, the child is to start once this is ready for what it prints.
+async fn write(
+    transcript: Transcript,
+    room: Room,
+    reopen: watch::Receiver<u64>,
+    tell: Tell,
+    begins: bool,
+) {
     let (answer, answered) = oneshot::channel();
     if room.asks.send(Ask::Listen { answer }).await.is_err() {
         return;
     }
     let Ok(notes) = answered.await else { return };
     let console = room.handle.console(&*room.path, "transcript", ConsoleMode::ReadOnly).await;
-    let console = match console {
-        Ok(console) => console,
-        Err(error) => return tell(&room.path, Some(format!("nothing is written of it: {error}"))),
-    };
+    if begins {
+        // Without the middle nothing begins.
+        let _ = room.asks.send(Ask::Begin).await;
+    }
     let path = Arc::clone(&room.path);
     // The room would keep the middle waiting for keys.
     drop(room);
-    transcript::keep(Feed::new(console, notes), transcript, reopen, |why| tell(&path, why)).await;
+    let feed = match console {
+        Ok(console) => Feed::new(console, notes),
+        Err(error) => return tell(&path, Some(format!("nothing is written of it: {error}"))),
+    };
+    transcript::keep(feed, transcript, reopen, |why| tell(&path, why)).await;
 }
 
 /// The file that says where a console listens. It goes when the console does.

@@ -290,7 +290,13 @@ impl<'a> Maker<'a> {
             child = child.needs(need);
         }
         if let Some(console) = console {
-            self.consoles.insert(path.to_owned(), toggled(console, &child, &node));
+            let waits = node.get("on_demand").is_some_and(|node| node.text() != Some("false"))
+                || node.get("schedule").is_some();
+            if console.mode.is_some() && !waits {
+                // Its console starts it, in the mode that is said, once it is ready for what the child prints.
+                child = child.on_demand(None);
+            }
+            self.consoles.insert(path.to_owned(), toggled(console, &child, &node, waits));
         }
         let mut found = Findings(&mut self.files.problems);
         if let Some(schedule) = make::schedule(&node, &mut found) {
@@ -407,14 +413,19 @@ impl<'a> Maker<'a> {
 }
 
 /// Returns a console with what its toggle key makes of the child.
-fn toggled(console: Console, child: &mainstay::Child, node: &Node) -> console::Declared {
+fn toggled(
+    console: Console,
+    child: &mainstay::Child,
+    node: &Node,
+    waits: bool,
+) -> console::Declared {
     let is_once = node.word("restart") == Some("never")
         || (node.get("restart").is_none() && node.word("preset") == Some("oxios-critical"));
     let always = if is_once { child.clone().restart(Restart::Always) } else { child.clone() };
     let once = child.clone().restart(Restart::Never);
     // Where the console may end the tree, the end of the one run does, with its exit code.
     let once = if console.keys.quit.is_some() { once.critical() } else { once };
-    console::Declared { console, always, once }
+    console::Declared { console, always, once, waits }
 }
 
 /// Gives a process a variable, unless it has one of this name.
