@@ -22,6 +22,7 @@ mod apart;
 mod around;
 mod caller;
 mod command;
+mod console;
 mod events;
 mod health;
 mod logs;

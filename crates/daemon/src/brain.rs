@@ -212,6 +212,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     };
     let (journal, found) = open("journal")?;
     let (runs, _) = open("runs")?;
+    let (consoles, _) = open("consoles")?;
     let mut recovered = recover::recover(found, &settings.state.join("open-runs.json"));
     let loaded = match (loaded, recovered.tree.is_some()) {
         (Ok(loaded), _) => Some(loaded),
@@ -228,6 +229,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         voice: Arc::new(voice),
         journal: Arc::new(journal),
         runs: Arc::new(runs),
+        consoles: Arc::new(consoles),
         recovered,
         loaded,
         began,
@@ -240,6 +242,7 @@ struct Program {
     voice: Arc<Voice>,
     journal: Arc<Journal>,
     runs: Arc<Journal>,
+    consoles: Arc<Journal>,
     recovered: Recovered,
     loaded: Option<Loaded>,
     began: Instant,
@@ -264,8 +267,9 @@ impl Program {
         let books = Books {
             journal: Arc::clone(&self.journal),
             runs: Arc::clone(&self.runs),
+            consoles: Arc::clone(&self.consoles),
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
-            folders: (self.settings.state.join("journal"), self.settings.state.join("runs")),
+            folder: self.settings.state.join("journal"),
         };
         let keeper = Arc::new(Keeper::default());
         // Who started this brain is its keeper, also before it has greeted.
@@ -278,8 +282,12 @@ impl Program {
             self.began(clocks),
             std::mem::take(&mut self.recovered.notices),
         ));
-        for (journal, what) in [(&self.journal, "the journal"), (&self.runs, "the history of runs")]
-        {
+        let journals = [
+            (&self.journal, "the journal"),
+            (&self.runs, "the history of runs"),
+            (&self.consoles, "the notes of consoles"),
+        ];
+        for (journal, what) in journals {
             let (complains, voice) = (Arc::clone(&about), Arc::clone(&self.voice));
             journal.watch(move |trouble| {
                 complains.unwritten(what, trouble);

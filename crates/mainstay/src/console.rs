@@ -134,6 +134,9 @@ pub struct Console {
 }
 
 impl Console {
+    /// How many bytes may have been typed and not been answered for.
+    pub const WINDOW: u64 = 64 * 1024;
+
     /// Returns the number of this viewer among those of [`Shown::Viewers`].
     pub const fn number(&self) -> u64 {
         self.number
@@ -156,14 +159,11 @@ impl Console {
         }
     }
 
-    /// Types. It never waits: at most 64 KiB are on their way, and what is beyond that is not taken. Returns how many
-    /// bytes are on their way now; [`Shown::Typed`] and [`Shown::Refused`] tell what becomes of them. One that is read
-    /// only takes none.
-    pub fn type_in(&self, bytes: &[u8]) -> usize {
-        match self.mode {
-            ConsoleMode::Type => self.shared.hall.type_in(self.number, bytes),
-            ConsoleMode::ReadOnly => 0,
-        }
+    /// Types. It never waits: [`Shown::Typed`] and [`Shown::Refused`] tell what becomes of each byte. At most
+    /// [`WINDOW`](Self::WINDOW) bytes are on their way, and what is beyond that is refused; so is all that is typed
+    /// where the mode does not allow it. To lose nothing, let no more than that be unanswered.
+    pub fn type_in(&self, bytes: &[u8]) {
+        self.shared.hall.type_in(self.number, bytes);
     }
 
     /// Says how large this viewer's window is. The terminal takes the size of whoever typed last, and tells the child.

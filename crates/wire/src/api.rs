@@ -4,6 +4,7 @@
 //! tree decides by monotonic time alone: what is shown here is converted as of the answer.
 
 mod command;
+mod console;
 mod event;
 mod health;
 mod look;
@@ -11,6 +12,7 @@ mod schema;
 mod story;
 
 pub use command::{Act, Command, Problem, Reply, Step, Verb};
+pub use console::{ConsoleAct, ConsoleAsks, ConsoleNote, ConsoleSays, ConsoleViewer};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
 pub use health::{Check, Checks};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};

@@ -84,14 +84,13 @@ impl Hall {
         Some(shown)
     }
 
-    pub(super) fn type_in(&self, number: u64, bytes: &[u8]) -> usize {
+    pub(super) fn type_in(&self, number: u64, bytes: &[u8]) {
         let mut places = self.lock();
-        let Some(seat) = places.seats.get_mut(&number) else { return 0 };
+        let Some(seat) = places.seats.get_mut(&number) else { return };
         let taken = seat.types(bytes.len());
         for piece in bytes[..taken].chunks(PIECE) {
             places.order(Order::Type { viewer: number, bytes: piece.to_vec() });
         }
-        taken
     }
 
     pub(super) fn resize(&self, number: u64, rows: u16, columns: u16) {

@@ -1,12 +1,10 @@
 //! What waits for one viewer, bounded whatever comes.
 
-use super::{ConsoleMode, Shown, Viewer};
+use super::{Console, ConsoleMode, Shown, Viewer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// How much a viewer may have typed and not been answered for.
-const WINDOW: u64 = 64 * 1024;
 /// How many beginnings and ends of runs wait for one viewer; of more the oldest go, for the latest tell how it stands.
 const MOST_RUNS: usize = 64;
 
@@ -119,11 +117,17 @@ impl Seat {
         self.news.notify_one();
     }
 
-    /// Returns how much of this may be on its way.
+    /// Returns how much of this may be on its way; the rest is refused.
     pub(super) fn types(&mut self, bytes: usize) -> usize {
-        let room = usize::try_from(WINDOW.saturating_sub(self.unanswered)).unwrap_or_default();
-        let taken = if self.left.is_some() || self.is_over { 0 } else { bytes.min(room) };
+        let room = Console::WINDOW.saturating_sub(self.unanswered);
+        let may_type = !self.is_read_only() && !self.has_left();
+        let room = if may_type { usize::try_from(room).unwrap_or(usize::MAX) } else { 0 };
+        let taken = bytes.min(room);
         self.unanswered += taken as u64;
+        self.refused += (bytes - taken) as u64;
+        if taken < bytes {
+            self.news.notify_one();
+        }
         taken
     }
 

@@ -1,8 +1,8 @@
 //! The JSON Schemas of the forms.
 
 use super::{
-    Alert, Check, Checks, Child, Command, Event, EventPage, Explanation, Lag, LogLine, LogPage,
-    Problem, Reply, Run, Status,
+    Alert, Check, Checks, Child, Command, ConsoleAsks, ConsoleNote, ConsoleSays, Event, EventPage,
+    Explanation, Lag, LogLine, LogPage, Problem, Reply, Run, Status,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
@@ -25,11 +25,14 @@ pub fn schemas() -> Map<String, Value> {
     said.subschema_for::<LogLine>();
     said.subschema_for::<LogPage>();
     said.subschema_for::<Reply>();
+    said.subschema_for::<ConsoleSays>();
+    said.subschema_for::<ConsoleNote>();
     said.subschema_for::<Check>();
     said.subschema_for::<Checks>();
     said.subschema_for::<Problem>();
     let mut asked: SchemaGenerator = settings.for_deserialize().into_generator();
     asked.subschema_for::<Command>();
+    asked.subschema_for::<ConsoleAsks>();
     let mut all = said.take_definitions(true);
     all.extend(asked.take_definitions(true));
     all
