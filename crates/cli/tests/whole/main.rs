@@ -3,4 +3,5 @@
 mod crashes;
 mod harness;
 mod lives;
+mod procserv;
 mod wrong;

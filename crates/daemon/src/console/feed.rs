@@ -3,7 +3,8 @@
 //! The two come by different ways. What is said about the end of a run waits until the viewer has seen all that the
 //! run printed, for one that is slow sees it later than others.
 
-use mainstay::console::{Console, Shown};
+use crate::attend::Attendance;
+use mainstay::console::Shown;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +17,22 @@ use tokio::time::{Instant, sleep_until};
 pub(super) struct Note {
     /// The text, with its line ends.
     pub(super) text: Arc<str>,
-    /// The run whose output stands before it.
-    pub(super) after: Option<u64>,
+    /// Where it stands in what is printed.
+    pub(super) place: Place,
 }
 
-/// How long a note waits for the output before it, while none comes.
+/// Where a note stands in what the child prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Wherever it comes.
+    Anywhere,
+    /// Before the output of this run.
+    Before(u64),
+    /// Behind the output of this run.
+    Behind(u64),
+}
+
+/// How long a note waits for the output before it, while none comes, and output for the note before it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What comes next.
@@ -42,11 +54,15 @@ pub(super) enum Piece {
 
 /// The two ways, brought together.
 pub(super) struct Feed {
-    console: Console,
+    attendance: Attendance,
     notes: broadcast::Receiver<Note>,
     held: VecDeque<Note>,
     /// The latest run of which all has been seen.
     seen: u64,
+    /// The latest run whose beginning has been told.
+    told: u64,
+    /// A run that has begun and whose beginning is to be told before its output.
+    begun: Option<u64>,
     /// When the last of the output came.
     at: Instant,
     is_over: bool,
@@ -61,42 +77,44 @@ enum Found {
 }
 
 impl Feed {
-    pub(super) fn new(console: Console, notes: broadcast::Receiver<Note>) -> Self {
+    /// Begins where a run lives whose beginning has been told: the last one is `told`.
+    pub(super) fn new(attendance: Attendance, notes: broadcast::Receiver<Note>, told: u64) -> Self {
         Self {
-            console,
+            attendance,
             notes,
             held: VecDeque::new(),
             seen: 0,
+            told,
+            begun: None,
             at: Instant::now(),
             is_over: false,
             is_quiet: false,
         }
     }
 
-    /// Returns the console itself, to type.
-    pub(super) const fn console(&self) -> &Console {
-        &self.console
+    /// Returns the place at the terminal itself, to type.
+    pub(super) const fn attendance(&mut self) -> &mut Attendance {
+        &mut self.attendance
     }
 
     /// Waits for what comes next; nothing follows once the terminal is gone and the console says nothing more. It can be
     /// dropped and called again: nothing is lost.
     pub(super) async fn next(&mut self) -> Option<Piece> {
         loop {
-            if let Some(note) = self.held.front()
-                && (self.is_over || note.after.is_none_or(|run| run <= self.seen))
-            {
-                return self.held.pop_front().map(|note| Piece::Said(note.text));
+            if self.held.front().is_some_and(|note| self.is_due(note.place)) {
+                return self.say();
             }
             if self.is_over && self.is_quiet {
                 return None;
             }
             let late = self.at + PATIENCE;
+            let waits = self.begun.is_some() && !self.is_quiet;
             let found = tokio::select! {
                 // What was printed comes first: it was there before what is said about it.
                 biased;
-                shown = self.console.next(), if !self.is_over => Found::Shown(shown),
+                shown = self.attendance.next(), if !self.is_over && !waits => Found::Shown(shown),
                 note = self.notes.recv(), if !self.is_quiet => Found::Note(note),
-                () = sleep_until(late), if !self.held.is_empty() => Found::Late,
+                () = sleep_until(late), if waits || !self.held.is_empty() => Found::Late,
             };
             match found {
                 Found::Shown(shown) => {
@@ -113,10 +131,31 @@ impl Feed {
                 Found::Note(Err(RecvError::Lagged(missed))) => return Some(Piece::Lost(missed)),
                 Found::Note(Err(RecvError::Closed)) => self.is_quiet = true,
                 Found::Late => {
-                    return self.held.pop_front().map(|note| Piece::Said(note.text));
+                    self.begun = None;
+                    self.at = Instant::now();
+                    if !self.held.is_empty() {
+                        return self.say();
+                    }
                 }
             }
         }
+    }
+
+    const fn is_due(&self, place: Place) -> bool {
+        match place {
+            Place::Anywhere | Place::Before(_) => true,
+            Place::Behind(run) => self.is_over || run <= self.seen,
+        }
+    }
+
+    /// Says the note that comes next.
+    fn say(&mut self) -> Option<Piece> {
+        let note = self.held.pop_front()?;
+        if let Place::Before(run) = note.place {
+            self.told = self.told.max(run);
+            self.begun = self.begun.filter(|begun| *begun > run);
+        }
+        Some(Piece::Said(note.text))
     }
 
     fn shown(&mut self, shown: Option<Shown>) -> Option<Piece> {
@@ -138,6 +177,7 @@ impl Feed {
             Shown::Began(run) => {
                 // Whatever came before it is over.
                 self.seen = self.seen.max(run.saturating_sub(1));
+                self.begun = Some(run).filter(|run| *run > self.told);
                 None
             }
             Shown::Left(_) => {

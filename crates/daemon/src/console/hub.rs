@@ -1,6 +1,6 @@
 //! The middle of one console: it follows the child, says what happens, and carries out what keys ask for, one at a time.
 
-use super::feed::Note;
+use super::feed::{Note, Place};
 use super::mode::{Deed, Press, Seen, begin, decide, ends_tree};
 use super::text::{Around, Crowd, Future, Over, Present};
 use super::{Declared, Surroundings};
@@ -23,12 +23,19 @@ const PIDS: usize = 8;
 /// How many keys wait to be carried out.
 pub(super) const KEYS: usize = 64;
 
+/// What it takes to hear what is said.
+pub(super) struct Ear {
+    pub(super) notes: broadcast::Receiver<Note>,
+    /// The last run whose beginning has been told.
+    pub(super) told: u64,
+}
+
 /// What viewers ask of the middle.
 pub(super) enum Ask {
     /// Somebody has come.
-    Join { is_logger: bool, answer: oneshot::Sender<(String, broadcast::Receiver<Note>)> },
+    Join { is_logger: bool, answer: oneshot::Sender<(String, Ear)> },
     /// Somebody writes down what is said, and counts as nobody.
-    Listen { answer: oneshot::Sender<broadcast::Receiver<Note>> },
+    Listen { answer: oneshot::Sender<Ear> },
     /// Everything is ready for what the child prints: a life may begin in the mode that is said.
     Begin,
     /// Somebody has gone.
@@ -46,6 +53,8 @@ pub(super) struct Hub {
     around: Around,
     notes: broadcast::Sender<Note>,
     crowd: Crowd,
+    /// The last run whose beginning has been told.
+    told: u64,
     /// The processes of the latest runs.
     pids: BTreeMap<u64, u32>,
     /// Whether a run lives, for those who type.
@@ -69,8 +78,8 @@ impl Hub {
             began: wall(&handle, root.began),
         };
         let (notes, _) = broadcast::channel(NOTES);
-        let (crowd, pids) = (Crowd::default(), BTreeMap::new());
-        Ok(Self { path, handle, declared, surroundings, around, notes, crowd, pids, is_up })
+        let (crowd, told, pids) = (Crowd::default(), 0, BTreeMap::new());
+        Ok(Self { path, handle, declared, surroundings, around, notes, crowd, told, pids, is_up })
     }
 
     /// Serves until the tree ends or nobody needs it.
@@ -78,6 +87,7 @@ impl Hub {
         let mut events = self.handle.events();
         if let Ok(view) = self.look().await {
             self.learn(&view);
+            self.told = view.run.map_or(0, |run| run.0);
         }
         loop {
             tokio::select! {
@@ -122,9 +132,13 @@ impl Hub {
         }
     }
 
-    fn say(&self, text: String, after: Option<u64>) {
+    fn ear(&self) -> Ear {
+        Ear { notes: self.notes.subscribe(), told: self.told }
+    }
+
+    fn say(&self, text: String, place: Place) {
         // Where nobody listens nothing is to be said.
-        let _ = self.notes.send(Note { text: text.into(), after });
+        let _ = self.notes.send(Note { text: text.into(), place });
     }
 
     async fn begin(&self) {
@@ -141,17 +155,17 @@ impl Hub {
     async fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::Join { is_logger, answer } => {
-                let notes = self.notes.subscribe();
+                let ear = self.ear();
                 let Ok(view) = self.look().await else { return };
                 self.learn(&view);
                 let hello = self.around.hello(&self.present(&view), self.crowd, is_logger);
                 self.count(is_logger, 1);
-                if answer.send((hello, notes)).is_err() {
+                if answer.send((hello, ear)).is_err() {
                     self.count(is_logger, -1);
                 }
             }
             // Who asked may have gone.
-            Ask::Listen { answer } => drop(answer.send(self.notes.subscribe())),
+            Ask::Listen { answer } => drop(answer.send(self.ear())),
             Ask::Begin => self.begin().await,
             Ask::Leave { is_logger } => self.count(is_logger, -1),
             Ask::Press { press, who, aside } => {
@@ -190,13 +204,13 @@ impl Hub {
         let deeds = decide(press, seen);
         if press == Press::Kill && deeds.iter().any(|deed| matches!(deed, Deed::Renew | Deed::Stop))
         {
-            self.say(Around::killed(), None);
+            self.say(Around::killed(), Place::Anywhere);
         }
         for deed in deeds {
             self.carry_out(*deed, &by, why).await.map_err(|error| in_full(&error))?;
         }
         if press == Press::Toggle {
-            self.say(Around::toggled(seen.mode.next()), None);
+            self.say(Around::toggled(seen.mode.next()), Place::Anywhere);
         }
         Ok(())
     }
@@ -239,19 +253,20 @@ impl Hub {
     async fn hear(&mut self, record: &Record) {
         if let Event::Starting { .. } = &record.event {
             self.is_up.store(true, Ordering::Relaxed);
-            self.say(self.around.restarting(), None);
+            self.say(self.around.restarting(), Place::Anywhere);
         } else if let Event::Started { run, .. } = &record.event {
             let pid = self.pid(run.0).await;
             if let Some(pid) = pid {
                 self.remember(run.0, pid);
             }
-            self.say(self.around.started(pid), None);
+            self.say(self.around.started(pid), Place::Before(run.0));
+            self.told = run.0;
         } else if let Event::Exited { run, exit, detail, .. } = &record.event {
             let over = self.over(run.0, *exit, detail.as_deref()).await;
             let Ok(view) = self.look().await else { return };
             self.learn(&view);
             let future = self.future(&view);
-            self.say(self.around.ended(&over, &future, &Zoned::now()), Some(run.0));
+            self.say(self.around.ended(&over, &future, &Zoned::now()), Place::Behind(run.0));
             if future == Future::End {
                 let by = self.handle.by("console");
                 // Where the child is critical its end was that of the tree already.

@@ -6,6 +6,7 @@ use super::feed::Feed;
 use super::hub::{Ask, Hub, KEYS};
 use super::viewer::{self, Room};
 use super::{Declared, Surroundings, transcript};
+use crate::attend::Attendance;
 use mainstay::Handle;
 use mainstay::console::ConsoleMode;
 use mainstay_wire::spec::{Console, Endpoint, Transcript};
@@ -85,6 +86,7 @@ impl Consoles {
             path: Arc::clone(&path),
             handle: self.handle.clone(),
             declared: watched.clone(),
+            book: Arc::clone(&self.surroundings.book),
             asks,
             is_up: Arc::clone(&is_up),
         };
@@ -236,8 +238,9 @@ async fn write(
     if room.asks.send(Ask::Listen { answer }).await.is_err() {
         return;
     }
-    let Ok(notes) = answered.await else { return };
-    let console = room.handle.console(&*room.path, "transcript", ConsoleMode::ReadOnly).await;
+    let Ok(ear) = answered.await else { return };
+    let (who, mode, book) = ("transcript", ConsoleMode::ReadOnly, Some(Arc::clone(&room.book)));
+    let attendance = Attendance::join(&room.handle, book, &room.path, who, mode).await;
     if begins {
         // Without the middle nothing begins.
         let _ = room.asks.send(Ask::Begin).await;
@@ -245,8 +248,8 @@ async fn write(
     let path = Arc::clone(&room.path);
     // The room would keep the middle waiting for keys.
     drop(room);
-    let feed = match console {
-        Ok(console) => Feed::new(console, notes),
+    let feed = match attendance {
+        Ok(attendance) => Feed::new(attendance, ear.notes, ear.told),
         Err(error) => return tell(&path, Some(format!("nothing is written of it: {error}"))),
     };
     transcript::keep(feed, transcript, reopen, |why| tell(&path, why)).await;

@@ -10,8 +10,10 @@ use super::mode::Press;
 use super::telnet::{GREETING, Telnet, escape};
 use super::text::Around;
 use super::{Declared, MOST_TYPED};
+use crate::api::Book;
+use crate::attend::Attendance;
 use mainstay::Handle;
-use mainstay::console::{ConsoleError, ConsoleMode};
+use mainstay::console::{Console, ConsoleError, ConsoleMode};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +37,7 @@ pub(super) struct Room {
     pub(super) path: Arc<str>,
     pub(super) handle: Handle,
     pub(super) declared: watch::Receiver<Arc<Declared>>,
+    pub(super) book: Arc<dyn Book>,
     pub(super) asks: mpsc::Sender<Ask>,
     pub(super) is_up: Arc<AtomicBool>,
 }
@@ -69,6 +72,7 @@ pub(super) async fn serve(mut line: Line, who: Arc<str>, is_logger: bool, room: 
                 telnet: Telnet::new(),
                 shown: VecDeque::new(),
                 typed: VecDeque::new(),
+                unanswered: 0,
                 taken_at: Instant::now(),
                 refused: 0,
                 told_at: None,
@@ -98,10 +102,11 @@ async fn join(
     if room.asks.send(Ask::Join { is_logger, answer }).await.is_err() {
         return Ok(None);
     }
-    let Ok((hello, notes)) = answered.await else { return Ok(None) };
+    let Ok((hello, ear)) = answered.await else { return Ok(None) };
     let presence = Presence { asks: room.asks.clone(), is_logger };
-    let console = room.handle.console(&*room.path, Arc::clone(who), mode).await?;
-    Ok(Some((hello, Feed::new(console, notes), presence)))
+    let book = Some(Arc::clone(&room.book));
+    let attendance = Attendance::join(&room.handle, book, &room.path, who, mode).await?;
+    Ok(Some((hello, Feed::new(attendance, ear.notes, ear.told), presence)))
 }
 
 struct Viewer {
@@ -114,6 +119,8 @@ struct Viewer {
     shown: VecDeque<u8>,
     /// What waits for the child.
     typed: VecDeque<u8>,
+    /// How much is on its way to the child.
+    unanswered: u64,
     /// When the child last took something, or there was nothing to take.
     taken_at: Instant,
     /// How much the child did not take and whoever typed it does not know yet.
@@ -170,12 +177,17 @@ impl Viewer {
             Piece::Lost(missing) => {
                 self.show(Around::aside(&format!("{missing} bytes are missing here")).as_bytes());
             }
-            Piece::Gap => self.show(Around::aside("Something may be missing here").as_bytes()),
-            Piece::Typed(_) => {
+            Piece::Gap => {
+                self.unanswered = 0;
+                self.show(Around::aside("Something may be missing here").as_bytes());
+            }
+            Piece::Typed(bytes) => {
+                self.unanswered = self.unanswered.saturating_sub(bytes);
                 self.taken_at = Instant::now();
                 self.type_on();
             }
             Piece::Refused(bytes) => {
+                self.unanswered = self.unanswered.saturating_sub(bytes);
                 // A child that is down hears nothing, and nobody expects it to.
                 if self.room.is_up.load(Ordering::Relaxed) {
                     self.refused += bytes;
@@ -193,7 +205,7 @@ impl Viewer {
             return false;
         }
         if let Some((rows, columns)) = heard.window {
-            self.feed.console().resize(rows, columns);
+            self.feed.attendance().resize(rows, columns);
         }
         let declared = Arc::clone(&self.room.declared.borrow());
         let console = &declared.console;
@@ -237,9 +249,13 @@ impl Viewer {
             self.typed.clear();
             return;
         }
-        let waiting = self.typed.make_contiguous();
-        let taken = self.feed.console().type_in(waiting);
-        self.typed.drain(..taken);
+        let room = usize::try_from(Console::WINDOW.saturating_sub(self.unanswered));
+        let length = self.typed.len().min(room.unwrap_or(usize::MAX));
+        if length > 0 {
+            let bytes: Vec<u8> = self.typed.drain(..length).collect();
+            self.unanswered += length as u64;
+            self.feed.attendance().type_in(&bytes);
+        }
     }
 
     fn tell_refused(&mut self) {

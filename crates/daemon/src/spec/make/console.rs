@@ -52,7 +52,7 @@ pub(in super::super) fn console(
         keys: keys(at, found),
         ignore: at.word("ignore").map(bytes).unwrap_or_default(),
         info_file: at.word("info_file").map(Into::into),
-        transcript: at.get("transcript").and_then(transcript),
+        transcript: at.get("transcript").and_then(|at| transcript(at, folder)),
         time: at.word("time").unwrap_or("%c").to_owned(),
         mode: at.word("mode").map(|mode| match mode {
             "off" => Mode::Off,
@@ -62,8 +62,9 @@ pub(in super::super) fn console(
     })
 }
 
-fn transcript(node: &Node) -> Option<Transcript> {
-    let path = node.text().or_else(|| node.word("path"))?.into();
+fn transcript(node: &Node, folder: &Path) -> Option<Transcript> {
+    let path = node.text().or_else(|| node.word("path"))?;
+    let path = if path == "-" { path.into() } else { folder.join(path) };
     Some(Transcript { path, stamp: node.word("stamp").map(str::to_owned) })
 }
 

@@ -92,11 +92,17 @@ pub(super) const CONSOLE: Takes = Takes::Either(&[
             key(
                 "transcript",
                 Takes::Either(&[
-                    Takes::Path,
+                    Takes::Text,
                     Takes::Group(&Group {
                         what: "transcript",
                         keys: &[&[
-                            key("path", Takes::Path, "", "The file.", "/tmp/ioc.log"),
+                            key(
+                                "path",
+                                Takes::Text,
+                                "",
+                                "The file; `-` is the output of the program.",
+                                "/tmp/ioc.log",
+                            ),
                             key(
                                 "stamp",
                                 Takes::Text,
