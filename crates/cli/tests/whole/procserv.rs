@@ -155,18 +155,29 @@ impl Line {
 
     /// Waits until this is shown, and returns all that came up to it.
     fn until(&mut self, what: &str) -> String {
+        self.until_bytes(what.as_bytes())
+    }
+
+    fn until_bytes(&mut self, what: &[u8]) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
-            let at = self.seen.windows(what.len()).position(|part| part == what.as_bytes());
+            let at = self.seen.windows(what.len()).position(|part| part == what);
             if let Some(at) = at {
                 let rest = self.seen.split_off(at + what.len());
                 let seen = std::mem::replace(&mut self.seen, rest);
                 return String::from_utf8_lossy(&seen).into_owned();
             }
+            let goes_on = self.reads();
             let seen = String::from_utf8_lossy(&self.seen);
+            let what = String::from_utf8_lossy(what);
             assert!(Instant::now() < end, "{what:?} is shown after {seen:?}");
-            assert!(self.reads(), "{what:?} is shown before the end: {seen:?}");
+            assert!(goes_on, "{what:?} is shown before the end: {seen:?}");
         }
+    }
+
+    /// Waits until it has been greeted, in telnet too.
+    fn greeted(&mut self) -> String {
+        self.until_bytes(b"\xff\xfb\x01\xff\xfd\"")
     }
 
     /// Waits for the end of the connection, and returns all that came before.
@@ -227,7 +238,7 @@ fn conversation(program: &str, typed: &[&str]) -> String {
     let server = Server::within(folder, program, &[typed, &more[..]].concat());
     let mut line = server.connect();
     let mut shown = line.until("quits the server\r\n");
-    shown += &line.until("\u{fffd}");
+    shown += &line.greeted();
     line.types(RESTART);
     shown += &line.until(BEGUN);
     shown += &line.until(RULE);
@@ -370,29 +381,40 @@ fn off_within_the_holdoff_cancels_and_on_while_down_starts() {
     line.types(TOGGLE);
     line.until("mode to OFF");
     assert!(server.asks(&["status"]).contains("paused"), "{}", server.asks(&["status"]));
-    // ONESHOT starts it once; ^Q does nothing while it runs.
+    // Round to ON: it waits again, and nothing has ended.
     line.types(TOGGLE);
     line.until("mode to ONESHOT");
-    line.until("is: ");
     line.types(TOGGLE);
     line.until("mode to ON");
-    line.types(QUIT);
-    line.types(b"\r");
-    line.until("a new one will be restarted shortly");
-    // The start key overrides the holdoff.
+    // The start key overrides the holdoff; ^Q does nothing while it runs.
     line.types(RESTART);
     line.until("hello");
+    line.types(QUIT);
+    line.types(TOGGLE);
+    line.until("mode to OFF");
+    line.types(b"\r");
+    line.until("auto restart is disabled");
 }
 
 #[test]
 fn begun_off_it_runs_once_and_waits_for_a_key() {
-    let server = Server::new(&["--noautorestart", "--holdoff", "0", "0", "sh", "-c", "echo hi"]);
+    let mut server =
+        Server::new(&["--noautorestart", "--holdoff", "0", "0", "sh", "-c", "echo hi"]);
     let mut line = server.connect();
     let shown = line.until("quits the server");
     assert!(shown.contains("auto restart mode is OFF"), "{shown}");
+    server
+        .until("it has run once", |server| server.asks(&["history"]).contains("#1").then_some(()));
     line.types(KILL);
     line.until("hi\r\n");
     line.until("auto restart is disabled");
+    assert!(!server.asks(&["history"]).contains("#3"), "{}", server.asks(&["history"]));
+    // ONESHOT while it is down starts it, and its end is that of all.
+    line.types(TOGGLE);
+    line.until("hi\r\n");
+    let shown = line.rest();
+    assert!(shown.contains("oneshot mode: server will exit"), "{shown}");
+    assert_eq!(server.ends().code(), Some(0));
 }
 
 #[test]
@@ -443,6 +465,10 @@ fn viewers_that_stop_reading_hold_nobody_up() {
     let stalled: Vec<TcpStream> = (0..3)
         .map(|_| TcpStream::connect(("127.0.0.1", server.ports[0])).expect("it listens"))
         .collect();
+    for mut one in &stalled {
+        // Once greeted it counts.
+        one.read_exact(&mut [0; 4]).expect("it is greeted");
+    }
     let mut line = server.connect();
     line.until("3 user(s)");
     // Far more than is kept for those who do not read.
@@ -532,7 +558,7 @@ fn a_gentle_signal_is_given_its_time_and_grandchildren_go_too() {
 fn the_log_is_stamped_and_begun_anew_at_a_hangup() {
     let server = Server::new(&["-L", "log", "--logstamp=<%Y> ", "0", "cat"]);
     let mut line = server.connect();
-    line.until("\u{fffd}");
+    line.greeted();
     line.types(b"before\r");
     line.until("before\r\nbefore\r\n");
     server.until("it is in the log", |server| {
@@ -554,7 +580,7 @@ fn the_log_is_stamped_and_begun_anew_at_a_hangup() {
 fn the_console_comes_back_after_the_brain_has_died() {
     let server = Server::new(&["0", "cat"]);
     let mut line = server.connect();
-    let hello = line.until("\u{fffd}");
+    let hello = line.greeted();
     let child = pid_in(&hello);
     let status = server.asks(&["status"]);
     let brain = status.split("brain ").nth(1).and_then(|rest| rest.split_whitespace().next());
@@ -565,7 +591,7 @@ fn the_console_comes_back_after_the_brain_has_died() {
     let mut line = server.until("it listens again", |server| {
         TcpStream::connect(("127.0.0.1", server.ports[0])).ok().map(Line::of)
     });
-    let hello = line.until("\u{fffd}");
+    let hello = line.greeted();
     assert_eq!(pid_in(&hello), child, "the same run: {hello}");
     line.types(b"still here\r");
     line.until("still here\r\nstill here\r\n");

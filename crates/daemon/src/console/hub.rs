@@ -18,6 +18,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// How many things said wait for a viewer that is slow.
 const NOTES: usize = 256;
+/// Why nothing is restarted while the tree ends.
+const ENDS: &str = "the server ends";
 /// Of how many runs the process is known.
 const PIDS: usize = 8;
 /// How many keys wait to be carried out.
@@ -55,6 +57,8 @@ pub(super) struct Hub {
     crowd: Crowd,
     /// The last run whose beginning has been told.
     told: u64,
+    /// The mode at the last look.
+    mode: Mode,
     /// The processes of the latest runs.
     pids: BTreeMap<u64, u32>,
     /// Whether a run lives, for those who type.
@@ -78,8 +82,20 @@ impl Hub {
             began: wall(&handle, root.began),
         };
         let (notes, _) = broadcast::channel(NOTES);
-        let (crowd, told, pids) = (Crowd::default(), 0, BTreeMap::new());
-        Ok(Self { path, handle, declared, surroundings, around, notes, crowd, told, pids, is_up })
+        let (crowd, told, mode, pids) = (Crowd::default(), 0, Mode::On, BTreeMap::new());
+        Ok(Self {
+            path,
+            handle,
+            declared,
+            surroundings,
+            around,
+            notes,
+            crowd,
+            told,
+            mode,
+            pids,
+            is_up,
+        })
     }
 
     /// Serves until the tree ends or nobody needs it.
@@ -119,6 +135,7 @@ impl Hub {
 
     fn learn(&mut self, view: &View) {
         self.is_up.store(view.run.is_some(), Ordering::Relaxed);
+        self.mode = Seen::of(view).mode;
         let pid = view.process.as_ref().and_then(|process| process.pid);
         if let (Some(run), Some(pid)) = (view.run, pid) {
             self.remember(run.0, pid);
@@ -189,8 +206,9 @@ impl Hub {
             (pid.or_else(|| self.pids.get(&run.0).copied()), wall(&self.handle, view.began))
         });
         let given_up = match view.state {
+            // That it waits for its first start follows from what is said anyway.
+            State::Rest { why: Rest::Demand, .. } | State::Live(_) => None,
             State::Rest { why, .. } => given_up(why).map(str::to_owned),
-            State::Live(_) => None,
         };
         Present { mode: Seen::of(view).mode, run, given_up }
     }
@@ -263,9 +281,15 @@ impl Hub {
             self.told = run.0;
         } else if let Event::Exited { run, exit, detail, .. } = &record.event {
             let over = self.over(run.0, *exit, detail.as_deref()).await;
-            let Ok(view) = self.look().await else { return };
-            self.learn(&view);
-            let future = self.future(&view);
+            let future = match self.look().await {
+                Ok(view) => {
+                    self.learn(&view);
+                    self.future(&view)
+                }
+                // It was the end of the tree.
+                Err(_) if self.mode == Mode::Oneshot => Future::End,
+                Err(_) => Future::None(ENDS.to_owned()),
+            };
             self.say(self.around.ended(&over, &future, &Zoned::now()), Place::Behind(run.0));
             if future == Future::End {
                 let by = self.handle.by("console");
@@ -326,7 +350,7 @@ impl Hub {
 /// Returns why a child is not started again by itself; nothing where it is.
 const fn given_up(why: Rest) -> Option<&'static str> {
     match why {
-        Rest::Draining => Some("the server ends"),
+        Rest::Draining => Some(ENDS),
         Rest::Quarantined => Some("it is quarantined, and has to be released first"),
         Rest::Broken { until: Some(_) } => Some("it has failed too often, and cools down"),
         Rest::Broken { until: None } => Some("it has failed too often, and has to be reset"),

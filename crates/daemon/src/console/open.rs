@@ -132,19 +132,20 @@ impl Open {
             }
             stays
         });
+        let mut found = Vec::new();
         for key in wanted {
             if self.doors.contains_key(&key) {
                 continue;
             }
             // At once, so that whoever hears that this daemon serves finds it open.
             let opened = Door::open(&key.1);
-            if let Ok(door) = &opened {
-                self.info.opened(&key, door.endpoint());
-            }
+            found.extend(opened.as_ref().ok().map(|door| (key.clone(), door.endpoint().clone())));
             let (info, tell) = (Arc::clone(&self.info), Arc::clone(tell));
             let door = keep(key.clone(), opened, self.room.clone(), info, tell);
             self.doors.insert(key, self.tasks.spawn(door));
         }
+        // All of them at once: whoever waits for the file finds every place in it.
+        self.info.opened(found);
         self.declared.send_replace(Arc::clone(declared));
         if self.transcript.as_ref().map(|(known, _)| known) != transcript.as_ref() {
             if let Some((_, task)) = self.transcript.take() {
@@ -194,7 +195,7 @@ async fn keep(
     };
     if has_failed {
         tell(&room.path, None);
-        info.opened(&key, door.endpoint());
+        info.opened([(key.clone(), door.endpoint().clone())]);
     }
     let places = Arc::new(Semaphore::new(MOST));
     let mut viewers = JoinSet::new();
@@ -298,8 +299,8 @@ impl Info {
         });
     }
 
-    fn opened(&self, key: &(bool, Endpoint), at: &Endpoint) {
-        self.with(|state| drop(state.places.insert(key.clone(), at.clone())));
+    fn opened(&self, found: impl IntoIterator<Item = ((bool, Endpoint), Endpoint)>) {
+        self.with(|state| state.places.extend(found));
     }
 
     fn closed(&self, key: &(bool, Endpoint)) {

@@ -22,7 +22,8 @@ pub(in super::super) fn console(
         None => Vec::new(),
     };
     let log_listen = at.get("log_listen").map_or_else(Vec::new, |all| place.all(all, found));
-    let has_none = listen.is_empty() && log_listen.is_empty();
+    // What is said and wrong is told of itself.
+    let has_none = !is_short && at.get("listen").is_none() && at.get("log_listen").is_none();
     if has_none && at.get("transcript").is_none() && at.get("mode").is_none() {
         let text = "this console has no effect: it listens nowhere and writes nothing";
         found.wrong(at, text, "say `listen: 2000`, or `unix:PATH` for a socket");
