@@ -35,6 +35,7 @@ mod serve;
 mod socket;
 mod tls;
 mod trouble;
+mod web;
 mod words;
 
 pub use around::{About, Book, Program, Specs};

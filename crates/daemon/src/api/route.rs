@@ -6,10 +6,11 @@ use super::Service;
 use super::caller::{Caller, Role};
 use super::query::{Parameter, Query};
 use super::trouble::Trouble;
+use super::web;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Query as Pairs, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{OriginalUri, Query as Pairs, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
@@ -120,15 +121,22 @@ pub fn router(service: Service) -> Router {
     for route in ROUTES {
         router = router.route(&route.place(), route.on());
     }
+    let router = router.merge(web::routes());
     router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
 }
 
-async fn unknown(uri: Uri) -> Trouble {
+/// The root has no route of its own, so that the router can be merged with one that has.
+async fn unknown(method: Method, original: OriginalUri, uri: Uri) -> Response {
+    if uri.path() == "/" && method == Method::GET {
+        return web::root(original).await;
+    }
     let text = format!("there is nothing at {}", uri.path());
-    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text).hint("see /v1/openapi.json")
+    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text)
+        .hint("see /v1/openapi.json")
+        .into_response()
 }
 
-async fn unfit(method: axum::http::Method, uri: Uri) -> Trouble {
+async fn unfit(method: Method, uri: Uri) -> Trouble {
     let text = format!("{} does not take {method}", uri.path());
     let trouble = Trouble::new(StatusCode::METHOD_NOT_ALLOWED, "method", text);
     trouble.hint("the header `Allow` says what it takes; commands go to /v1/commands")

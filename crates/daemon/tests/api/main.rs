@@ -6,6 +6,7 @@ mod commands;
 mod describes;
 mod gates;
 mod hosts;
+mod pages;
 mod reads;
 mod secure;
 mod streams;
