@@ -7,12 +7,15 @@
 mod files;
 
 use super::Service;
-use axum::Router;
+use super::caller::Caller;
+use super::tls::Secure;
 use axum::extract::{OriginalUri, Path};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use files::{FILES, File, PAGE};
+use axum::{Extension, Router};
+use files::{FILES, File, PAGE, SIGN_IN};
+use std::sync::Arc;
 
 /// What a page may do: use files and the API of where it came from, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -45,10 +48,19 @@ pub(super) async fn root(OriginalUri(uri): OriginalUri) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
-async fn page(uri: Uri) -> Response {
+/// Over TCP whoever has not said who they are is asked for it, wherever they wanted to go.
+async fn page(
+    uri: Uri,
+    caller: Option<Extension<Caller>>,
+    secure: Option<Extension<Arc<Secure>>>,
+) -> Response {
+    let (status, page) = match (caller, secure) {
+        (None, Some(_)) => (StatusCode::UNAUTHORIZED, SIGN_IN),
+        (None, None) | (Some(_), _) => (StatusCode::OK, PAGE),
+    };
     let ups = uri.path().bytes().filter(|byte| *byte == b'/').count().saturating_sub(1);
-    let text = PAGE.replace(FOLDER, &format!("\"{}web/", "../".repeat(ups)));
-    guarded((StatusCode::OK, text).into_response(), "text/html; charset=utf-8")
+    let text = page.replace(FOLDER, &format!("\"{}web/", "../".repeat(ups)));
+    guarded((status, text).into_response(), "text/html; charset=utf-8")
 }
 
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {

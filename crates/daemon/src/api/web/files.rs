@@ -17,10 +17,20 @@ macro_rules! files {
 }
 
 /// All of them, by name. A test compares this list with the folder.
-pub(super) static FILES: &[File] = files!["index.html", "main.css", "main.js",];
+pub(super) static FILES: &[File] = files! {
+    "index.html",
+    "main.css",
+    "main.js",
+    "sign-in.css",
+    "sign-in.html",
+    "sign-in.js",
+};
 
 /// The page that every address below `ui/` leads to.
 pub(super) static PAGE: &str = include_str!("../../../../../web/index.html");
+
+/// The page for whoever is not known yet.
+pub(super) static SIGN_IN: &str = include_str!("../../../../../web/sign-in.html");
 
 #[cfg(test)]
 mod tests {
