@@ -6,13 +6,15 @@
 mod command;
 mod event;
 mod health;
+mod hook;
 mod look;
 mod schema;
 mod story;
 
 pub use command::{Act, Command, Problem, Reply, Step, Verb};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
-pub use health::{Check, Checks};
+pub use health::{Check, Checks, Dump};
+pub use hook::{Delivery, DeliveryState, FactKind};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};
 pub use schema::schemas;
 pub use story::{
