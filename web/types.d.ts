@@ -242,14 +242,88 @@ declare namespace Api {
   }
 
   interface Me {
-    who: string;
-    role: Role;
+    name: string;
+    role: Role | null;
+    until_at: number | null;
   }
 
   interface Choice {
+    verb: Record<string, Record<string, unknown>>;
     command: string;
+    role: Role;
     possible: boolean;
     why_not: string | null;
+    hint: string | null;
     effect: string;
+  }
+
+  type PlayedPolicy = { child: string } | { preset: string } | { spec: string };
+
+  interface Simulation {
+    child?: string;
+    policies: PlayedPolicy[];
+    lives?: Lives;
+    runs?: number;
+    seed?: number;
+  }
+
+  interface Lives {
+    dies_after: string;
+    times: number;
+    exit: string;
+    ready_after?: string;
+  }
+
+  interface Simulated {
+    happened: Timeline | null;
+    timelines: Timeline[];
+  }
+
+  interface Timeline {
+    policy: string;
+    rules: string[];
+    scenario: string;
+    horizon_ms: number;
+    steps: TimelineStep[];
+    begins_ms: number[];
+    serves: Span[];
+    starts: number;
+    gave_up_after_ms: number | null;
+    gave_up: string | null;
+    uptime_ms: number;
+    downtime_ms: number;
+    longest_down_ms: number;
+    restarts_per_hour: number;
+    busiest_hour: number;
+    alerts: number | null;
+    ends: string;
+    is_cut: boolean;
+  }
+
+  interface TimelineStep {
+    after_ms: number;
+    text: string;
+  }
+
+  interface Span {
+    from_ms: number;
+    to_ms: number;
+  }
+
+  type ConsoleSays =
+    | { says: "viewers"; you: number; viewers: ConsoleViewer[] }
+    | { says: "lost"; bytes: number }
+    | { says: "typed"; bytes: number }
+    | { says: "refused"; bytes: number }
+    | { says: "began"; run: number }
+    | { says: "ended"; run: number }
+    | { says: "gap" }
+    | { says: "left"; text: string };
+
+  interface ConsoleViewer {
+    number: number;
+    name: string;
+    read_only: boolean;
+    since_at: number;
   }
 }

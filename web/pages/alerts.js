@@ -4,7 +4,7 @@
 import { Trouble, get, isLetGo } from "../api.js";
 import { child as childLink } from "../state/route.js";
 import { tree } from "../state/tree.js";
-import { confirm } from "../parts/command.js";
+import { confirm, offer } from "../parts/command.js";
 import { moment, since } from "../parts/clock.js";
 import { fill, framed, h, once } from "../parts/dom.js";
 import { sign } from "../parts/sign.js";
@@ -85,7 +85,7 @@ export function alertCard(alert, isNamed) {
               type: "button",
               "aria-disabled": mayAct ? null : "true",
               "aria-label": `Acknowledge the alerts of ${alert.path}`,
-              on: { click: () => mayAct && confirm(alert.path, "acknowledge", "You have seen its alerts. They fall silent, and nothing else changes.") },
+              on: { click: () => mayAct && confirm(alert.path, offer("acknowledge", "You have seen its alerts. They fall silent, and nothing else changes.")) },
             },
             "Acknowledge …",
           ),

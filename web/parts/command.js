@@ -5,7 +5,7 @@
 import { Trouble, commandId, get, isLetGo, post, segment } from "../api.js";
 import { tree } from "../state/tree.js";
 import { open } from "./dialog.js";
-import { attribute, fill, framed, h, once, unique } from "./dom.js";
+import { attribute, fill, framed, h, once, prose, unique } from "./dom.js";
 import { span } from "./clock.js";
 import { failed, loading, sentence } from "./states.js";
 
@@ -15,25 +15,51 @@ import { failed, loading, sentence } from "./states.js";
  * @property {string} now what is being done, while it is
  * @property {boolean} [ofRun] it is meant for the run that is seen, not for a later one
  * @property {boolean} [grave] it takes something away
- * @property {{ key: string, text: string }} [option]
+ * @property {{ key: string, text: string }} [more] a further setting that can be wished
  */
 
 /** @type {Record<string, Form>} */
 export const FORMS = {
-  start: { name: "Start", now: "Starting", option: { key: "override", text: "Even while its breaker is open, or a run that could not be ended is in its place (role admin)" } },
+  start: { name: "Start", now: "Starting", more: { key: "override", text: "Even while its breaker is open, or a run that could not be ended is in its place" } },
   stop: { name: "Stop", now: "Stopping", ofRun: true, grave: true },
   restart: { name: "Restart", now: "Restarting", ofRun: true },
   reload: { name: "Reload", now: "Reloading", ofRun: true },
   recycle: { name: "Recycle", now: "Recycling", ofRun: true },
-  pause: { name: "Pause", now: "Pausing", option: { key: "freeze", text: "Suspend its processes as well: they stand still until the pause ends" } },
+  pause: { name: "Pause", now: "Pausing", more: { key: "freeze", text: "Suspend what runs as well: it stands still until the pause ends" } },
   resume: { name: "Resume", now: "Resuming" },
   quarantine: { name: "Quarantine", now: "Putting into quarantine", grave: true },
   release: { name: "Release", now: "Releasing" },
-  reset: { name: "Reset", now: "Resetting", option: { key: "start", text: "And start it at once" } },
+  reset: { name: "Reset", now: "Resetting", more: { key: "start", text: "And start it at once" } },
   acknowledge: { name: "Acknowledge", now: "Acknowledging" },
   remove: { name: "Remove", now: "Removing", grave: true },
-  drain: { name: "Drain", now: "Draining", grave: true },
 };
+
+/**
+ * One command as it can be given: by itself, and with the further setting that it has.
+ *
+ * @typedef {object} Offer
+ * @property {string} verb
+ * @property {Pick<Api.Choice, "possible" | "why_not" | "hint" | "effect">} plain
+ * @property {Pick<Api.Choice, "possible" | "why_not" | "hint" | "effect">} [more]
+ */
+
+/**
+ * @param {Api.Choice[]} choices
+ * @returns {Offer[]}
+ */
+function offers(choices) {
+  /** @type {Map<string, Offer>} */
+  const all = new Map();
+  for (const choice of choices) {
+    const [verb = "", settings = {}] = Object.entries(choice.verb)[0] ?? [];
+    const key = FORMS[verb]?.more?.key;
+    if (key !== undefined && settings[key] === true) {
+      const offer = all.get(verb);
+      if (offer) offer.more = choice;
+    } else if (FORMS[verb]) all.set(verb, { verb, plain: choice });
+  }
+  return [...all.values()];
+}
 
 /**
  * Makes the list of commands of a child, which follows what it does.
@@ -47,7 +73,7 @@ export function commands(path, signal) {
   fill(list, h("li", {}, loading("Asking what is possible")));
   const draw = once((/** @type {Api.Choice[]} */ choices) => {
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.verb : undefined;
-    fill(list, ...choices.filter((choice) => FORMS[choice.command]).map((choice) => row(path, choice)));
+    fill(list, ...offers(choices).map((offer) => row(path, offer)));
     // Who was at a button when the list was drawn anew is there again.
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-verb="${CSS.escape(focused)}"]`))?.focus();
   });
@@ -87,42 +113,60 @@ export function commands(path, signal) {
 
 /**
  * @param {string} path
- * @param {Api.Choice} choice
+ * @param {Offer} offer
  */
-function row(path, choice) {
-  const form = /** @type {Form} */ (FORMS[choice.command]);
+function row(path, offer) {
+  const { verb, plain, more } = offer;
+  const form = /** @type {Form} */ (FORMS[verb]);
   const id = unique();
-  const text = choice.possible ? choice.effect : choice.why_not ?? "not now";
+  const isPossible = plain.possible || (more?.possible ?? false);
+  const text = plain.possible ? sentence(plain.effect) : `${sentence(plain.why_not ?? "not now")}${plain.hint ? ` ${sentence(plain.hint)}` : ""}`;
   const button = h(
     "button",
     {
       type: "button",
-      "data-verb": choice.command,
-      "aria-disabled": choice.possible ? null : "true",
+      "data-verb": verb,
+      "aria-disabled": isPossible ? null : "true",
       "aria-describedby": id,
-      on: { click: () => choice.possible && confirm(path, choice.command, choice.effect) },
+      on: { click: () => isPossible && confirm(path, offer) },
     },
-    `${form.name}${choice.possible ? " …" : ""}`,
+    `${form.name}${isPossible ? " …" : ""}`,
   );
-  return h("li", { class: choice.possible ? "" : "not" }, button, h("span", { id, class: "small muted" }, sentence(text)));
+  return h("li", { class: plain.possible ? "" : "not" }, button, h("span", { id, class: "small muted" }, ...prose(text)));
+}
+
+/**
+ * Makes a command of which only the effect is known: whether it is possible is said when it is given.
+ *
+ * @param {string} verb
+ * @param {string} effect
+ * @returns {Offer}
+ */
+export function offer(verb, effect) {
+  const plain = { possible: true, why_not: null, hint: null, effect };
+  return { verb, plain, more: FORMS[verb]?.more ? plain : undefined };
 }
 
 /**
  * Asks for a reason, then gives the command.
  *
  * @param {string} path
- * @param {string} verb
- * @param {string} effect
- * @param {{ option?: boolean }} [before]
+ * @param {Offer} offer
+ * @param {boolean} [isMore] whether its further setting is wished
  */
-export function confirm(path, verb, effect, before = {}) {
+export function confirm(path, { verb, plain, more }, isMore = !plain.possible) {
   const form = FORMS[verb];
   if (!form) return;
   const child = tree.children.get(path);
   const run = child?.run ?? null;
   const name = path || "the whole tree";
   const why = h("textarea", { rows: 2, required: true, maxlength: 4096, autofocus: true, "aria-describedby": "why-more" });
-  const option = form.option ? h("input", { type: "checkbox", set: { checked: before.option ?? false } }) : null;
+  const effect = h("p", {});
+  const option = form.more && more ? h("input", { type: "checkbox", set: { checked: isMore }, on: { change: () => tellEffect() } }) : null;
+  // Where only one of both is possible, there is nothing to choose.
+  if (option && more && plain.possible !== more.possible) option.disabled = true;
+  const tellEffect = () => fill(effect, ...prose(sentence((option?.checked ? more : plain)?.effect ?? plain.effect)));
+  tellEffect();
   const only = form.ofRun && run !== null ? h("input", { type: "checkbox", set: { checked: true } }) : null;
   const said = h("div", { role: "status", "aria-live": "polite" });
   const send = h("button", { type: "submit", class: form.grave ? "danger" : "primary" }, form.name);
@@ -133,7 +177,7 @@ export function confirm(path, verb, effect, before = {}) {
   const give = async () => {
     /** @type {Api.Command} */
     const command = {
-      verb: { [verb]: form.option && option?.checked ? { [form.option.key]: true } : {} },
+      verb: { [verb]: form.more && option?.checked ? { [form.more.key]: true } : {} },
       target: path,
       why: why.value.trim(),
     };
@@ -173,10 +217,12 @@ export function confirm(path, verb, effect, before = {}) {
           },
         },
       },
-      h("p", {}, sentence(effect)),
+      effect,
       child ? h("p", { class: "small muted" }, `Now: ${child.state}${run === null ? "" : `, run #${run}`}.`) : null,
-      h("label", {}, "Why", why, h("span", { class: "small muted", id: "why-more" }, `Noted in the history${tree.me ? ` with your name, ${tree.me.who}` : ""}.`)),
-      option && form.option ? h("label", { class: "choice" }, option, h("span", {}, form.option.text)) : null,
+      h("label", {}, "Why", why, h("span", { class: "small muted", id: "why-more" }, `Noted in the history${tree.me ? ` with your name, ${tree.me.name}` : ""}.`)),
+      option && form.more
+        ? h("label", { class: "choice" }, option, h("span", {}, form.more.text, more && !more.possible && more.why_not ? h("span", { class: "muted" }, ` (${more.why_not})`) : null))
+        : null,
       only ? h("label", { class: "choice" }, only, h("span", {}, `Only if run #${run} is still the one that runs`)) : null,
       said,
       h("p", { class: "actions" }, h("button", { type: "button", on: { click: close } }, "Cancel"), send),
@@ -217,9 +263,9 @@ export function tell(text) {
 export function typed(text) {
   const [program, verb = "", ...rest] = text.split(/\s+/);
   const form = FORMS[verb];
-  if (program !== "mainstay" || !form || verb === "drain") return null;
+  if (program !== "mainstay" || !form) return null;
   const paths = rest.filter((word) => !word.startsWith("-"));
   const flags = rest.filter((word) => word.startsWith("-"));
-  if (paths.length !== 1 || flags.some((flag) => flag !== `--${form.option?.key}`)) return null;
-  return { verb, path: paths[0] ?? "", option: flags.length > 0 };
+  if (paths.length !== 1 || flags.some((flag) => flag !== `--${form.more?.key}`)) return null;
+  return { verb, path: paths[0] ?? "", isMore: flags.length > 0 };
 }

@@ -1,6 +1,7 @@
 // @ts-check
 // The head of every page, and the line below it that says when the connection is lost.
 
+import { post } from "../api.js";
 import { link, onRoute, present } from "../state/route.js";
 import { tree } from "../state/tree.js";
 import { OVERALL } from "../state/standing.js";
@@ -67,8 +68,10 @@ export function head(element, line) {
   const began = once((/** @type {number} */ at) => fill(age, "· up ", since(at)));
   const whole = once((/** @type {Api.Me | null} */ who) => {
     if (!who) return;
-    fill(me, h("span", { class: "who" }, who.who), h("span", { class: `role role-${who.role}` }, who.role));
-    attribute(me, "title", who.role === "viewer" ? "You may look, and change nothing" : `You act as ${who.who}`);
+    const role = who.role ?? "no role";
+    const out = h("button", { type: "button", class: "plain", on: { click: () => void signOut() } }, "Sign out");
+    fill(me, h("span", { class: "who" }, who.name), h("span", { class: "role" }, role), who.until_at === null ? null : out);
+    attribute(me, "title", who.role === "viewer" ? "You may look, and change nothing" : `You act as ${who.name}`);
   });
   const tell = connectionLine(line);
   tree.watch(() => {
@@ -87,6 +90,15 @@ export function head(element, line) {
     attribute(count, "aria-label", `${alerts} not acknowledged`);
     whole(tree.me);
   }, new AbortController().signal);
+}
+
+async function signOut() {
+  try {
+    await post("sign-out", {});
+  } finally {
+    // The address is asked for again, and answers with the page where one signs in.
+    location.reload();
+  }
 }
 
 /** Our mark: a mast that stays hold from both sides. */

@@ -82,7 +82,7 @@ class Tree {
 
   /** Whether we may give commands. */
   get mayCommand() {
-    return this.me !== null && this.me.role !== "viewer";
+    return this.me !== null && this.me.role !== null && this.me.role !== "viewer";
   }
 
   /** Begins, and goes on for as long as the page is open. */
@@ -101,6 +101,7 @@ class Tree {
         this.trouble = null;
       } catch (error) {
         if (!(error instanceof Trouble)) throw error;
+        if (error.status === 401) location.reload();
         this.trouble = error;
         this.connection = { is: "lost", why: error.message, again: Date.now() + 2_000 };
         this.changed();
@@ -124,6 +125,8 @@ class Tree {
         this.changed();
       },
       over: (/** @type {Trouble} */ why) => {
+        // Who was signed in for too long is led to where one signs in: the same address, asked for again.
+        if (why.status === 401) location.reload();
         this.trouble = why;
         this.connection = { is: "lost", why: why.message, again: 0 };
         this.changed();

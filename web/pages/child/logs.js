@@ -56,6 +56,7 @@ export function logsPart(path, signal) {
   function row(entry, wanted) {
     const { line } = entry;
     if (!line) return h("div", { class: "log-note" }, entry.note);
+    if (line.stream === "err") frame.classList.add("streams");
     const text = wanted === "" ? colours(line.text) : marked(line.text, wanted);
     return h(
       "div",

@@ -3,9 +3,9 @@
 // would change it.
 
 import { Trouble, get, isLetGo, segment } from "../../api.js";
-import { child as childLink, link } from "../../state/route.js";
+import { child as childLink } from "../../state/route.js";
 import { tree } from "../../state/tree.js";
-import { confirm, typed } from "../../parts/command.js";
+import { confirm, offer, typed } from "../../parts/command.js";
 import { moment } from "../../parts/clock.js";
 import { fill, framed, h, once, prose } from "../../parts/dom.js";
 import { gauge } from "../../parts/gauge.js";
@@ -141,13 +141,8 @@ function wish(wish) {
       { class: "wish-command" },
       h("code", {}, command),
       ours && tree.mayCommand
-        ? h("button", { type: "button", on: { click: () => confirm(ours.path, ours.verb, wish.text, { option: ours.option }) } }, "Do it …")
+        ? h("button", { type: "button", on: { click: () => confirm(ours.path, offer(ours.verb, wish.text), ours.isMore) } }, "Do it …")
         : null,
     ),
   ];
-}
-
-/** @param {string} path */
-export function simulateLink(path) {
-  return link("simulate", "", { path });
 }

@@ -121,7 +121,7 @@ export class Parser {
       case "8": screen.restore(); break;
       case "D": screen.feed(); break;
       case "E": screen.moveTo(screen.row, 0); screen.feed(); break;
-      case "H": screen.tabs?.add(screen.column); break;
+      case "H": screen.tabs.add(screen.column); break;
       case "M": screen.back(); break;
       case "=": screen.isKeypad = true; break;
       case ">": screen.isKeypad = false; break;
@@ -185,7 +185,7 @@ export class Parser {
       case "X": screen.eraseLine(screen.row, screen.column, screen.column + one); break;
       case "b": for (let at = 0; at < Math.min(one, screen.columns * screen.rows); at += 1) screen.print(screen.lastLetter); break;
       case "d": screen.address(one - 1, screen.column); break;
-      case "g": if (numbers[0] === 3) screen.tabs?.clear(); else screen.tabs?.delete(screen.column); break;
+      case "g": if (numbers[0] === 3) screen.tabs.clear(); else screen.tabs.delete(screen.column); break;
       case "h": case "l": if (numbers.includes(4)) screen.inserts = final === "h"; break;
       case "m": screen.look = graphics(screen.look, numbers); break;
       case "r": screen.margins(one - 1, Math.min(numbers[1] || screen.rows, screen.rows) - 1); break;

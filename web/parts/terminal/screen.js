@@ -14,6 +14,8 @@ const LEFT = 2_000;
  * @typedef {{ text: string[], looks: import("./colours.js").Look[] }} Line
  */
 
+/** @typedef {{ row: number, column: number, look: import("./colours.js").Look, isOrigin: boolean }} Place */
+
 /** @param {number} columns @param {import("./colours.js").Look} look @returns {Line} */
 function blank(columns, look = PLAIN) {
   // What is erased keeps the ground it was erased with, and nothing else.
@@ -29,40 +31,55 @@ export class Screen {
     this.reset();
   }
 
+  /** @type {Line[]} */
+  lines = [];
+  /** Lines that went off the top, until somebody takes them. @type {Line[]} */
+  left = [];
+  /** Rows to be drawn anew. @type {Set<number>} */
+  dirty = new Set();
+  row = 0;
+  column = 0;
+  /** The last place of a line was written: the next letter goes to the next line. */
+  isFull = false;
+  /** @type {import("./colours.js").Look} */
+  look = PLAIN;
+  top = 0;
+  bottom = 0;
+  isOrigin = false;
+  wraps = true;
+  inserts = false;
+  isCursorShown = true;
+  isKeypad = false;
+  isCursorKeys = false;
+  isPasteMarked = false;
+  title = "";
+  lastLetter = " ";
+  /** @type {Set<number>} */
+  tabs = new Set();
+  /** @type {Place} */
+  saved = { row: 0, column: 0, look: PLAIN, isOrigin: false };
+  /** What stood on the usual screen while the other one is shown. @type {{ lines: Line[], saved: Place } | null} */
+  usual = null;
+
   reset() {
-    /** @type {Line[]} */
     this.lines = Array.from({ length: this.rows }, () => blank(this.columns));
-    /** Lines that went off the top, until somebody takes them. @type {Line[]} */
     this.left = [];
-    this.row = 0;
-    this.column = 0;
-    /** The last place of a line was written: the next letter goes to the next line. */
-    this.isFull = false;
+    [this.row, this.column, this.isFull] = [0, 0, false];
     this.look = PLAIN;
-    this.top = 0;
-    this.bottom = this.rows - 1;
-    this.isOrigin = false;
-    this.wraps = true;
-    this.inserts = false;
-    this.isCursorShown = true;
-    this.isKeypad = false;
-    this.isCursorKeys = false;
-    this.isPasteMarked = false;
-    this.title = "";
-    /** @type {Set<number>} */
+    [this.top, this.bottom, this.isOrigin] = [0, this.rows - 1, false];
+    [this.wraps, this.inserts, this.isCursorShown] = [true, false, true];
+    [this.isKeypad, this.isCursorKeys, this.isPasteMarked] = [false, false, false];
+    [this.title, this.lastLetter, this.usual] = ["", " ", null];
     this.tabs = new Set(Array.from({ length: Math.ceil(this.columns / 8) }, (_, at) => at * 8));
     this.saved = this.place();
-    /** What stood on the usual screen while the other one is shown. @type {{ lines: Line[], saved: ReturnType<Screen["place"]> } | null} */
-    this.usual = null;
-    this.lastLetter = " ";
     this.dirtyAll();
   }
 
   dirtyAll() {
-    /** Rows to be drawn anew. @type {Set<number>} */
     this.dirty = new Set(Array.from({ length: this.rows }, (_, at) => at));
   }
 
+  /** @returns {Place} */
   place() {
     return { row: this.row, column: this.column, look: this.look, isOrigin: this.isOrigin };
   }
@@ -74,7 +91,7 @@ export class Screen {
 
   /** @param {number} row */
   touch(row) {
-    this.dirty?.add(row);
+    this.dirty.add(row);
   }
 
   /**
@@ -85,7 +102,7 @@ export class Screen {
    */
   resize(rows, columns) {
     if (rows === this.rows && columns === this.columns) return;
-    for (const lines of [this.lines ?? [], this.usual?.lines ?? []]) {
+    for (const lines of [this.lines, this.usual?.lines ?? []]) {
       for (const line of lines) {
         line.text.length = Math.min(line.text.length, columns);
         line.looks.length = line.text.length;
@@ -114,14 +131,14 @@ export class Screen {
     this.row = Math.min(this.row, rows - 1);
     this.column = Math.min(this.column, columns - 1);
     this.isFull = false;
-    for (let at = 0; at < columns; at += 8) this.tabs?.add(at);
+    for (let at = 0; at < columns; at += 8) this.tabs.add(at);
     this.dirtyAll();
   }
 
   /** @param {Line} line */
   leave(line) {
-    this.left?.push(line);
-    if (this.left && this.left.length > LEFT) this.left.splice(0, this.left.length - LEFT);
+    this.left.push(line);
+    if (this.left.length > LEFT) this.left.splice(0, this.left.length - LEFT);
   }
 
   /** @param {string} letter one code point */
@@ -201,7 +218,7 @@ export class Screen {
    */
   scroll(by, top = this.top) {
     const count = Math.min(Math.abs(by), this.bottom - top + 1);
-    const lines = /** @type {Line[]} */ (this.lines);
+    const { lines } = this;
     for (let at = 0; at < count; at += 1) {
       if (by > 0) {
         const [gone] = lines.splice(top, 1);
@@ -248,7 +265,7 @@ export class Screen {
 
   /** @param {number} by */
   tab(by) {
-    const stops = [...(this.tabs ?? [])].sort((a, b) => a - b);
+    const stops = [...(this.tabs)].sort((a, b) => a - b);
     for (let left = Math.abs(by); left > 0; left -= 1) {
       const to = by > 0 ? stops.find((stop) => stop > this.column) ?? this.columns - 1 : stops.filter((stop) => stop < this.column).at(-1) ?? 0;
       this.moveTo(this.row, to);
@@ -322,7 +339,7 @@ export class Screen {
   }
 
   restore() {
-    const saved = this.saved ?? this.place();
+    const { saved } = this;
     this.look = saved.look;
     this.isOrigin = saved.isOrigin;
     this.moveTo(saved.row, saved.column);
@@ -336,7 +353,7 @@ export class Screen {
   swap(isOther) {
     if (isOther === (this.usual !== null)) return;
     if (isOther) {
-      this.usual = { lines: this.lines ?? [], saved: this.place() };
+      this.usual = { lines: this.lines, saved: this.place() };
       this.lines = Array.from({ length: this.rows }, () => blank(this.columns));
     } else if (this.usual) {
       this.lines = this.usual.lines;
