@@ -4,6 +4,7 @@
 //! - [`tend`]: what is done by the clock and at a change of files.
 //! - [`console`]: terminals of children on the network.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
+//! - [`hook`]: who is told when something fails, is given up or recovers.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
@@ -12,7 +13,9 @@ mod attend;
 pub mod brain;
 pub mod console;
 mod fault;
+pub mod hook;
 pub mod journal;
+mod outbound;
 pub mod simulate;
 pub mod spec;
 pub mod story;

@@ -1,11 +1,13 @@
 //! From values that fit to declarations of the library.
 
 mod console;
+mod hook;
 mod policy;
 mod process;
 mod program;
 
 pub(super) use console::{console, info};
+pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, schedule, watch};
