@@ -337,7 +337,7 @@ fn endpoints_are_listed_and_the_child_is_told() {
     other.types(KILL);
     line.until("killed by signal 9");
     let events = server.asks(&["events", "--json", "-n", "100"]);
-    assert!(events.contains("console:") && events.contains("\"kill\""), "{events}");
+    assert!(events.contains("by console:") && events.contains(": kill\""), "{events}");
 }
 
 #[test]
@@ -579,6 +579,7 @@ fn the_log_is_stamped_and_begun_anew_at_a_hangup() {
 #[test]
 fn the_console_comes_back_after_the_brain_has_died() {
     let server = Server::new(&["0", "cat"]);
+    server.until("it runs", |server| server.asks(&["status"]).contains("ready").then_some(()));
     let mut line = server.connect();
     let hello = line.greeted();
     let child = pid_in(&hello);

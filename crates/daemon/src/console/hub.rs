@@ -98,12 +98,27 @@ impl Hub {
         })
     }
 
-    /// Serves until the tree ends or nobody needs it.
-    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>) {
+    /// Serves until the tree ends or nobody needs it. Where a life begins, whoever comes is greeted once its mode is set.
+    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>, begins: bool) {
         let mut events = self.handle.events();
         if let Ok(view) = self.look().await {
             self.learn(&view);
             self.told = view.run.map_or(0, |run| run.0);
+        }
+        let mut early = Vec::new();
+        while begins && let Some(ask) = asks.recv().await {
+            match ask {
+                Ask::Begin => {
+                    self.begin().await;
+                    break;
+                }
+                // What is to be written down has to be heard from the beginning.
+                Ask::Listen { .. } => self.answer(ask).await,
+                Ask::Join { .. } | Ask::Leave { .. } | Ask::Press { .. } => early.push(ask),
+            }
+        }
+        for ask in early {
+            self.answer(ask).await;
         }
         loop {
             tokio::select! {
