@@ -15,8 +15,8 @@ pub(crate) use keep::{
     RestartRule, RunArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
-    AlertsArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs, PostmortemArgs, StatusArgs,
-    WaitArgs, WaitFor,
+    AlertsArgs, AttachArgs, ConsolesArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs,
+    PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -129,6 +129,10 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show what children print
     Logs(LogsArgs),
+    /// Join the terminal of a child: see what it prints, and type
+    Attach(AttachArgs),
+    /// List who did what at the terminals of children
+    Consoles(ConsolesArgs),
     /// Show what happened, in order
     Events(EventsArgs),
     /// Say why a child does what it does, and what would change it

@@ -1,6 +1,8 @@
 //! The whole program in temporary folders: brought up, looked at, broken, and found again.
 
+mod consoles;
 mod crashes;
 mod harness;
 mod lives;
+mod pty;
 mod wrong;

@@ -3,6 +3,7 @@
 
 mod around;
 mod commands;
+mod consoles;
 mod describes;
 mod gates;
 mod hosts;
