@@ -138,6 +138,8 @@ struct Seat<'a> {
     /// When something last came or went.
     active_at: Instant,
     has_joined: bool,
+    /// Whether what is said next begins a line of its own.
+    is_at_start: bool,
 }
 
 impl<'a> Seat<'a> {
@@ -167,6 +169,7 @@ impl<'a> Seat<'a> {
             linger: args.linger,
             active_at: Instant::now(),
             has_joined: false,
+            is_at_start: true,
         })
     }
 
@@ -317,17 +320,21 @@ impl<'a> Seat<'a> {
 
     fn print(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.active_at = Instant::now();
+        self.is_at_start = bytes.last().is_none_or(|last| *last == b'\n');
         let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).map_err(Fault::Output)
     }
 
     /// Says something beside what the child prints.
-    fn remark(&self, text: &str) {
+    fn remark(&mut self, text: &str) {
         if self.is_quiet {
             return;
         }
         let text = self.screen.paint(Tint::Dim, &format!("-- {text} --"));
-        let (before, after) = if self.is_raw { ("\r\n", "\r\n") } else { ("", "\n") };
+        let end = if self.is_raw { "\r\n" } else { "\n" };
+        let is_apart = std::mem::replace(&mut self.is_at_start, true);
+        let before = if is_apart { "" } else { end };
+        let after = end;
         // Where errors cannot be written there is nobody to tell.
         let _ = write!(io::stderr(), "{before}{text}{after}");
     }

@@ -110,10 +110,14 @@ async fn bytes_go_both_ways_and_the_rest_is_said_beside() {
     bob.types(b"no\n").await;
     bob.hears(|says| *says == ConsoleSays::Refused { bytes: 3 }).await;
     drop(bob);
-    alice.hears(|says| matches!(says, ConsoleSays::Viewers { viewers, .. } if viewers.len() == 1)).await;
+    alice
+        .hears(|says| matches!(says, ConsoleSays::Viewers { viewers, .. } if viewers.len() == 1))
+        .await;
 
     world.handle.by("a test").remove("cat", "to see").await.expect("a removal");
-    alice.hears(|says| matches!(says, ConsoleSays::Left { text } if text.contains("left the tree"))).await;
+    alice
+        .hears(|says| matches!(says, ConsoleSays::Left { text } if text.contains("left the tree")))
+        .await;
     assert_eq!(alice.ends().await, Some(CloseCode::Normal));
     world.stop().await;
 }
@@ -123,7 +127,10 @@ async fn what_is_no_form_or_too_long_ends_a_console() {
     let world = world(|service| service);
     let table = [
         (Message::Text("{}".into()), Some(CloseCode::Policy)),
-        (Message::Text("{\"asks\":\"resize\",\"rows\":0,\"columns\":1}".into()), Some(CloseCode::Policy)),
+        (
+            Message::Text("{\"asks\":\"resize\",\"rows\":0,\"columns\":1}".into()),
+            Some(CloseCode::Policy),
+        ),
         (Message::Binary(vec![b'x'; (64 << 10) + 1].into()), None),
     ];
     for (message, code) in table {
@@ -149,7 +156,12 @@ async fn who_may_not_join_hears_why() {
         ("cta", &upgrade, 404, "unknown-child"),
         ("web", &upgrade, 409, "no-terminal"),
         ("cat?x=1", &upgrade, 400, "unknown-parameter"),
-        ("cat", &[&upgrade[..], &[("origin", "https://elsewhere.example")]].concat(), 403, "origin"),
+        (
+            "cat",
+            &[&upgrade[..], &[("origin", "https://elsewhere.example")]].concat(),
+            403,
+            "origin",
+        ),
     ];
     for (child, headers, status, code) in table {
         let request = request("GET", &format!("/v1/console/{child}"), headers, "");
@@ -158,7 +170,9 @@ async fn who_may_not_join_hears_why() {
     }
     let viewer = Extension(Caller::new("a viewer", Some(Role::Viewer)));
     let router = router(Service::new(world.handle.clone())).layer(viewer);
-    for (path, status) in [("console/cat", 403), ("console/cat?read_only=true", 426), ("consoles", 403)] {
+    for (path, status) in
+        [("console/cat", 403), ("console/cat?read_only=true", 426), ("consoles", 403)]
+    {
         let request = hyper::Request::get(format!("/v1/{path}")).body(axum::body::Body::empty());
         let answer = router.clone().oneshot(request.expect("a request")).await;
         assert_eq!(answer.expect("an answer").status().as_u16(), status, "{path}");
@@ -195,7 +209,12 @@ impl Book for Notes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(0, note.clone());
     }
 
-    fn notes(&self, path: Option<&str>, _: Option<i64>, limit: usize) -> io::Result<Vec<ConsoleNote>> {
+    fn notes(
+        &self,
+        path: Option<&str>,
+        _: Option<i64>,
+        limit: usize,
+    ) -> io::Result<Vec<ConsoleNote>> {
         let mut notes = self.all();
         notes.retain(|note| path.is_none_or(|path| note.path == path));
         notes.truncate(limit);
@@ -230,13 +249,16 @@ async fn who_did_what_is_taken_down_by_lines() {
     drop(alice);
     let mut bob = Viewer::join(&world, "?read_only=true").await;
     // Bob is told of Alice for as long as she is there.
-    bob.hears(|says| matches!(says, ConsoleSays::Viewers { viewers, .. } if viewers.len() == 1)).await;
+    bob.hears(|says| matches!(says, ConsoleSays::Viewers { viewers, .. } if viewers.len() == 1))
+        .await;
     let (status, answer) = world.get("/v1/consoles?path=cat&limit=10").await;
     assert_eq!(status, 200, "{answer}");
     let mut told: Vec<ConsoleNote> = serde_json::from_value(answer).expect("a form of the API");
     told.reverse();
-    let acts: Vec<_> = told.iter().map(|note| (note.act, note.text.as_deref(), note.bytes)).collect();
-    let (hello, half) = ((ConsoleAct::Typed, Some("hello\n"), 6), (ConsoleAct::Typed, Some("half a li"), 9));
+    let acts: Vec<_> =
+        told.iter().map(|note| (note.act, note.text.as_deref(), note.bytes)).collect();
+    let (hello, half) =
+        ((ConsoleAct::Typed, Some("hello\n"), 6), (ConsoleAct::Typed, Some("half a li"), 9));
     let joined = (ConsoleAct::Joined, None, 0);
     assert_eq!(acts[..2], [joined, hello]);
     for act in [half, (ConsoleAct::Left, None, 0), (ConsoleAct::Looked, None, 0)] {
