@@ -2,6 +2,7 @@
 
 mod child;
 mod console;
+mod delivery;
 mod json;
 mod pattern;
 mod reply;
@@ -13,6 +14,7 @@ mod time;
 
 pub(crate) use child::child;
 pub(crate) use console::consoles;
+pub(crate) use delivery::deliveries;
 pub(crate) use json::json;
 pub(crate) use pattern::{is_pattern, matches, nearest};
 pub(crate) use reply::{plan, reply};

@@ -22,19 +22,23 @@ async fn what_is_described_is_served() {
     let (code, served) = world.get("/v1/openapi.json").await;
     assert_eq!((code, &served), (200, &openapi()));
     let paths = served["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 16);
+    assert_eq!(paths.len(), 23);
     for (path, methods) in paths {
         let address = path.replace("{path}", "web").replace("{run}", "1");
         for (method, operation) in methods.as_object().expect("methods") {
             let method = method.to_uppercase();
-            // What asks for no WebSocket gets none; and nobody takes anything down here.
             let is_socket = operation["responses"]["101"].is_object();
-            let expected = match path.as_str() {
-                "/v1/consoles" => 501,
-                _ if is_socket => 426,
-                _ => 200,
+            let (body, expected) = match path.as_str() {
+                "/v1/simulate" => (r#"{"child": "web", "lives": {"dies_after": "3s"}}"#, 200),
+                // Nobody signs in over the Unix socket.
+                "/v1/sign-in" => (r#"{"token": "x"}"#, 501),
+                "/v1/sign-out" => ("{}", 501),
+                // Nobody takes anything down here.
+                "/v1/consoles" => ("", 501),
+                // What asks for no WebSocket gets none.
+                _ if is_socket => ("", 426),
+                _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
             };
-            let body = r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#;
             let headers = [("content-type", "application/json")];
             let address = if path == "/v1/logs" { "/v1/logs?lines=1" } else { &address };
             let answer = world.send(request(&method, address, &headers, body)).await;
