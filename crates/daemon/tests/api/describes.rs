@@ -33,8 +33,8 @@ async fn what_is_described_is_served() {
                 // Nobody signs in over the Unix socket.
                 "/v1/sign-in" => (r#"{"token": "x"}"#, 501),
                 "/v1/sign-out" => ("{}", 501),
-                // Nobody takes anything down here.
-                "/v1/consoles" => ("", 501),
+                // Nobody takes anything down here, and no program answers.
+                "/v1/consoles" | "/v1/dump" => ("", 501),
                 // What asks for no WebSocket gets none.
                 _ if is_socket => ("", 426),
                 _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
