@@ -16,8 +16,8 @@ pub(crate) use keep::{
     RestartRule, RunArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
-    AlertsArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs, HooksArgs, HooksCommand,
-    LogsArgs, PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
+    AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
+    HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
 };
 pub(crate) use procserv::ProcservArgs;
 
@@ -136,6 +136,10 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show what children print
     Logs(LogsArgs),
+    /// Join the terminal of a child: see what it prints, and type
+    Attach(AttachArgs),
+    /// List who did what at the terminals of children
+    Consoles(ConsolesArgs),
     /// Show what happened, in order
     Events(EventsArgs),
     /// Say why a child does what it does, and what would change it

@@ -1,6 +1,7 @@
 //! Carries out what was typed: asks the daemon, and shows the answer.
 
 mod act;
+mod attach;
 mod change;
 mod doctor;
 mod end;
@@ -13,6 +14,8 @@ mod spec;
 mod status;
 mod stream;
 mod watch;
+
+pub(crate) use attach::DetachKeys;
 
 use crate::args::{Arguments, Command, Global};
 use crate::client::Client;
@@ -83,6 +86,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Add(args) => ask(global, async |desk| desk.add(args).await)?,
         Command::Apply(args) => ask(global, async |desk| desk.apply(args).await)?,
         Command::Wait(args) => ask(global, async |desk| desk.wait(args).await)?,
+        Command::Attach(args) => ask(global, async |desk| desk.attach(args).await)?,
+        Command::Consoles(args) => ask(global, async |desk| desk.consoles(args).await)?,
         Command::Logs(args) => ask(global, async |desk| desk.logs(args).await)?,
         Command::Events(args) => ask(global, async |desk| desk.events(args).await)?,
         Command::Explain(args) => ask(global, async |desk| desk.explain(args).await)?,

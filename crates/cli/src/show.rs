@@ -1,6 +1,7 @@
 //! What people see: each answer of the API as text. Nothing here asks or waits.
 
 mod child;
+mod console;
 mod delivery;
 mod json;
 mod pattern;
@@ -12,6 +13,7 @@ mod text;
 mod time;
 
 pub(crate) use child::child;
+pub(crate) use console::consoles;
 pub(crate) use delivery::deliveries;
 pub(crate) use json::json;
 pub(crate) use pattern::{is_pattern, matches, nearest};

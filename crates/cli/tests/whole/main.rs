@@ -1,7 +1,9 @@
 //! The whole program in temporary folders: brought up, looked at, broken, and found again.
 
+mod consoles;
 mod crashes;
 mod harness;
 mod lives;
 mod procserv;
+mod pty;
 mod wrong;
