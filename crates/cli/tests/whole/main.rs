@@ -1,6 +1,7 @@
 //! The whole program in temporary folders: brought up, looked at, broken, and found again.
 
 mod crashes;
+mod dashboard;
 mod harness;
 mod lives;
 mod wrong;

@@ -85,7 +85,11 @@ impl Route {
         let (parts, body) = request.into_parts();
         let secure = parts.extensions.get::<Arc<Secure>>().cloned();
         check_origin(&service, &parts.headers, secure.is_some())?;
-        let caller = parts.extensions.get::<Caller>().cloned();
+        let mut caller = parts.extensions.get::<Caller>().cloned();
+        for most in parts.headers.get_all("mainstay-role") {
+            let most = most.to_str().unwrap_or("");
+            caller = caller.map(|caller| caller.at_most(most)).transpose()?;
+        }
         let caller = match (caller, self.role) {
             (Some(caller), Some(role)) => {
                 caller.require(role)?;
