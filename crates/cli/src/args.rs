@@ -12,8 +12,8 @@ pub(crate) use act::{
     Which,
 };
 pub(crate) use keep::{
-    CheckArgs, CompletionArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs, JournalCommand, ManArgs,
-    RestartRule, RunArgs, SimulateArgs, UpArgs,
+    CheckArgs, CompletionArgs, DashboardArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs,
+    JournalCommand, ManArgs, RestartRule, RunArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
     AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
@@ -148,6 +148,8 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Show all that is known of one run
     Postmortem(PostmortemArgs),
+    /// Open the dashboard in a browser, as whoever asks
+    Dashboard(DashboardArgs),
     /// Show what a policy would do, in virtual time
     Simulate(SimulateArgs),
     /// Check a spec file and say in plain words what it means

@@ -17,13 +17,13 @@ mod watch;
 
 pub(crate) use attach::DetachKeys;
 
-use crate::args::{Arguments, Command, Global};
+use crate::args::{Arguments, Command, DashboardArgs, Global};
 use crate::client::Client;
 use crate::fault::{Exit, Fault};
 use crate::place::{self, Surroundings};
 use crate::screen::{Screen, say};
 use crate::show;
-use crate::{brain, demo, procserv, run, up};
+use crate::{brain, dashboard, demo, procserv, run, up};
 use hyper::body::Bytes;
 use mainstay_wire::api::{Status, Verb};
 use std::process::ExitCode;
@@ -57,6 +57,7 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Man(args) => print::manual(&args.folder)?,
         Command::Reference => print::reference()?,
         Command::Simulate(args) => simulate::simulate(args, global)?,
+        Command::Dashboard(args) => ask(global, async |desk| desk.dashboard(args).await)?,
         Command::CompleteChildren => ask(global, async |desk| desk.complete().await)?,
         Command::Down(args) => ask(global, async |desk| desk.down(args).await)?,
         Command::Status(args) => ask(global, async |desk| desk.status(args).await)?,
@@ -161,6 +162,13 @@ impl Desk {
         let mut seen = std::collections::BTreeSet::new();
         paths.retain(|path| seen.insert(path.clone()));
         Ok(paths)
+    }
+
+    /// Serves the dashboard of the daemon that is meant, if there is one.
+    async fn dashboard(&self, args: &DashboardArgs) -> Result<Exit, Fault> {
+        let name = self.tree().await?.name;
+        dashboard::serve(self.client.socket(), &name, args).await?;
+        Ok(Exit::Done)
     }
 
     /// Prints an answer as it is where that is asked for. False: it is to be shown to a person.

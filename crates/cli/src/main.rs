@@ -7,6 +7,7 @@ mod args;
 mod brain;
 mod client;
 mod command;
+mod dashboard;
 mod demo;
 mod fault;
 mod place;

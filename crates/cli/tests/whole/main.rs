@@ -2,6 +2,7 @@
 
 mod consoles;
 mod crashes;
+mod dashboard;
 mod harness;
 mod lives;
 mod procserv;
