@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 pub(super) fn page(cookie: &str, place: &str) -> Response<Answer> {
     let text = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mainstay</title>\
+         <link rel=\"icon\" href=\"data:,\">\
          <meta http-equiv=\"refresh\" content=\"0; url={place}\">\
          <p><a href=\"{place}\">To the dashboard</a></p></html>"
     );

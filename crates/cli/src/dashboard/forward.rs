@@ -136,6 +136,7 @@ fn away(wants_page: bool) -> Response<Answer> {
 pub(super) fn page(status: StatusCode, text: &str) -> Response<Answer> {
     let text = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mainstay</title>\
+         <link rel=\"icon\" href=\"data:,\">\
          <meta name=\"color-scheme\" content=\"light dark\"><h1>Mainstay</h1><p>{text}</p></html>"
     );
     html(status, text)
@@ -147,7 +148,7 @@ pub(super) fn html(status: StatusCode, text: String) -> Response<Answer> {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; img-src data:; frame-ancestors 'none'"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
