@@ -1,8 +1,9 @@
 """What several journeys do."""
 
-import re
-
+from harness import PATIENCE
 from playwright.sync_api import expect
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def go(page, dashboard, path=""):
@@ -13,7 +14,7 @@ def go(page, dashboard, path=""):
 
 def row(page, name):
     """The row of a child in the tree."""
-    link = page.get_by_role("link", name=re.compile(f"(^|/){re.escape(name)}$"), include_hidden=True)
+    link = page.get_by_role("link", name=name, exact=True)
     return page.get_by_role("treegrid").get_by_role("row").filter(has=link)
 
 
