@@ -20,7 +20,7 @@ def row(page, name):
 
 def give(page, command, why):
     """Gives a command on the page of a child, with a reason."""
-    button = page.get_by_role("region", name="Commands").get_by_role("button", name=f"{command} …")
+    button = page.get_by_role("region", name="Commands").get_by_role("button", name=f"{command} …", exact=True)
     button.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Why").fill(why)
