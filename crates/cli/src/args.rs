@@ -16,7 +16,7 @@ pub(crate) use keep::{
 };
 pub(crate) use look::{
     AlertsArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs, PostmortemArgs, StatusArgs,
-    WaitArgs, WaitFor,
+    TopArgs, WaitArgs, WaitFor,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Show the tree, or one child
     Status(StatusArgs),
+    /// Watch the tree, and act on it, on the whole terminal
+    Top(TopArgs),
     /// Start children, whatever the delay
     Start(StartArgs),
     /// Stop children; they stay down, over reboots too, until started
