@@ -8,7 +8,9 @@ use crate::report::Report;
 use crate::shared::Shared;
 use crate::view::{View, Views, Watching};
 use mainstay_core::command::Step;
-use mainstay_core::{ChildId, Explanation, Health, Moment, Overall, Path, Refusal, Standing, Tree};
+use mainstay_core::{
+    ChildId, Explanation, Health, Moment, Overall, Path, Refusal, Standing, Tree, Verb,
+};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -95,6 +97,26 @@ impl Handle {
         let asked = path.clone();
         let explained = self.read(move |tree, _| tree.explain(tree.find(&asked)?));
         explained.await?.ok_or(AskError::Unknown { path })
+    }
+
+    /// Returns what commands to a child would do now, in their order: whether each would change anything, or why it
+    /// would be refused.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, or the tree has ended.
+    pub async fn would(
+        &self,
+        target: impl Into<Target>,
+        verbs: Vec<Verb>,
+    ) -> Result<Vec<Result<bool, Refusal>>, AskError> {
+        let path = target.into().path()?;
+        let asked = path.clone();
+        let foretold = self.read(move |tree, _| {
+            let child = tree.find(&asked)?;
+            Some(verbs.iter().map(|verb| tree.would(child, verb)).collect())
+        });
+        foretold.await?.ok_or(AskError::Unknown { path })
     }
 
     /// Follows one child: its present state at once, then whenever an event about it changed something.
