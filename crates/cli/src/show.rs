@@ -15,7 +15,7 @@ pub(crate) use json::json;
 pub(crate) use pattern::{is_pattern, matches, nearest};
 pub(crate) use reply::{plan, reply};
 pub(crate) use status::{
-    COLUMNS, GIVES, Shown, headline, is_fine, is_over, particulars, remarks, row, status, stems,
+    COLUMNS, Shown, headline, is_fine, is_over, particulars, remarks, row, status, stems,
 };
 pub(crate) use story::{
     ALERT_COLUMNS, ALERT_GIVES, RUN_COLUMNS, RUN_GIVES, alert_row, alerts, explanation, history,

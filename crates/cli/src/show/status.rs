@@ -36,7 +36,7 @@ pub(crate) const COLUMNS: &[Column] = &[
 ];
 
 /// Who gives way where the terminal is narrow, in this order, and down to which width.
-pub(crate) const GIVES: &[(usize, usize)] =
+const GIVES: &[(usize, usize)] =
     &[(6, 14), (1, 24), (5, 0), (6, 0), (0, 24), (4, 0), (1, 14), (3, 0), (0, 12), (2, 0)];
 
 /// Returns the tree as lines. `chosen` are the children that are wanted, all where there is none; what is above

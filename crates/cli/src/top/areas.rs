@@ -52,9 +52,9 @@ impl Areas {
                 areas.is_beside = true;
                 let list = width * 11 / 20;
                 areas.put_list(Rect { width: list, ..middle });
-                // One column between them, for a line.
-                let rest = width.saturating_sub(list + 2);
-                areas.put_panel(Rect { x: list + 2, width: rest, ..middle });
+                // Three columns between them, for a line.
+                let rest = width.saturating_sub(list + 3);
+                areas.put_panel(Rect { x: list + 3, width: rest, ..middle });
             }
             Spread::Both => {
                 // The list takes what it needs, up to a bit less than half.

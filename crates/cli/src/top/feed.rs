@@ -7,7 +7,7 @@ use crate::command::{compose, left_out};
 use crate::fault::Fault;
 use crate::screen::Screen;
 use crate::show;
-use mainstay_wire::api::{Alert, Explanation, Lag, LogLine, Reply, Run, Verb};
+use mainstay_wire::api::{Alert, Choice, Explanation, Lag, LogLine, Reply, Run, Verb};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,6 +46,7 @@ enum Kind {
     Story,
     Run,
     Alerts,
+    Choices,
     Log,
 }
 
@@ -115,6 +116,11 @@ impl Feed {
                     alerts.sort_by_key(|alert| alert.seen_by.is_some());
                 }
                 say(&tell, Happening::Alerts(answer)).await;
+            }),
+            Ask::Choices(path) => self.replace(Kind::Choices, async move {
+                let question = format!("/choices/{}", address(&path));
+                let answer = read::<Vec<Choice>>(&client, &question).await;
+                say(&tell, Happening::Choices(path, answer)).await;
             }),
             Ask::Follow(path) => self.replace(Kind::Log, async move {
                 sleep(CHOICE).await;

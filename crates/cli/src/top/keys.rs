@@ -192,28 +192,7 @@ pub(super) const SECTIONS: &[Section] = &[
             bind(&[Key::Right], "→ +", Act::Unfold, "Unfold this part", ""),
             bind(&[Key::Char('+')], "", Act::Unfold, "", ""),
             bind(&[Key::Char('-')], "-", Act::FoldAll, "Fold all, or unfold all", ""),
-            bind(
-                &[Key::Char('/')],
-                "/",
-                Act::Search,
-                "Show only names, states and labels that hold a text",
-                "search",
-            ),
-            bind(
-                &[Key::Char('f')],
-                "f",
-                Act::Filter,
-                "Show only: what is not as it should be, down, on the way, ready; all",
-                "filter",
-            ),
-            bind(
-                &[Key::Char('s')],
-                "s",
-                Act::Sort,
-                "Sort: as the tree, worst first, by name, latest change, most restarts",
-                "sort",
-            ),
-            bind(&[Key::Enter], "Enter", Act::Open, "The child over the whole screen", "open"),
+            bind(&[Key::Enter], "Enter", Act::Open, "The child over the whole screen", ""),
         ],
     },
     Section {
@@ -269,6 +248,27 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             bind(&[Key::Home, Key::Char('g')], "Home g", Act::First, "To the first line", ""),
             bind(&[Key::End, Key::Char('G')], "End G", Act::Last, "To the last line", ""),
+            bind(
+                &[Key::Char('/')],
+                "/",
+                Act::Search,
+                "Show only names, states and labels that hold a text",
+                "search",
+            ),
+            bind(
+                &[Key::Char('f')],
+                "f",
+                Act::Filter,
+                "Show only what is not as it should be, down, on the way, or ready",
+                "filter",
+            ),
+            bind(
+                &[Key::Char('s')],
+                "s",
+                Act::Sort,
+                "Sort: as the tree, worst first, by name, latest change, most restarts",
+                "sort",
+            ),
             bind(
                 &[Key::Tab, Key::BackTab],
                 "Tab",
@@ -364,16 +364,14 @@ mod tests {
     #[test]
     fn no_key_means_two_things_in_one_place() {
         for section in SECTIONS {
-            let everywhere = section.scope == Scope::Everywhere;
             let all: Vec<Key> = section.bindings.iter().flat_map(|b| b.keys).copied().collect();
             for (at, key) in all.iter().enumerate() {
                 assert!(!all[..at].contains(key), "{key:?} in {}", section.title);
             }
             for order in ORDERS {
                 let key = Key::Char(order.letter);
-                let is_meant = section.scope == Scope::Logs && order.letter == 'N';
-                assert!(!all.contains(&key) || is_meant, "{key:?} in {}", section.title);
-                assert!(everywhere || act(key, &[section.scope]).is_some());
+                assert!(!all.contains(&key), "{key:?} in {}", section.title);
+                assert_eq!(act(key, &[section.scope]), Some(Act::Command(order)));
             }
         }
     }

@@ -20,7 +20,7 @@ use super::areas::Areas;
 use super::keys::Typed;
 use super::view;
 use crate::screen::Tint;
-use mainstay_wire::api::{Alert, Explanation, LogLine, Run, Status, Verb};
+use mainstay_wire::api::{Alert, Choice, Explanation, LogLine, Run, Status, Verb};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(super) enum Happening {
     Postmortem(String, u64, Answer<Box<Run>>),
     /// What a person must see.
     Alerts(Answer<Vec<Alert>>),
+    /// What each command to a child would do now.
+    Choices(String, Answer<Vec<Choice>>),
     /// Lines that a child, or those below it, have printed.
     Lines(String, Vec<LogLine>),
     /// Something about a log: lines are left out, or it cannot be read.
@@ -61,6 +63,7 @@ pub(super) enum Ask {
     Runs(String),
     Postmortem(String, u64),
     Alerts,
+    Choices(String),
     /// What this child, and those below it, print.
     Follow(String),
     /// No log any more.
@@ -131,6 +134,8 @@ pub(super) struct Model {
     pub(super) panel: Panel,
     pub(super) alerts: Answer<Vec<Alert>>,
     pub(super) alerts_at: Place,
+    /// What each command would do now, and to whom.
+    pub(super) choices: (String, Answer<Vec<Choice>>),
     pub(super) page: Page,
     pub(super) focus: Focus,
     pub(super) spread: Spread,
@@ -152,6 +157,7 @@ impl Model {
             panel: Panel::default(),
             alerts: Answer::Awaited,
             alerts_at: Place::default(),
+            choices: (String::new(), Answer::Awaited),
             page: Page::Tree,
             focus: Focus::List,
             spread: Spread::Both,
@@ -194,6 +200,11 @@ impl Model {
             Happening::Alerts(answer) => {
                 self.alerts = answer;
                 self.clamp();
+            }
+            Happening::Choices(path, answer) => {
+                if path == self.choices.0 {
+                    self.choices.1 = answer;
+                }
             }
             Happening::Lines(path, lines) => {
                 if path == self.panel.path {
@@ -248,6 +259,9 @@ impl Model {
         }
         if self.page == Page::Alerts {
             self.ask(Ask::Alerts);
+        }
+        if matches!(self.over, Over::Menu(_) | Over::Reason(_)) {
+            self.ask(Ask::Choices(self.choices.0.clone()));
         }
         self.clamp();
     }

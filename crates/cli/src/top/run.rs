@@ -232,6 +232,7 @@ impl Loop {
                 | Ask::Runs(_)
                 | Ask::Postmortem(..)
                 | Ask::Alerts
+                | Ask::Choices(_)
                 | Ask::Follow(_)
                 | Ask::Unfollow
                 | Ask::Command { .. }) => self.feed.ask(ask),

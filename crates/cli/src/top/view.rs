@@ -37,7 +37,7 @@ pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>) {
             if areas.is_beside {
                 let line = paint.span(Tint::Dim, "│").into();
                 for y in areas.titles.y..areas.foot.y {
-                    put(buffer, Rect::new(areas.list.right(), y, 1, 1), &line);
+                    put(buffer, Rect::new(areas.list.right() + 1, y, 1, 1), &line);
                 }
             }
         }

@@ -3,4 +3,6 @@
 mod crashes;
 mod harness;
 mod lives;
+mod terminal;
+mod top;
 mod wrong;

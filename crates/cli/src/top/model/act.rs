@@ -4,7 +4,7 @@ use super::list::Move;
 use super::panel::{Answer, Opened};
 use super::{Ask, Focus, Model, Over, Page, Said, Spread, TABS, Tab};
 use crate::screen::Tint;
-use crate::top::keys::{Act, Key, Scope, Typed, Way, act};
+use crate::top::keys::{Act, Scope, Typed, Way, act};
 use crate::top::view;
 use mainstay_wire::api::Alert;
 use ratatui::layout::{Position, Rect};
@@ -27,7 +27,7 @@ impl Model {
             match typed {
                 Typed::Key(key) => {
                     if let Some(act) = act(key, &self.scopes()) {
-                        self.act(act, key);
+                        self.act(act);
                     }
                 }
                 Typed::Click { column, row } => self.click(Position::new(column, row)),
@@ -78,7 +78,7 @@ impl Model {
         usize::from(self.size.1).saturating_sub(4).max(1)
     }
 
-    fn act(&mut self, act: Act, key: Key) {
+    fn act(&mut self, act: Act) {
         match act {
             Act::Up => self.go(Move::Up(1)),
             Act::Down => self.go(Move::Down(1)),
@@ -100,10 +100,12 @@ impl Model {
             Act::Again => self.find_again(Move::Up(1)),
             Act::Before => self.find_again(Move::Down(1)),
             Act::Filter => {
+                self.page = Page::Tree;
                 self.tree.filter = self.tree.filter.next();
                 self.tree.arrange();
             }
             Act::Sort => {
+                self.page = Page::Tree;
                 self.tree.sort = self.tree.sort.next();
                 self.tree.arrange();
             }
@@ -134,11 +136,7 @@ impl Model {
             Act::Redraw => self.ask(Ask::Redraw),
             Act::Suspend => self.ask(Ask::Suspend),
             Act::Help => self.over = Over::Help(0),
-            // A first Ctrl-C or Ctrl-D leaves too: nothing is lost by it.
-            Act::Quit => {
-                debug_assert!(key != Key::Escape, "it only goes back");
-                self.ask(Ask::Quit);
-            }
+            Act::Quit => self.ask(Ask::Quit),
         }
     }
 
@@ -225,6 +223,9 @@ impl Model {
                 }
             }
             (Page::Tree, Focus::Panel) => {
+                if self.panel.tab != Tab::Runs || self.panel.opened.is_some() {
+                    return;
+                }
                 let run = self.panel.known_runs().get(self.panel.runs_at.at);
                 let Some((path, run)) = run.map(|run| (run.path.clone(), run.run)) else { return };
                 self.ask(Ask::Postmortem(path.clone(), run));

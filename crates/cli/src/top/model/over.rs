@@ -4,8 +4,9 @@ use super::super::keys::{Key, Typed, Way};
 use super::super::order::{ORDERS, Order};
 use super::edit::{Edit, Edited};
 use super::list::{Move, Place};
-use super::{Ask, Model, Said, Tab};
+use super::{Answer, Ask, Model, Page, Said, Tab};
 use crate::screen::Tint;
+use mainstay_wire::api::Choice;
 
 /// The longest reason that the API takes, and the longest text that is searched for.
 const REASON_MOST: usize = 4_096;
@@ -83,8 +84,30 @@ impl Model {
     /// Opens the menu of what can be asked of the child that is meant.
     pub(super) fn open_menu(&mut self) {
         if let Some(path) = self.target() {
+            self.foretell(&path);
             self.over = Over::Menu(Menu { path, place: Place::default() });
         }
+    }
+
+    /// Asks what each command would do to this child now.
+    fn foretell(&mut self, path: &str) {
+        if self.choices.0 != path {
+            self.choices = (path.into(), Answer::Awaited);
+        }
+        self.ask(Ask::Choices(path.into()));
+    }
+
+    /// Returns what a command would do now, once that is known.
+    pub(in crate::top) fn choice(&self, order: &Order) -> Option<&Choice> {
+        match &self.choices.1 {
+            Answer::Known(known) => known.iter().find(|choice| choice.verb == order.verb),
+            Answer::Awaited | Answer::Failed(_) => None,
+        }
+    }
+
+    /// Returns whether a command is known to do nothing now.
+    fn is_in_vain(&self, order: &Order) -> bool {
+        self.choice(order).is_some_and(|choice| !choice.possible)
     }
 
     fn menu(&mut self, mut menu: Menu, typed: &Typed) {
@@ -92,7 +115,9 @@ impl Model {
         let room = usize::from(self.size.1).saturating_sub(3);
         match typed {
             Typed::Key(Key::Escape | Key::Control('c') | Key::Char('q' | 'c')) => return,
-            Typed::Key(Key::Enter) => return self.order(menu.path, &ORDERS[menu.place.at]),
+            Typed::Key(Key::Enter) if !self.is_in_vain(&ORDERS[menu.place.at]) => {
+                return self.order(menu.path, &ORDERS[menu.place.at]);
+            }
             Typed::Key(Key::Up | Key::Char('k')) | Typed::Wheel { way: Way::Up, .. } => {
                 menu.place.go(Move::Up(1), ORDERS.len());
             }
@@ -100,8 +125,13 @@ impl Model {
                 menu.place.go(Move::Down(1), ORDERS.len());
             }
             Typed::Key(Key::Char(letter)) => {
-                if let Some(order) = ORDERS.iter().find(|order| order.letter == *letter) {
-                    return self.order(menu.path, order);
+                let chosen = ORDERS.iter().position(|order| order.letter == *letter);
+                if let Some(at) = chosen {
+                    if !self.is_in_vain(&ORDERS[at]) {
+                        return self.order(menu.path, &ORDERS[at]);
+                    }
+                    // Why not stands beside it.
+                    menu.place.at = at;
                 }
             }
             Typed::Key(_) | Typed::Paste(_) | Typed::Click { .. } | Typed::Resize(..) => {}
@@ -112,7 +142,7 @@ impl Model {
 
     /// Asks why this command is given.
     pub(super) fn order(&mut self, path: String, order: &'static Order) {
-        self.said = None;
+        self.foretell(&path);
         let edit = Edit::default();
         self.over = Over::Reason(Reason { path, order, edit, is_missing: false });
     }
@@ -127,6 +157,8 @@ impl Model {
                     self.said = Some(Said { tint: Tint::Dim, text });
                     return;
                 }
+                // Why not stands above the line.
+                Edited::Entered if self.is_in_vain(reason.order) => {}
                 Edited::Entered if reason.edit.text.trim().is_empty() => reason.is_missing = true,
                 Edited::Entered => {
                     let why = reason.edit.text.trim().to_owned();
@@ -145,6 +177,9 @@ impl Model {
     /// Begins to search where one is: in the log, or in the tree.
     pub(super) fn open_search(&mut self) {
         let tab = self.is_in_logs().then_some(Tab::Logs);
+        if tab.is_none() {
+            self.page = Page::Tree;
+        }
         let before = match tab {
             Some(_) => self.panel.logs.find.clone(),
             None => self.tree.search.clone(),

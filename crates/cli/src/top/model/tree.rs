@@ -292,6 +292,10 @@ impl Tree {
     pub(in crate::top) fn cells(&self, row: &Row, now: i64) -> show::Row {
         let child = &self.status.children[row.child];
         let mut cells = show::row(child, &row.lead, now);
+        // Whole seconds: what is drawn once a second shows no parts of one.
+        if let Some(age) = child.since_at.map(|since| now - since).filter(|age| *age < 60_000) {
+            cells[2].text = format!("{}s", age.max(0) / 1_000);
+        }
         cells[1].text = passing(&cells[1].text, child, now);
         if let Some(next) = child.next.as_ref().filter(|_| !cells[6].text.is_empty()) {
             let left = show::countdown(next.at - now);

@@ -17,10 +17,10 @@ pub(super) fn lines(model: &Model, paint: Paint) -> Vec<Line<'static>> {
     let mut lines = paint.lines(&show::headline(status, &screen));
     if let Link::Lost { since, why } = &model.link {
         let text = format!(
-            " ! {}, for {} now: what is shown is as of {}; asking again ",
-            show::tame(why, false),
-            show::countdown(model.now - since),
+            " ! this is as of {}; asking again for {}: {} ",
             show::moment(status.now_at, model.now),
+            show::countdown(model.now - since),
+            show::tame(why, false),
         );
         let style = paint.style(Tint::Warn).add_modifier(Modifier::REVERSED);
         lines.push(Line::styled(show::cut_end(&text, model.size.0.into()), style));

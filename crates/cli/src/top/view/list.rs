@@ -12,6 +12,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
+/// Which columns of the tree give way where there is no room: pids go first, the panel has them.
+const GIVES: &[(usize, usize)] =
+    &[(5, 0), (6, 22), (1, 26), (6, 14), (4, 0), (0, 24), (6, 0), (1, 14), (3, 0), (0, 12), (2, 0)];
 /// The columns before a row: which one is chosen, and whether something is to be seen.
 const MARKS: u16 = 2;
 
@@ -19,7 +22,7 @@ const MARKS: u16 = 2;
 pub(super) fn draw_tree(model: &Model, paint: Paint, areas: &Areas, buffer: &mut Buffer) {
     let tree = &model.tree;
     let width = areas.list.width.saturating_sub(MARKS);
-    let layout = Layout::fit(&tree.natural, Some(width.into()), show::GIVES);
+    let layout = Layout::fit(&tree.natural, Some(width.into()), GIVES);
     titles(&layout, paint, areas, buffer);
     if tree.rows.is_empty() {
         let text = match (tree.filter, tree.search.as_str()) {
@@ -45,7 +48,27 @@ pub(super) fn draw_tree(model: &Model, paint: Paint, areas: &Areas, buffer: &mut
             choose(buffer, area, model.focus == Focus::List);
         }
     }
-    remark(buffer, areas, paint, &state(model, areas));
+    let state = state(model, areas);
+    if !state.is_empty() {
+        // Behind the first title, over the others: these speak for themselves.
+        let title = MARKS + 5;
+        let area = Rect { x: areas.titles.x + title, ..areas.titles };
+        let room = usize::from(areas.titles.width.saturating_sub(title));
+        let text = format!("{}  ", show::cut_end(&state, room));
+        let (end, _) = buffer.set_stringn(area.x, area.y, text, room, paint.style(Tint::Coming));
+        blank_word(buffer, end, areas.titles);
+    }
+}
+
+/// Takes away what is left of a word from this column on.
+fn blank_word(buffer: &mut Buffer, from: u16, area: Rect) {
+    for x in from..area.right() {
+        let cell = &mut buffer[(x, area.y)];
+        if cell.symbol() == " " {
+            return;
+        }
+        cell.reset();
+    }
 }
 
 /// Returns the colour of what is to be seen of a child, if anything is.

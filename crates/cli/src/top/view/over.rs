@@ -1,8 +1,8 @@
 //! What stands over everything else, and the last line.
 
 use super::super::areas::Areas;
-use super::super::keys::{self, SECTIONS};
-use super::super::model::{Menu, Model, Over, Reason, Tab};
+use super::super::keys::{self, Act, Binding, SECTIONS};
+use super::super::model::{Menu, Model, Over, Page, Reason, Tab};
 use super::super::order::ORDERS;
 use super::super::paint::Paint;
 use super::{put, put_lines, row_of};
@@ -73,30 +73,35 @@ fn foot(model: &Model, paint: Paint, area: Rect, buffer: &mut Buffer) {
         let text = paint.line(&said.text, paint.style(said.tint));
         return put(buffer, area, &text);
     }
-    let mut spans: Vec<Span<'static>> = Vec::new();
-    let mut used = 0;
     let scopes = model.scopes();
     let bindings = scopes.iter().flat_map(|scope| {
         let section = SECTIONS.iter().find(|section| section.scope == *scope);
         section.map_or(&[][..], |section| section.bindings)
     });
-    let mut seen = Vec::new();
+    let mut hints: Vec<&Binding> = Vec::new();
     for binding in bindings.filter(|binding| !binding.hint.is_empty()) {
+        let is_of_tree = matches!(binding.act, Act::Search | Act::Filter | Act::Sort);
         // The first place that uses a key hides the others.
-        if seen.contains(&binding.keys[0]) {
-            continue;
+        let is_hidden = hints.iter().any(|known| known.keys[0] == binding.keys[0]);
+        if !is_hidden && !(is_of_tree && model.page == Page::Alerts) {
+            hints.push(binding);
         }
-        seen.push(binding.keys[0]);
-        let key = binding.shown.split(' ').next().unwrap_or_default();
-        let width = show::width(key) + show::width(binding.hint) + 3;
-        if used + width > usize::from(area.width) + 2 {
-            continue;
-        }
-        used += width;
-        spans.push(paint.span(Tint::Bold, key));
-        spans.push(paint.span(Tint::Dim, format!(" {}  ", binding.hint)));
     }
-    put(buffer, area, &trimmed(spans));
+    let width = |binding: &Binding| show::width(key(binding)) + show::width(binding.hint) + 3;
+    let all = |hints: &[&Binding]| hints.iter().map(|hint| width(hint)).sum::<usize>();
+    // How to learn more and how to leave is always said.
+    while hints.len() > 2 && all(&hints) > usize::from(area.width) + 2 {
+        hints.remove(hints.len() - 3);
+    }
+    let spans = hints.into_iter().flat_map(|hint| {
+        [paint.span(Tint::Bold, key(hint)), paint.span(Tint::Dim, format!(" {}  ", hint.hint))]
+    });
+    put(buffer, area, &trimmed(spans.collect()));
+}
+
+/// Returns the first key of a binding, as it is written.
+fn key(binding: &Binding) -> &'static str {
+    binding.shown.split(' ').next().unwrap_or_default()
 }
 
 /// Returns a line without the gap at its end.
@@ -166,11 +171,22 @@ fn draw_menu(model: &Model, menu: &Menu, paint: Paint, buffer: &mut Buffer) {
     for (at, order) in ORDERS.iter().enumerate().skip(place.top).take(room) {
         let own = row_of(area, at - place.top);
         let is_chosen = at == place.at;
+        let choice = model.choice(order);
+        let why_not = choice.and_then(|choice| choice.why_not.as_deref());
+        let (key, name) = match why_not {
+            Some(_) => (Tint::Dim, Tint::Dim),
+            None => (Tint::Coming, Tint::Bold),
+        };
+        let about = match (why_not, choice) {
+            (Some(why), _) => format!("– {}", show::tame(why, false)),
+            (None, Some(choice)) => show::tame(&choice.effect, false),
+            (None, None) => order.about.into(),
+        };
         let line = Line::from(vec![
             Span::raw(if is_chosen { "▌ " } else { "  " }),
-            paint.span(Tint::Coming, format!("{}  ", order.letter)),
-            paint.span(Tint::Bold, format!("{:<18}", order.name)),
-            paint.span(Tint::Plain, order.about),
+            paint.span(key, format!("{}  ", order.letter)),
+            paint.span(name, format!("{:<19}", order.name)),
+            paint.span(if why_not.is_some() { Tint::Dim } else { Tint::Plain }, about),
         ]);
         put(buffer, own, &line);
         if is_chosen {
@@ -184,19 +200,37 @@ fn draw_reason(model: &Model, reason: &Reason, paint: Paint, buffer: &mut Buffer
     let name = if reason.path.is_empty() { "the whole tree" } else { &reason.path };
     let title = format!("{} {}", reason.order.name, show::tame(name, false));
     let child = model.tree.status.children.iter().find(|child| child.path == reason.path);
-    let area = open(model, paint, &title, 3, buffer);
+    let area = open(model, paint, &title, 4, buffer);
     let now = child.map_or_else(String::new, |child| {
-        let run = child.run.map_or_else(String::new, |run| format!(" (run #{run})"));
-        format!(" It is: {}{run}.", show::tame(&child.state, false))
+        let run = child.run.map_or_else(String::new, |run| format!(", run #{run}"));
+        format!("now: {}{run}", show::tame(&child.state, false))
     });
-    let about = format!("{}.{now}", reason.order.about);
-    put(buffer, row_of(area, 0), &paint.span(Tint::Plain, about).into());
-    let (tint, text) = match reason.is_missing {
-        true => (Tint::Warn, "a reason is needed: it is shown by explain and kept in the journal"),
-        false => (Tint::Dim, "Enter sends it; Esc does not. The reason is kept in the journal"),
+    put(buffer, row_of(area, 0), &paint.span(Tint::Dim, now).into());
+    let choice = model.choice(reason.order);
+    let about = match choice {
+        Some(choice) => show::tame(&choice.effect, false),
+        None => reason.order.about.into(),
     };
-    put(buffer, row_of(area, 1), &paint.span(tint, text).into());
-    typed(buffer, row_of(area, 2), paint, "why: ", &reason.edit.text, reason.edit.cursor)
+    put(buffer, row_of(area, 1), &paint.span(Tint::Plain, format!("does: {about}")).into());
+    let why_not = choice.and_then(|choice| choice.why_not.as_ref().map(|why| (why, &choice.hint)));
+    let (tint, text) = match (why_not, reason.is_missing) {
+        (Some((why, hint)), _) => {
+            let hint = hint.as_ref().map_or_else(String::new, |hint| format!(": {hint}"));
+            (
+                Tint::Warn,
+                format!("not possible now: {}", show::tame(&format!("{why}{hint}"), false)),
+            )
+        }
+        (None, true) => {
+            (Tint::Warn, "a reason is needed: explain shows it, and the journal keeps it".into())
+        }
+        (None, false) => (
+            Tint::Dim,
+            "Enter sends it, Esc does not; explain and the journal keep the reason".into(),
+        ),
+    };
+    put(buffer, row_of(area, 2), &paint.span(tint, text).into());
+    typed(buffer, row_of(area, 3), paint, "why: ", &reason.edit.text, reason.edit.cursor)
 }
 
 /// Draws a line that is being typed, so that the cursor is in sight, and returns where that is.

@@ -161,7 +161,7 @@ fn tabs(model: &Model, paint: Paint, area: Rect, buffer: &mut Buffer) {
     }
     let from = tabs_from(area);
     let mut name = show::tame(&model.panel.path, false);
-    if let Some(opened) = &model.panel.opened {
+    if let Some(opened) = model.panel.opened.as_ref().filter(|_| model.panel.tab == Tab::Runs) {
         name = format!("{}#{}", show::tame(&opened.path, false), opened.run);
     }
     let room = usize::from(from.saturating_sub(area.x)).saturating_sub(4);

@@ -35,7 +35,9 @@ pub(super) fn lines(
     for (tint, remark) in show::remarks(child, now) {
         page.paragraph(tint, &remark, "  ");
     }
-    for sentence in &why.story {
+    // What comes next stands below, with a countdown.
+    let is_next = |sentence: &&String| sentence.starts_with("Next: ") && child.next.is_some();
+    for sentence in why.story.iter().filter(|sentence| !is_next(sentence)) {
         page.paragraph(Tint::Plain, sentence, "  ");
     }
     page.gap();
