@@ -66,6 +66,11 @@ impl Natural {
         Self { columns, widths: vec![0; columns.len()] }
     }
 
+    /// Returns the width of the whole table.
+    pub(crate) fn total(&self) -> usize {
+        total(&self.widths)
+    }
+
     /// Makes room for a further row.
     pub(crate) fn add(&mut self, row: &[Cell]) {
         for ((cell, own), column) in row.iter().zip(&mut self.widths).zip(self.columns) {
@@ -86,6 +91,12 @@ pub(crate) struct Layout {
 
 /// The space between two columns.
 const GAP: usize = 2;
+
+/// Returns the width of columns, those that are shown, with the gaps between them.
+fn total(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0);
+    shown.map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+}
 
 impl Layout {
     /// Makes room for `rows`. Where there is not enough, the columns give way as `gives` says: in this order,
@@ -127,8 +138,7 @@ impl Layout {
     }
 
     fn total(&self) -> usize {
-        let shown = self.widths.iter().filter(|width| **width > 0);
-        shown.map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+        total(&self.widths)
     }
 
     /// Returns the line of titles.

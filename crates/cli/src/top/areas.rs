@@ -9,6 +9,8 @@ pub(super) const LEAST: (u16, u16) = (48, 12);
 const BESIDE: u16 = 112;
 /// From this height on the particulars of the program are shown, and not only what is wrong.
 const TALL: u16 = 20;
+/// The columns before a row: which one is chosen, and whether something is to be seen.
+pub(super) const MARKS: u16 = 2;
 /// The most lines that the head may take.
 const HEAD_MOST: u16 = 5;
 
@@ -50,7 +52,9 @@ impl Areas {
             Spread::Panel => areas.put_panel(middle),
             Spread::Both if width >= BESIDE => {
                 areas.is_beside = true;
-                let list = width * 11 / 20;
+                // The list takes what it needs, up to a bit more than half, and leaves the rest.
+                let needed = u16::try_from(model.tree.natural.total()).unwrap_or(width);
+                let list = needed.saturating_add(MARKS).clamp(width * 2 / 5, width * 11 / 20);
                 areas.put_list(Rect { width: list, ..middle });
                 // Three columns between them, for a line.
                 let rest = width.saturating_sub(list + 3);

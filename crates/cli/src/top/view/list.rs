@@ -1,6 +1,6 @@
 //! The list: the tree, or the alerts. Only what is in sight is made.
 
-use super::super::areas::Areas;
+use super::super::areas::{Areas, MARKS};
 use super::super::model::{Answer, Filter, Focus, Model, Sort};
 use super::super::paint::Paint;
 use super::{put, row_of};
@@ -15,8 +15,6 @@ use ratatui::text::{Line, Span};
 /// Which columns of the tree give way where there is no room: pids go first, the panel has them.
 const GIVES: &[(usize, usize)] =
     &[(5, 0), (6, 22), (1, 26), (6, 14), (4, 0), (0, 24), (6, 0), (1, 14), (3, 0), (0, 12), (2, 0)];
-/// The columns before a row: which one is chosen, and whether something is to be seen.
-const MARKS: u16 = 2;
 
 /// Draws the children in sight.
 pub(super) fn draw_tree(model: &Model, paint: Paint, areas: &Areas, buffer: &mut Buffer) {
