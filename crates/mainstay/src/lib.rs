@@ -309,6 +309,8 @@ mod caught;
 mod clock;
 mod code;
 mod command;
+#[cfg(feature = "process")]
+pub mod console;
 mod context;
 mod counts;
 mod declare;

@@ -193,7 +193,7 @@ pub(crate) fn alert_row(alert: &Alert, now: i64) -> Row {
     ]
 }
 
-fn table(
+pub(super) fn table(
     columns: &'static [Column],
     rows: Vec<Row>,
     gives: &[(usize, usize)],
