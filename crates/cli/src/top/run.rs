@@ -120,12 +120,12 @@ impl Looks {
         let cost = self.answered.saturating_duration_since(self.asked);
         let earliest = self.answered + (cost * LOOK_SHARE).max(LOOK_LEAST);
         let soon = Instant::now() + LOOK_LEAST;
-        self.due.get_or_insert(soon.max(earliest));
+        self.due.get_or_insert_with(|| soon.max(earliest));
     }
 
     /// Returns when to look next.
     fn at(&self) -> Instant {
-        self.due.unwrap_or(self.asked.max(self.answered) + LOOK_MOST)
+        self.due.unwrap_or_else(|| self.asked.max(self.answered) + LOOK_MOST)
     }
 }
 

@@ -39,18 +39,12 @@ impl Stage {
         // Whether there is colour has been decided: by the command line too.
         force_color_output(paint.has_colour);
         take(has_mouse).map_err(Fault::Output)?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()));
-        let keys = keys().map_err(Fault::Runtime);
-        match (terminal, keys) {
-            (Ok(terminal), Ok(keys)) => Ok(Self { terminal, keys, paint, has_mouse }),
-            (terminal, keys) => {
-                give_back();
-                keys?;
-                Err(terminal
-                    .err()
-                    .map_or(Fault::Output(io::ErrorKind::Other.into()), Fault::Output))
-            }
-        }
+        let ready = || {
+            let terminal =
+                Terminal::new(CrosstermBackend::new(io::stdout())).map_err(Fault::Output)?;
+            Ok(Self { terminal, keys: keys().map_err(Fault::Runtime)?, paint, has_mouse })
+        };
+        ready().inspect_err(|_| give_back())
     }
 
     /// Returns the columns and rows there are.

@@ -81,9 +81,10 @@ fn foot(model: &Model, paint: Paint, area: Rect, buffer: &mut Buffer) {
     let mut hints: Vec<&Binding> = Vec::new();
     for binding in bindings.filter(|binding| !binding.hint.is_empty()) {
         let is_of_tree = matches!(binding.act, Act::Search | Act::Filter | Act::Sort);
+        let is_strange = is_of_tree && model.page == Page::Alerts;
         // The first place that uses a key hides the others.
         let is_hidden = hints.iter().any(|known| known.keys[0] == binding.keys[0]);
-        if !is_hidden && !(is_of_tree && model.page == Page::Alerts) {
+        if !is_hidden && !is_strange {
             hints.push(binding);
         }
     }
