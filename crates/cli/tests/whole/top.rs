@@ -35,13 +35,15 @@ fn a_child_is_restarted_with_a_reason_and_the_brain_may_die_meanwhile() {
     terminal.shows("#2");
     let why = daemon.says(&["explain", "web"]);
     assert!(why.contains("certificates"), "{why}");
+    terminal.types("j2");
+    terminal.shows("cannot bind");
     let before = daemon.brain();
     kill(before);
     daemon.until("another brain answers", || daemon.brain() != before);
     terminal.shows(&format!("brain {}", daemon.brain()));
     // It goes on: what happens now is seen too.
-    terminal.types("j2");
-    terminal.shows("cannot bind");
+    daemon.says(&["restart", "web"]);
+    terminal.shows("#3");
     terminal.resize(60, 16);
     terminal.shows("[2 logs]");
     assert!(!terminal.is_plain(), "keys come at once");
