@@ -17,7 +17,7 @@ pub(crate) use keep::{
 };
 pub(crate) use look::{
     AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
-    HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
+    HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, TopArgs, WaitArgs, WaitFor,
 };
 pub(crate) use procserv::ProcservArgs;
 
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Show the tree, or one child
     Status(StatusArgs),
+    /// Watch the tree, and act on it, on the whole terminal
+    Top(TopArgs),
     /// Start children, whatever the delay
     Start(StartArgs),
     /// Stop children; they stay down, over reboots too, until started

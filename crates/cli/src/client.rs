@@ -4,10 +4,12 @@
 //! moment. That is safe for commands, because each carries an id.
 
 mod console;
+mod seen;
 mod sse;
 mod stream;
 
 pub(crate) use console::{Console, Heard};
+pub(crate) use seen::Seen;
 pub(crate) use stream::{Message, Stream};
 
 use crate::fault::Fault;

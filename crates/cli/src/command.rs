@@ -15,7 +15,9 @@ mod status;
 mod stream;
 mod watch;
 
+pub(crate) use act::compose;
 pub(crate) use attach::DetachKeys;
+pub(crate) use stream::left_out;
 
 use crate::args::{Arguments, Command, DashboardArgs, Global};
 use crate::client::Client;
@@ -23,7 +25,7 @@ use crate::fault::{Exit, Fault};
 use crate::place::{self, Surroundings};
 use crate::screen::{Screen, say};
 use crate::show;
-use crate::{brain, dashboard, demo, procserv, run, up};
+use crate::{brain, dashboard, demo, procserv, run, top, up};
 use hyper::body::Bytes;
 use mainstay_wire::api::{Status, Verb};
 use std::process::ExitCode;
@@ -61,6 +63,10 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::CompleteChildren => ask(global, async |desk| desk.complete().await)?,
         Command::Down(args) => ask(global, async |desk| desk.down(args).await)?,
         Command::Status(args) => ask(global, async |desk| desk.status(args).await)?,
+        Command::Top(args) => {
+            top::check(global)?;
+            ask(global, async |desk| top::top(&desk.client, &desk.screen, args).await)?
+        }
         Command::Start(args) => {
             let verb = Verb::Start { over: args.over };
             ask(global, async |desk| desk.act(verb, &args.which, &args.acting).await)?

@@ -19,6 +19,17 @@ pub(crate) struct StatusArgs {
     pub(crate) trouble: bool,
 }
 
+/// Arguments of `top`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TopArgs {
+    /// The child to begin with [default: the first one]
+    #[arg(value_name = "CHILD")]
+    pub(crate) child: Option<String>,
+    /// Hear the mouse from the start; `m` turns it on and off
+    #[arg(long)]
+    pub(crate) mouse: bool,
+}
+
 /// Arguments of `alerts`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AlertsArgs {

@@ -7,4 +7,6 @@ mod harness;
 mod lives;
 mod procserv;
 mod pty;
+mod terminal;
+mod top;
 mod wrong;
