@@ -12,6 +12,7 @@ mod book;
 mod clock;
 mod doors;
 mod link;
+mod outside;
 mod program;
 mod record;
 mod recover;
@@ -23,6 +24,7 @@ mod voice;
 
 use crate::api::{self, Service};
 use crate::journal::{self, Journal, OpenError};
+use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
 use above::Above;
 use book::Books;
@@ -32,11 +34,12 @@ use doors::Doors;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
 use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
-use mainstay_core::{Command, CommandId, Effects, Input, Verb};
+use mainstay_core::{Command, CommandId, Effects, Input, Snapshot, Verb};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
 use mainstay_wire::journal::{Closed, Record};
 use mainstay_wire::keeper::{Order, Report as Told};
+use outside::Outside;
 use program::About;
 use record::Recorder;
 pub(crate) use record::TAKEN;
@@ -296,21 +299,28 @@ impl Program {
             // Nothing of what was declared before is started.
             self.redeclare(&tree, &about)?;
         }
-        let known = (Arc::clone(&keeper), orders);
-        let owner = self.start(tree, client, clocks, &books, known)?;
+        let snapshot = self.snapshot(&tree)?;
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        if let Some(loaded) = &self.loaded {
+            outside.follow(loaded);
+        }
+        let known = (Arc::clone(&keeper), orders, Arc::clone(&outside.exporter));
+        let owner = self.start(tree, snapshot, client, clocks, &books, known)?;
         let handle = owner.handle();
         let specs = Arc::new(FileSpecs::new(
             self.settings.source.clone(),
             &self.settings.state,
             handle.clone(),
             Arc::clone(&about),
+            Arc::clone(&outside),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
         {
             specs.is_present(loaded);
         }
-        let service = Service::new(handle)
+        let service = Service::new(handle.clone())
+            .exporter(Arc::clone(&outside.exporter))
             .name(&self.settings.name)
             .book(Arc::new(books))
             .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
@@ -326,7 +336,11 @@ impl Program {
             drop(stop);
             report
         };
-        let (report, ()) = tokio::join!(tending, doors.serve(service, stopped));
+        let closed = || doors::closed(stopped.clone());
+        let observing = outside.observe(&service, &about, &self.voice, closed());
+        let exporting = outside.exporter.run(handle, closed());
+        let serving = doors.serve(service.clone(), stopped.clone());
+        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);
@@ -364,6 +378,21 @@ impl Program {
         Ok(())
     }
 
+    /// Returns the tree that is begun, or gone on with.
+    fn snapshot(&mut self, declared: &Tree) -> Result<Snapshot, BrainError> {
+        if let Some(snapshot) = self.recovered.tree.take() {
+            return Ok(snapshot);
+        }
+        let (spec, _) = declared.clone().into_spec().map_err(StartError::from)?;
+        Ok(mainstay_core::Tree::new(&spec).snapshot())
+    }
+
+    /// Makes what tells a collector of the tree, from its next event on.
+    fn exporter(&self, snapshot: &Snapshot) -> Exporter {
+        let salt = otlp::salt(snapshot.settings.seed, &identity(&self.settings));
+        Exporter::new(&self.settings.name, salt, self.recovered.next_event)
+    }
+
     /// Returns when the tree began, in wall time.
     fn began(&self, clocks: Clocks) -> i64 {
         let root = self.recovered.tree.as_ref().and_then(|tree| tree.children.first()?.as_ref());
@@ -375,12 +404,13 @@ impl Program {
 
     /// Begins the tree, or goes on with it.
     fn start(
-        &mut self,
+        &self,
         tree: Tree,
+        snapshot: Snapshot,
         client: Client,
         clocks: Clocks,
         books: &Books,
-        (keeper, orders): (Arc<Keeper>, Orders),
+        (keeper, orders, exporter): (Arc<Keeper>, Orders, Arc<Exporter>),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -391,13 +421,6 @@ impl Program {
             self.journal.state().last,
         );
         let Recovered { next_event, now, goes_on, .. } = self.recovered;
-        let snapshot = match self.recovered.tree.take() {
-            Some(snapshot) => snapshot,
-            None => {
-                let (spec, _) = tree.clone().into_spec().map_err(StartError::from)?;
-                mainstay_core::Tree::new(&spec).snapshot()
-            }
-        };
         // Written before anything is decided: what follows in the journal follows from this.
         recorder.begin(
             &snapshot,
@@ -417,7 +440,8 @@ impl Program {
             let client = client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let link = link::begin(client, commands, journal, voice, keeper, tell)?;
+            let exporter = Arc::clone(&exporter);
+            let link = link::begin(client, commands, journal, voice, keeper, exporter, tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
         };

@@ -4,12 +4,16 @@
 //! - [`tend`]: what is done by the clock and at a change of files.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
+//! - [`metrics`]: numbers for whoever collects them. [`otlp`]: traces and logs for a collector.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
 pub mod brain;
 mod fault;
 pub mod journal;
+mod journald;
+pub mod metrics;
+pub mod otlp;
 mod outbound;
 pub mod simulate;
 pub mod spec;

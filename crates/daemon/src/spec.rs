@@ -30,9 +30,10 @@ pub use meaning::meanings;
 pub use place::SpecProblems;
 
 use crate::journal;
+use crate::otlp;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
-use mainstay_wire::spec::{Api, Journal};
+use mainstay_wire::spec::{Api, Journal, Observe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,10 @@ pub struct Loaded {
     pub api: Api,
     /// How much the journal keeps.
     pub journal: Journal,
+    /// What scrapers and kubelets see.
+    pub observe: Observe,
+    /// Where telemetry goes, if anywhere.
+    pub otlp: Option<otlp::Settings>,
     /// What the policy of each child means, by path; the root's path is empty.
     pub meanings: BTreeMap<String, String>,
 }

@@ -1,6 +1,7 @@
 //! The description of the API, made of the table of routes and the schemas of the forms.
 
 use super::route::{Answer, Ask, ROUTES, Route, Says, json};
+use crate::metrics::Format;
 use mainstay_wire::api::schemas;
 use serde_json::{Map, Value, json as value};
 
@@ -101,6 +102,12 @@ fn content(says: Says) -> Value {
                 "application/json": {"schema": one(page)},
                 "text/event-stream": {"schema": {"type": "string", "description": about}},
             })
+        }
+        Says::Numbers => {
+            let text = value!({"schema": {"type": "string"}});
+            let kinds = [Format::Text, Format::OpenMetrics].map(Format::media_type);
+            let bare = |kind: &str| kind.split(';').next().unwrap_or(kind).to_owned();
+            Value::Object(kinds.map(|kind| (bare(kind), text.clone())).into_iter().collect())
         }
         Says::Document => value!({"application/json": {"schema": {"type": "object"}}}),
     }

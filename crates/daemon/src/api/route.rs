@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 pub(crate) use table::ROUTES;
 
 /// What a request leads to.
@@ -51,12 +51,18 @@ pub(crate) enum Says {
     Stream(&'static str, &'static str),
     /// A JSON document of its own kind.
     Document,
+    /// Numbers, in one of the texts of Prometheus.
+    Numbers,
 }
 
 impl Route {
     /// Returns the path up to its first parameter.
     fn head(&self) -> &'static str {
         self.path.split_once('{').map_or(self.path, |(head, _)| head)
+    }
+
+    const fn method(&self) -> &'static str {
+        if self.is_get { "GET" } else { "POST" }
     }
 
     /// Returns the path in the words of the router.
@@ -66,10 +72,15 @@ impl Route {
 
     fn on(&'static self) -> MethodRouter<Service> {
         let handler = move |State(service): State<Service>, request: Request| async move {
-            match self.admit(service, request).await {
+            let began = Instant::now();
+            let answer = match self.admit(service.clone(), request).await {
                 Ok(ask) => (self.answer)(ask).await,
                 Err(trouble) => Err(trouble),
-            }
+            };
+            let answer = answer.into_response();
+            let (status, took) = (answer.status().as_u16(), began.elapsed());
+            service.metrics().requests.count(self.path, self.method(), status, took);
+            answer
         };
         if self.is_get { get(handler) } else { post(handler) }
     }
@@ -116,8 +127,13 @@ impl Route {
 /// # }
 /// ```
 pub fn router(service: Service) -> Router {
+    some(service, |_| true)
+}
+
+/// Makes a router of those routes alone that are wanted.
+pub(super) fn some(service: Service, wants: impl Fn(&Route) -> bool) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| wants(route)) {
         router = router.route(&route.place(), route.on());
     }
     router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
@@ -193,12 +209,21 @@ impl Ask {
 
     /// Returns whether the answer is to be a stream of server-sent events.
     pub(crate) fn wants_stream(&self) -> bool {
-        let accepts = self.headers.get_all(header::ACCEPT).iter();
-        accepts.filter_map(|accept| accept.to_str().ok()).any(|accept| {
+        self.accepts().any(|accept| {
             accept.split(',').any(|kind| {
                 kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream")
             })
         })
+    }
+
+    /// Returns what whoever asks says that they accept.
+    pub(crate) fn accepts(&self) -> impl Iterator<Item = &str> {
+        self.headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok())
+    }
+
+    /// Returns a header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Returns the number of the last event that the client has seen.

@@ -272,30 +272,8 @@ impl Secure {
             return Err(Trouble::new(StatusCode::TOO_MANY_REQUESTS, "too-often", text)
                 .hint("ask for a stream instead of asking again and again"));
         }
-        self.check_host(request)?;
+        check_host(request, &self.hosts)?;
         self.token(request.headers())
-    }
-
-    fn check_host<B>(&self, request: &Request<B>) -> Result<(), Trouble> {
-        let mut hosts = request.headers().get_all(header::HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(Trouble::bad("host", "a request has one header `Host`"));
-        };
-        let host = host.to_str().unwrap_or("");
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-        });
-        let number = name.trim_start_matches('[').trim_end_matches(']');
-        let is_ours = number.parse::<IpAddr>().is_ok()
-            || name.eq_ignore_ascii_case("localhost")
-            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if is_ours {
-            Ok(())
-        } else {
-            let text = format!("nobody called `{name}` is served here");
-            let hint = "a listed name of this server, its number and `localhost` are";
-            Err(Trouble::new(StatusCode::FORBIDDEN, "host", text).hint(hint))
-        }
     }
 
     fn token(&self, headers: &HeaderMap) -> Result<Option<Caller>, Trouble> {
@@ -316,6 +294,29 @@ impl Secure {
                 Err(Trouble::new(StatusCode::UNAUTHORIZED, "unknown-token", text))
             }
         }
+    }
+}
+
+/// Refuses what was meant for somebody else: a name that is neither a number, nor `localhost`, nor among `hosts`.
+pub(super) fn check_host<B>(request: &Request<B>, hosts: &[String]) -> Result<(), Trouble> {
+    let mut said = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (said.next(), said.next()) else {
+        return Err(Trouble::bad("host", "a request has one header `Host`"));
+    };
+    let host = host.to_str().unwrap_or("");
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    });
+    let number = name.trim_start_matches('[').trim_end_matches(']');
+    let is_ours = number.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is_ours {
+        Ok(())
+    } else {
+        let text = format!("nobody called `{name}` is served here");
+        let hint = "a listed name of this server, its number and `localhost` are";
+        Err(Trouble::new(StatusCode::FORBIDDEN, "host", text).hint(hint))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the declaration of the tree comes from, again and again.
 
+use super::outside::Outside;
 use super::program::{About, Words};
 use super::{Source, in_full};
 use crate::api::Specs;
@@ -18,14 +19,21 @@ pub(super) struct FileSpecs {
     state: PathBuf,
     handle: Handle,
     about: Arc<About>,
+    outside: Arc<Outside>,
     /// What was loaded last and may be applied next.
     loaded: Mutex<Option<Loaded>>,
 }
 
 impl FileSpecs {
-    pub(super) fn new(source: Source, state: &Path, handle: Handle, about: Arc<About>) -> Self {
+    pub(super) fn new(
+        source: Source,
+        state: &Path,
+        handle: Handle,
+        about: Arc<About>,
+        outside: Arc<Outside>,
+    ) -> Self {
         let loaded = Mutex::default();
-        Self { source, state: state.to_owned(), handle, about, loaded }
+        Self { source, state: state.to_owned(), handle, about, outside, loaded }
     }
 
     fn logs(&self) -> PathBuf {
@@ -41,6 +49,7 @@ impl FileSpecs {
         // Where it cannot be written, the next start applies the same again, which changes nothing.
         let _ = std::fs::write(applied, mark(&loaded));
         self.about.tend(&self.handle, &loaded.tending);
+        self.outside.follow(&loaded);
     }
 
     /// Reads the spec file again and applies it. Returns what came of it, in words.

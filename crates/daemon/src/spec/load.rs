@@ -71,6 +71,8 @@ pub(super) fn text(
     let mut found = Findings(&mut maker.files.problems);
     let tree = make::root(tree, &top, &mut found);
     let (api, journal) = (make::api(&top, &mut found), make::journal(&top));
+    let observe = make::observe(&top, &mut found);
+    let otlp = make::otlp(&top, environment, &mut found);
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
     maker.places.insert(String::new(), (top.at, top.clone()));
     let spec = checked(&mut maker, &tree);
@@ -90,6 +92,8 @@ pub(super) fn text(
         tending: maker.tending,
         api,
         journal,
+        observe,
+        otlp,
     })
 }
 

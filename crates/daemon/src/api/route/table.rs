@@ -3,7 +3,7 @@
 use super::{Route, Says};
 use crate::api::caller::Role;
 use crate::api::query::{Form, Parameter};
-use crate::api::{command, events, health, logs, openapi, read};
+use crate::api::{command, events, health, logs, metrics, openapi, read};
 
 /// Numbers that every reader of JSON holds exactly.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -15,6 +15,20 @@ macro_rules! answer {
 }
 
 const CHILD: &[u16] = &[404];
+
+/// What can be asked of the health pages.
+const HEALTH: &[Parameter] = &[
+    Parameter {
+        name: "verbose",
+        form: Form::Switch,
+        about: "Whether every child is told of, and not only what is not as it should be",
+    },
+    Parameter {
+        name: "exclude",
+        form: Form::Paths,
+        about: "A check, or a child with all below it, that does not count",
+    },
+];
 
 /// Every route there is.
 pub(crate) static ROUTES: &[Route] = &[
@@ -195,10 +209,20 @@ pub(crate) static ROUTES: &[Route] = &[
     },
     Route {
         is_get: true,
+        path: "/metrics",
+        role: Some(Role::Viewer),
+        about: "Numbers: OpenMetrics where that is accepted, else the text of Prometheus",
+        parameters: &[],
+        says: Says::Numbers,
+        statuses: &[],
+        answer: answer!(metrics::metrics),
+    },
+    Route {
+        is_get: true,
         path: "/livez",
         role: None,
         about: "Whether the program lives",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::live),
@@ -208,7 +232,7 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/readyz",
         role: None,
         about: "Whether work may be sent its way",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::ready),
@@ -218,7 +242,7 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/startupz",
         role: None,
         about: "Whether it has come up once",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::started),
