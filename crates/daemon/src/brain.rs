@@ -24,6 +24,7 @@ mod voice;
 
 use crate::api::{self, Service};
 use crate::journal::{self, Journal, OpenError};
+use crate::journald::Journald;
 use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
 use above::Above;
@@ -168,7 +169,7 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     // Whoever embeds this has a subscriber already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
-    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour);
+    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
     let ready = match prepare(settings, voice, began) {
         Ok(ready) => ready,
         Err(error) => {
@@ -485,7 +486,7 @@ impl Program {
         loop {
             tokio::select! {
                 report = &mut ended => {
-                    Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
+                    Telling::rest(&mut telling).into_iter().for_each(|said| self.voice.tell(&said));
                     drop(owner);
                     return Some(Report::clone(&report));
                 }
@@ -519,7 +520,7 @@ impl Program {
                         above.tell("WATCHDOG=1\n");
                     }
                 }
-                line = Telling::next(&mut telling) => self.voice.say(&line),
+                said = Telling::next(&mut telling) => self.voice.tell(&said),
             }
         }
     }

@@ -23,8 +23,6 @@ pub(crate) enum Priority {
     Error = 3,
     /// It may wake somebody.
     Warning = 4,
-    /// Worth a look, now and then.
-    Notice = 5,
     /// Something changed.
     Info = 6,
 }

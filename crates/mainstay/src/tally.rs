@@ -61,6 +61,26 @@ impl ChildCounts {
     pub fn is_empty(&self) -> bool {
         *self == Self { since: self.since, ..Self::default() }
     }
+
+    /// Adds what was counted elsewhere.
+    fn absorb(&mut self, other: &Self) {
+        for (exit, count) in &other.exits {
+            *self.exits.entry(*exit).or_default() += count;
+        }
+        for (outcome, count) in &other.starts {
+            *self.starts.entry(outcome).or_default() += count;
+        }
+        self.forced += other.forced;
+        self.openings += other.openings;
+        self.alerts += other.alerts;
+        for (index, probes) in &other.probes {
+            let own = self.probes.entry(*index).or_default();
+            own.answers += probes.answers;
+            own.failures += probes.failures;
+            own.took = own.took.saturating_add(probes.took);
+            own.last = probes.last;
+        }
+    }
 }
 
 /// The answers of one probe.
@@ -136,9 +156,15 @@ impl Tally {
         kept.tallied.clone()
     }
 
-    /// Gives this many children numbers of their own from now on. Those that have them keep them.
+    /// Gives this many children numbers of their own from now on. Where more have them already, those of the latest
+    /// become a part of the numbers of all others.
     pub fn bound(&self, most: usize) {
-        lock(&self.kept).most = most;
+        let mut kept = lock(&self.kept);
+        kept.most = most;
+        while kept.tallied.children.len() > most {
+            let Some((_, counts)) = kept.tallied.children.pop_last() else { return };
+            kept.tallied.others.absorb(&counts);
+        }
     }
 }
 
