@@ -4,6 +4,7 @@ mod act;
 mod change;
 mod doctor;
 mod end;
+mod hooks;
 mod journal;
 mod print;
 mod read;
@@ -45,7 +46,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Check(args) => spec::check(args, global)?,
         Command::Schema => spec::schema()?,
         Command::Init(args) => spec::init(args, global)?,
-        Command::Doctor => doctor::doctor(global)?,
+        Command::Doctor(args) if args.dump => ask(global, async |desk| desk.dump().await)?,
+        Command::Doctor(_) => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,
         Command::Completion(args) => print::completion(args.shell)?,
         Command::Man(args) => print::manual(&args.folder)?,
@@ -76,6 +78,7 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Acknowledge(args) => act(global, Verb::Acknowledge {}, args)?,
         Command::Remove(args) => act(global, Verb::Remove {}, args)?,
         Command::Alerts(args) => ask(global, async |desk| desk.alerts(args).await)?,
+        Command::Hooks(args) => ask(global, async |desk| desk.hooks(args).await)?,
         Command::Add(args) => ask(global, async |desk| desk.add(args).await)?,
         Command::Apply(args) => ask(global, async |desk| desk.apply(args).await)?,
         Command::Wait(args) => ask(global, async |desk| desk.wait(args).await)?,

@@ -21,6 +21,7 @@
 mod apart;
 mod around;
 mod caller;
+mod choices;
 mod command;
 mod events;
 mod health;
@@ -34,9 +35,12 @@ mod query;
 mod read;
 mod route;
 mod serve;
+mod sign_in;
+mod simulate;
 mod socket;
 mod tls;
 mod trouble;
+mod web;
 mod words;
 
 pub use around::{About, Book, Program, Specs};
@@ -56,6 +60,10 @@ use mainstay::Handle;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use tokio::sync::Semaphore;
+
+/// How many callers may have policies played at the same time.
+const SIMULATIONS: usize = 2;
 
 /// What answers: a tree, and what the program around it adds. Clones are cheap and answer for the same tree.
 #[derive(Clone)]
@@ -77,6 +85,8 @@ struct Inner {
     has_served: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
     telemetry: Option<Arc<Exporter>>,
+    /// How many policies may be played at once.
+    simulations: Arc<Semaphore>,
 }
 
 impl Service {
@@ -92,6 +102,7 @@ impl Service {
             has_served: Arc::default(),
             metrics: Arc::new(Metrics::new(&handle)),
             telemetry: None,
+            simulations: Arc::new(Semaphore::new(SIMULATIONS)),
         };
         Self { handle, inner: Arc::new(inner) }
     }

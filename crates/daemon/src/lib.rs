@@ -3,6 +3,7 @@
 //! - [`spec`]: from `mainstay.yaml` to a declared tree, or a list of everything wrong with it.
 //! - [`tend`]: what is done by the clock and at a change of files.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
+//! - [`hook`]: who is told when something fails, is given up or recovers.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`metrics`]: numbers for whoever collects them. [`otlp`]: traces and logs for a collector.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
@@ -10,6 +11,7 @@
 pub mod api;
 pub mod brain;
 mod fault;
+pub mod hook;
 pub mod journal;
 mod journald;
 pub mod metrics;

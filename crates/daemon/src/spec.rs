@@ -8,6 +8,7 @@
 //! No step stops at the first problem: each leaves out what it cannot take, and the next goes on with the rest. What the
 //! core finds is told with the place in the file of what it is about.
 
+mod alone;
 mod check;
 mod child;
 mod env_file;
@@ -28,15 +29,19 @@ mod variable;
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
 pub use place::SpecProblems;
+pub use secret::Secret;
 
+use crate::hook::Hook;
 use crate::journal;
 use crate::otlp;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
+use mainstay_core::spec::ChildSpec;
 use mainstay_wire::spec::{Api, Journal, Observe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a spec file says.
 #[derive(Clone, Debug)]
@@ -63,6 +68,10 @@ pub struct Loaded {
     pub observe: Observe,
     /// Where telemetry goes, if anywhere.
     pub otlp: Option<otlp::Settings>,
+    /// Who is told of failures.
+    pub hooks: Vec<Hook>,
+    /// How long the brain may give no sign of life; zero: for ever.
+    pub watchdog: Duration,
     /// What the policy of each child means, by path; the root's path is empty.
     pub meanings: BTreeMap<String, String>,
 }
@@ -164,4 +173,14 @@ pub fn fragment(
     logs: Option<&Path>,
 ) -> Result<Fragment, SpecProblems> {
     load::fragment(text, as_if, environment, logs)
+}
+
+/// Reads the keys of a child that say when there is another run, and nothing else: no file is read for it, no variable,
+/// no secret.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn policy(text: &str) -> Result<ChildSpec, SpecProblems> {
+    alone::policy(text)
 }

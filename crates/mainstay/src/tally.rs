@@ -220,7 +220,8 @@ impl Kept {
 
     pub(crate) fn count(&mut self, at: Moment, event: &Event) {
         self.since = at;
-        let Some(child) = event.child() else { return };
+        // The root is the tree, of which the other numbers speak.
+        let Some(child) = event.child().filter(|child| *child != ChildId::ROOT) else { return };
         if matches!(event, Event::Removed(_)) {
             self.tallied.children.remove(&child);
             self.courses.remove(&child);

@@ -17,7 +17,7 @@ const LONGEST_WHO: usize = 256;
 const LONGEST_WHY: usize = 4096;
 
 /// Which role a command takes.
-fn role(command: &Command) -> Role {
+pub(super) fn role(command: &Command) -> Role {
     // What ends the root ends the tree.
     let is_whole = command.target.trim_matches('/').is_empty();
     match &command.verb {
@@ -34,7 +34,8 @@ fn role(command: &Command) -> Role {
         | Verb::Quarantine {}
         | Verb::Release {}
         | Verb::Acknowledge {}
-        | Verb::Reset { .. } => Role::Operator,
+        | Verb::Reset { .. }
+        | Verb::TestHook { .. } => Role::Operator,
         Verb::Start { over: true }
         | Verb::Add { .. }
         | Verb::Remove {}
@@ -45,7 +46,7 @@ fn role(command: &Command) -> Role {
 }
 
 pub(super) async fn command(ask: Ask) -> Answer {
-    let command: Command = ask.body()?;
+    let command: Command = ask.form("a command")?;
     let caller = ask.caller.name();
     if let Err(trouble) = ask.caller.require(role(&command)) {
         let (verb, target) = (command.verb.word(), command.target.as_str());
@@ -114,6 +115,31 @@ fn id(command: &Command) -> Result<Option<u128>, Trouble> {
     }
 }
 
+/// Refuses what would have to be remembered while nothing can be.
+pub(super) fn refused_by_journal(service: &Service, verb: &Verb) -> Option<Trouble> {
+    let needs_memory = match verb {
+        Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} | Verb::TestHook { .. } => false,
+        Verb::Apply { dry_run, .. } => !dry_run,
+        Verb::Restart {}
+        | Verb::Reload {}
+        | Verb::Recycle {}
+        | Verb::Pause { .. }
+        | Verb::Resume {}
+        | Verb::Quarantine {}
+        | Verb::Release {}
+        | Verb::Acknowledge {}
+        | Verb::Reset { .. }
+        | Verb::Add { .. }
+        | Verb::Remove {}
+        | Verb::Upgrade { .. } => true,
+    };
+    let refuses = service.inner.book.as_ref().and_then(|book| book.refuses());
+    let cause = refuses.filter(|_| needs_memory)?;
+    let text = format!("it could not be remembered: {cause}");
+    let hint = "`start`, `stop` and `drain` are carried out nevertheless";
+    Some(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "journal", text).hint(hint))
+}
+
 /// A command that may be carried out, and in whose name.
 struct Order<'a> {
     service: &'a Service,
@@ -123,7 +149,9 @@ struct Order<'a> {
 
 impl Order<'_> {
     async fn carry_out(self) -> Result<Reply, Trouble> {
-        self.admit()?;
+        if let Some(trouble) = refused_by_journal(self.service, &self.command.verb) {
+            return Err(trouble);
+        }
         let handle = &self.service.handle;
         let by = handle.by(self.who.as_str());
         let (target, why) = (self.command.target.as_str(), self.command.why.as_str());
@@ -155,39 +183,11 @@ impl Order<'_> {
             Verb::Apply { spec, dry_run } => {
                 return self.apply(&by, spec.as_deref(), *dry_run).await;
             }
+            Verb::TestHook { hook } => return self.test_hook(hook.clone()).await,
             Verb::Upgrade { program } => return self.upgrade(program.clone()).await,
         };
         let done = self.send(request, 0).await?;
         self.reply(target, done).await
-    }
-
-    /// Refuses what would have to be remembered while nothing can be.
-    fn admit(&self) -> Result<(), Trouble> {
-        let needs_memory = match self.command.verb {
-            Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} => false,
-            Verb::Apply { dry_run, .. } => !dry_run,
-            Verb::Restart {}
-            | Verb::Reload {}
-            | Verb::Recycle {}
-            | Verb::Pause { .. }
-            | Verb::Resume {}
-            | Verb::Quarantine {}
-            | Verb::Release {}
-            | Verb::Acknowledge {}
-            | Verb::Reset { .. }
-            | Verb::Add { .. }
-            | Verb::Remove {}
-            | Verb::Upgrade { .. } => true,
-        };
-        let refuses = self.service.inner.book.as_ref().and_then(|book| book.refuses());
-        match refuses.filter(|_| needs_memory) {
-            Some(cause) => {
-                let text = format!("it could not be remembered: {cause}");
-                let hint = "`start`, `stop` and `drain` are carried out nevertheless";
-                Err(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "journal", text).hint(hint))
-            }
-            None => Ok(()),
-        }
     }
 
     /// Sends a command; of several that one request makes, `part` is the number.
@@ -286,6 +286,15 @@ impl Order<'_> {
         Ok(reply)
     }
 
+    async fn test_hook(&self, hook: String) -> Result<Reply, Trouble> {
+        let Some(around) = self.service.inner.program.clone() else {
+            return Err(Trouble::absent("this tree lives in a service, which has no hooks"));
+        };
+        tracing::info!(who = self.who, why = self.command.why, hook, "a hook is tried");
+        let text = apart(move || around.test_hook(&hook)).await?.map_err(Trouble::of)?;
+        self.about_itself(text).await
+    }
+
     async fn upgrade(&self, program: Option<String>) -> Result<Reply, Trouble> {
         let Some(around) = self.service.inner.program.clone() else {
             let text = "this tree lives in a service, which is replaced in the service's own way";
@@ -293,7 +302,11 @@ impl Order<'_> {
         };
         tracing::info!(who = self.who, why = self.command.why, program, "upgrade");
         let text = apart(move || around.upgrade(program.as_deref())).await?;
-        let text = text.map_err(Trouble::of)?;
+        self.about_itself(text.map_err(Trouble::of)?).await
+    }
+
+    /// Answers a command that was about the program, and changed no child.
+    async fn about_itself(&self, text: String) -> Result<Reply, Trouble> {
         let standing = look::standing(self.view("").await?.standing);
         let durable = self.durable().await;
         Ok(Reply {

@@ -4,7 +4,7 @@
 use super::Voice;
 use crate::journal::{Journal, When};
 use crate::otlp::Exporter;
-use mainstay::durable::{Link, Tell};
+use mainstay::durable::{Link, Orders as KeeperOrders, Tell};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Order, Report};
@@ -86,14 +86,16 @@ pub(super) struct Commands {
     pub(super) brain: Vec<Text>,
 }
 
+/// Hears reports before the tree does, and returns those that are for the tree.
+pub(super) type Hear = Box<dyn Fn(Report) -> Option<Report> + Send>;
+
 /// Begins to hear the keeper.
 pub(super) fn begin(
     client: Client,
     commands: Commands,
     journal: Arc<Journal>,
     voice: Arc<Voice>,
-    keeper: Arc<Keeper>,
-    exporter: Arc<Exporter>,
+    (keeper, hear, exporter): (Arc<Keeper>, Hear, Arc<Exporter>),
     tell: Tell,
 ) -> io::Result<KeeperLink> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -106,6 +108,7 @@ pub(super) fn begin(
         wake: Arc::clone(&wake),
         voice: Arc::clone(&voice),
         keeper: Arc::clone(&keeper),
+        hear,
         tell,
         _ends: ends,
     };
@@ -162,6 +165,8 @@ impl Link for KeeperLink {
             | Order::Signal { .. }
             | Order::Input { .. }
             | Order::Execute { .. }
+            | Order::Aside { .. }
+            | Order::Alive { .. }
             | Order::Kill(_)
             | Order::Freeze { .. }
             | Order::Forget(_)
@@ -169,11 +174,17 @@ impl Link for KeeperLink {
             | Order::Attach { .. }
             | Order::Type { .. }
             | Order::Resize { .. }
+            | Order::Shown { .. }
             | Order::Detach(_)
             | Order::Upgrade { .. }
             | Order::Leave { .. } => order,
         };
         Self::put(&self.orders, &self.wake, order);
+    }
+
+    fn orders(&self) -> KeeperOrders {
+        let (orders, wake) = (self.orders.clone(), Arc::clone(&self.wake));
+        Arc::new(move |order| Self::put(&orders, &wake, order))
     }
 
     fn leave(self: Box<Self>, patience: Duration) {
@@ -195,6 +206,7 @@ struct Line {
     wake: Arc<OwnedFd>,
     voice: Arc<Voice>,
     keeper: Arc<Keeper>,
+    hear: Hear,
     tell: Tell,
     /// Closed when this ends.
     _ends: mpsc::Sender<()>,
@@ -232,7 +244,9 @@ impl Line {
                 self.keeper.brain_restarts.store(*brain, Ordering::Relaxed);
                 self.keeper.met.fetch_add(1, Ordering::Release);
             }
-            (self.tell)(report);
+            if let Some(report) = (self.hear)(report) {
+                (self.tell)(report);
+            }
         }
         loop {
             match self.given.try_recv() {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Returns whether what stands behind a key may be a secret that somebody wrote there by mistake.
 fn is_secret(key: &str, group: &Group) -> bool {
-    key == "secrets" || key == "headers" && group.what == "otlp"
+    matches!(key, "secrets" | "url") || key == "headers" && group.what == "otlp"
 }
 
 /// What a check needs to know and what it finds.

@@ -5,6 +5,7 @@ use super::gather::Gatherer;
 use super::make::{self, Findings};
 use super::meaning;
 use super::place::{Place, Problem, Sources, SpecProblems};
+use super::secret::Secret;
 use super::syntax::Node;
 use super::{Fragment, Loaded, Warning};
 use mainstay::{Profile, Tree};
@@ -38,7 +39,7 @@ pub(super) fn file(
 }
 
 /// Returns one problem without a place.
-fn alone(text: String, help: &str) -> SpecProblems {
+pub(super) fn alone(text: String, help: &str) -> SpecProblems {
     SpecProblems::new(BTreeSet::from([Problem::placeless(text, help)]), Sources::default())
 }
 
@@ -73,6 +74,8 @@ pub(super) fn text(
     let (api, journal) = (make::api(&top, &mut found), make::journal(&top));
     let observe = make::observe(&top, &mut found);
     let otlp = make::otlp(&top, environment, &mut found);
+    let (hooks, watchdog) =
+        (make::hooks(&top, &folder, &mut found), make::watchdog(&top, &mut found));
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
     maker.places.insert(String::new(), (top.at, top.clone()));
     let spec = checked(&mut maker, &tree);
@@ -94,6 +97,8 @@ pub(super) fn text(
         journal,
         observe,
         otlp,
+        hooks,
+        watchdog,
     })
 }
 
@@ -137,7 +142,10 @@ fn folder_name(folder: &Path) -> String {
 
 /// Has the core check the tree. What it finds is told where the file speaks of it, unless something wrong was found
 /// there already, of which this may be a consequence.
-fn checked(maker: &mut Maker<'_>, tree: &Tree) -> Option<(TreeSpec, Vec<check::Warning>)> {
+pub(super) fn checked(
+    maker: &mut Maker<'_>,
+    tree: &Tree,
+) -> Option<(TreeSpec, Vec<check::Warning>)> {
     match tree.clone().into_spec() {
         Ok(built) => Some(built),
         Err(error) => {
@@ -234,7 +242,7 @@ fn place(maker: &Maker<'_>, path: &str, text: &str) -> Option<Place> {
 }
 
 /// Goes on only if nothing is wrong.
-fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> {
+pub(super) fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> {
     if maker.files.problems.is_empty() {
         return Ok(maker);
     }
@@ -263,6 +271,21 @@ fn worth_knowing(maker: &Maker<'_>, warnings: Vec<check::Warning>) -> Vec<Warnin
         {
             let text = "holdoff 0: a child that dies at once waits for its backoff alone";
             add(Some(name.at), path, text.to_owned());
+        }
+    }
+    for (name, hook) in
+        maker.said("").map_or(&[][..], |top| top.get("hooks").map_or(&[], Node::entries))
+    {
+        let references = hook.sorted("secrets").into_iter().map(|(name, node)| (&*name.text, node));
+        let url = hook.get("url").filter(|url| url.text().is_none()).map(|url| ("url", url));
+        for (secret, reference) in references.chain(url) {
+            if let Err(why) = Secret::new(reference.clone()).read() {
+                let hook = &name.text;
+                let text = format!(
+                    "the secret `{secret}` of the hook `{hook}` cannot be read: {why}; it is told nothing until it can"
+                );
+                add(Some(reference.at), "", text);
+            }
         }
     }
     for (at, text) in &maker.files.idle {

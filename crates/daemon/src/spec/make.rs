@@ -1,10 +1,12 @@
 //! From values that fit to declarations of the library.
 
+mod hook;
 mod policy;
 mod process;
 mod program;
 mod telemetry;
 
+pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, observe, schedule, watch};

@@ -95,7 +95,7 @@ async fn a_child_whose_breaker_is_open() {
         let permanent = async |_: Context| -> Result<(), Fault> {
             Err(Fault::permanent(io::Error::other("no such table")))
         };
-        let child = task("one", permanent);
+        let child = task("one", permanent).on_exhausted(mainstay::OnExhausted::Cooldown);
         let world = world(if optional { child.optional() } else { child }).await;
         until(&world.handle, |view| view.standing == Standing::Waiting).await;
         check(world, ready, ready, "breaker open until").await;

@@ -31,6 +31,10 @@ impl Hold {
             Order::Execute { key, ticket, command, timeout } => {
                 self.execute(&key, ticket, command, timeout);
             }
+            Order::Aside { ticket, process, input, timeout } => {
+                self.aside(ticket, &process, &input, timeout);
+            }
+            Order::Alive { within } => self.brain_lives(within),
             Order::Kill(key) => self.kill(&key),
             Order::Freeze { key, frozen } => {
                 if let Some(slot) = self.find(&key) {
@@ -45,6 +49,9 @@ impl Hold {
             }
             Order::Type { viewer, bytes } => self.outputs.type_in(viewer, &bytes),
             Order::Resize { viewer, rows, columns } => self.outputs.resize(viewer, rows, columns),
+            Order::Shown { viewer, bytes } => {
+                self.outputs.shown(viewer, usize::try_from(bytes).unwrap_or(usize::MAX));
+            }
             Order::Detach(viewer) => self.outputs.detach(viewer),
             Order::Upgrade { program, arguments } => self.upgrade(program, arguments),
             Order::Leave { kill } => self.leave(kill),
@@ -88,6 +95,7 @@ impl Hold {
     /// Ends once nothing is held; with `kill` everything that is held is ended by force.
     pub(super) fn leave(&mut self, kill: bool) {
         self.leaving = Some(kill);
+        self.end_asides();
         if !kill {
             return;
         }

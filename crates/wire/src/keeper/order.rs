@@ -90,6 +90,26 @@ pub enum Order {
         /// How long it may take before it is killed.
         timeout: Duration,
     },
+    /// Runs a command that belongs to no child, in a session of its own. [`Report::Aside`](super::Report::Aside)
+    /// follows, unless the brain dies first: then it is ended, and nobody is told.
+    Aside {
+        /// The brain's own number for it.
+        ticket: u64,
+        /// The command and where it runs. What is said about its input, its output and how it is held counts for
+        /// nothing here.
+        process: Arc<Process>,
+        /// What it reads. The bytes are the body of the frame.
+        #[serde(skip)]
+        input: Vec<u8>,
+        /// How long it may take before it is killed, with its process group.
+        timeout: Duration,
+    },
+    /// The brain's sign of life. Where none follows for this long, the keeper asks for a dump (SIGQUIT), ends the brain
+    /// and starts it again; zero: no sign is to be waited for any more.
+    Alive {
+        /// How long.
+        within: Duration,
+    },
     /// Ends a run by force, with all that belongs to it. `Ended` follows once all of it is gone.
     Kill(Key),
     /// Suspends every process of a run, or lets them go on.
@@ -110,7 +130,7 @@ pub enum Order {
     Forget(Arc<str>),
     /// Closes log files that somebody has moved away, and begins them anew.
     Reopen,
-    /// Joins the terminal of a child.
+    /// Joins the terminal of a child. Nothing happens where this viewer is there already.
     Attach {
         /// The child.
         child: Arc<str>,
@@ -135,6 +155,13 @@ pub enum Order {
         rows: u16,
         /// Its width.
         columns: u16,
+    },
+    /// So many bytes of what a viewer is shown have reached it: as many may follow.
+    Shown {
+        /// The viewer.
+        viewer: u64,
+        /// How many.
+        bytes: u64,
     },
     /// A viewer leaves.
     Detach(u64),

@@ -3,7 +3,9 @@
 use super::{Route, Says};
 use crate::api::caller::Role;
 use crate::api::query::{Form, Parameter};
-use crate::api::{command, events, health, logs, metrics, openapi, read};
+use crate::api::{
+    choices, command, events, health, logs, metrics, openapi, read, sign_in, simulate,
+};
 
 /// Numbers that every reader of JSON holds exactly.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -110,6 +112,26 @@ pub(crate) static ROUTES: &[Route] = &[
     },
     Route {
         is_get: true,
+        path: "/v1/deliveries",
+        role: Some(Role::Viewer),
+        about: "What hooks were told and are to be told, the latest first",
+        parameters: &[Parameter { name: "hook", form: Form::Text, about: "Of this hook alone" }],
+        says: Says::Many("Delivery"),
+        statuses: &[],
+        answer: answer!(read::deliveries),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/dump",
+        role: Some(Role::Operator),
+        about: "What the brain is doing, thread by thread",
+        parameters: &[],
+        says: Says::One("Dump"),
+        statuses: &[501],
+        answer: answer!(read::dump),
+    },
+    Route {
+        is_get: true,
         path: "/v1/events",
         role: Some(Role::Viewer),
         about: "What happened: a page, or with `Accept: text/event-stream` as it happens",
@@ -196,6 +218,56 @@ pub(crate) static ROUTES: &[Route] = &[
         says: Says::One("Reply"),
         statuses: &[404, 408, 409, 412, 413, 415, 422, 501, 503],
         answer: answer!(command::command),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/choices/{path}",
+        role: Some(Role::Viewer),
+        about: "Which commands to a child are possible now, and why the others are not",
+        parameters: &[],
+        says: Says::Many("Choice"),
+        statuses: CHILD,
+        answer: answer!(choices::choices),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/simulate",
+        role: Some(Role::Viewer),
+        about: "What policies would do, in virtual time; it touches nothing",
+        parameters: &[],
+        says: Says::To("Simulation", "Simulated"),
+        statuses: &[404, 408, 409, 413, 415, 422],
+        answer: answer!(simulate::simulate),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/me",
+        role: None,
+        about: "Who asks, and what they may do",
+        parameters: &[],
+        says: Says::One("Me"),
+        statuses: &[],
+        answer: answer!(sign_in::me),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/sign-in",
+        role: None,
+        about: "Signs a browser in: it gets a cookie for its token",
+        parameters: &[],
+        says: Says::To("SignIn", "Me"),
+        statuses: &[408, 413, 415, 501],
+        answer: answer!(sign_in::sign_in),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/sign-out",
+        role: None,
+        about: "Signs a browser out",
+        parameters: &[],
+        says: Says::To("Nothing", "Nothing"),
+        statuses: &[408, 413, 415, 501],
+        answer: answer!(sign_in::sign_out),
     },
     Route {
         is_get: true,

@@ -2,7 +2,7 @@
 
 use super::fake::{ended, soon};
 use crate::declare::tree;
-use crate::durable::{Durable, Journal, Link, News, Past, Step, Tell};
+use crate::durable::{Durable, Journal, Link, News, Orders, Past, Step, Tell};
 use crate::owner::Owner;
 use crate::process::Command;
 use crate::{Standing, process};
@@ -63,6 +63,11 @@ struct Ear(mpsc::UnboundedSender<Order>);
 impl Link for Ear {
     fn order(&self, order: Order) {
         drop(self.0.send(order));
+    }
+
+    fn orders(&self) -> Orders {
+        let hears = self.0.clone();
+        Arc::new(move |order| drop(hears.send(order)))
     }
 
     fn leave(self: Box<Self>, _: Duration) {}
@@ -126,7 +131,15 @@ impl Life {
         self.said = 20;
         let seq = Sequence(self.said + kept);
         let inventories = 1;
-        self.report(Report::Hello { version: 1, pid: 1, brain: 1, seq, kept, inventories });
+        self.report(Report::Hello {
+            version: 1,
+            pid: 1,
+            brain: 1,
+            seq,
+            kept,
+            inventories,
+            silence: None,
+        });
         let held = held.iter().map(|(child, run, pid)| Held {
             key: Key { child: (*child).into(), run: *run },
             pid: *pid,
