@@ -183,7 +183,11 @@ async fn no_more_children_have_labels_than_the_bound_says() {
     );
     assert!(!page.contains("child=\"later-1\""), "{page}");
     // One that leaves makes room, and takes its numbers with it.
-    handle.by("a test").remove("later-0", "a test").await.expect("it goes at once: it does not run");
+    handle
+        .by("a test")
+        .remove("later-0", "a test")
+        .await
+        .expect("it goes at once: it does not run");
     let after = crate::numbers::page(&world, "").await;
     assert!(!after.contains("child=\"later-0\"") && after.contains("child=\"later-1\""), "{after}");
     assert_eq!(samples(&after)["mainstay_children_folded"], 2.0);

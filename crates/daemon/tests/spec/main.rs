@@ -4,6 +4,7 @@
 
 mod basics;
 mod keys;
+mod outside;
 mod pages;
 mod runs;
 mod support;
