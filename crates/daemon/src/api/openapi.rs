@@ -64,7 +64,12 @@ fn operation(route: &Route) -> Value {
             );
             responses.insert("101".into(), value!({"description": text}));
         }
-        Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => {
+        Says::One(_)
+        | Says::To(..)
+        | Says::Many(_)
+        | Says::Stream(..)
+        | Says::Document
+        | Says::Numbers => {
             let content = content(route.says);
             responses
                 .insert("200".into(), value!({"description": "The answer", "content": content}));

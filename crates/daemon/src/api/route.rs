@@ -121,7 +121,12 @@ impl Route {
         let query = Query::read(pairs, self.parameters)?;
         let upgrade = match self.says {
             Says::Socket(..) => WebSocketUpgrade::from_request_parts(&mut parts, &()).await.ok(),
-            Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => None,
+            Says::One(_)
+            | Says::To(..)
+            | Says::Many(_)
+            | Says::Stream(..)
+            | Says::Document
+            | Says::Numbers => None,
         };
         let headers = parts.headers;
         let body = if self.is_get { Bytes::new() } else { read_body(&headers, body).await? };
