@@ -3,7 +3,7 @@
 use crate::world::World;
 use mainstay::{Context, Fault, Handle, Node, Standing, View, supervisor, task, tree};
 use mainstay_daemon::api::{Book, Service};
-use mainstay_wire::api::{Event, Journal, Run};
+use mainstay_wire::api::{ConsoleNote, Event, Journal, Run};
 use serde_json::Value;
 use std::io;
 use std::sync::Arc;
@@ -212,6 +212,12 @@ impl Book for Broken {
     }
 
     fn events(&self, _: u64, _: usize) -> io::Result<Vec<Event>> {
+        Ok(Vec::new())
+    }
+
+    fn note(&self, _: &ConsoleNote) {}
+
+    fn notes(&self, _: Option<&str>, _: Option<i64>, _: usize) -> io::Result<Vec<ConsoleNote>> {
         Ok(Vec::new())
     }
 
