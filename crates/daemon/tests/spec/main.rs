@@ -5,6 +5,7 @@
 mod basics;
 mod consoles;
 mod keys;
+mod outside;
 mod pages;
 mod runs;
 mod support;
