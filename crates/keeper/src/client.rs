@@ -268,7 +268,7 @@ impl Client {
                 self.inventory.clear();
                 self.inventories = *inventories;
             }
-            Report::Left { .. } | Report::Aside { .. } => {}
+            Report::Typed { .. } | Report::Left { .. } | Report::Aside { .. } => {}
         }
         Some(report)
     }

@@ -81,6 +81,7 @@ pub(super) fn hear(
         | Report::Fact { .. }
         | Report::Descriptors { .. }
         | Report::Screen { .. }
+        | Report::Typed { .. }
         | Report::Left { .. } => Some(report),
     })
 }

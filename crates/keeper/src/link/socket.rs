@@ -310,6 +310,7 @@ impl SocketLink {
             | Report::Descriptors { .. }
             | Report::Fact { .. }
             | Report::Aside { .. }
+            | Report::Typed { .. }
             | Report::Left { .. } => &[],
         };
         let mut bytes = Vec::new();

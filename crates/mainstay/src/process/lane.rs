@@ -171,9 +171,11 @@ impl Lane {
                 self.met.held.get_or_insert_default().extend(held);
                 return;
             }
-            // Nobody here looks at screens or runs commands of its own, and descriptors are kept by who holds the link.
+            // Viewers have heard theirs already, nobody here runs commands of its own, and descriptors are kept by who holds
+            // the link.
             Report::Descriptors { .. }
             | Report::Screen { .. }
+            | Report::Typed { .. }
             | Report::Aside { .. }
             | Report::Left { .. } => return,
         };
