@@ -2,5 +2,7 @@
 
 mod crashes;
 mod harness;
+mod hooks;
 mod lives;
+mod silence;
 mod wrong;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod basics;
+mod hooks;
 mod keys;
 mod pages;
 mod runs;
