@@ -330,7 +330,8 @@ impl Program {
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
             pulse: Arc::clone(&dump.pulse),
         };
-        let known = (Arc::clone(&keeper), orders.clone(), hear);
+        let last = hooks::last(Arc::clone(&hooks), Arc::clone(&self.journal));
+        let known = (Arc::clone(&keeper), orders.clone(), (hear, last));
         let owner = self.start(tree, client, clocks, (&books, hearers), known)?;
         let handle = owner.handle();
         let specs = Arc::new(FileSpecs::new(
@@ -359,7 +360,7 @@ impl Program {
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, (&about, &hooks), &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
             // Its last answers, the one to `down` among them, take a second at most.
             drop(stop);
             report
@@ -418,7 +419,7 @@ impl Program {
         client: Client,
         clocks: Clocks,
         (books, hearers): (&Books, Hearers),
-        (keeper, orders, hear): (Arc<Keeper>, Orders, link::Hear),
+        (keeper, orders, heard): (Arc<Keeper>, Orders, (link::Hear, link::Last)),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -450,13 +451,14 @@ impl Program {
             brain: self.settings.brain_command.clone(),
         };
         let (journal, voice) = (Arc::clone(&self.journal), Arc::clone(&self.voice));
-        let client = Mutex::new(Some((client, hear)));
+        let client = Mutex::new(Some((client, heard)));
         let open = move |tell| {
             let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (client, hear) = client.ok_or_else(|| io::Error::other("it was opened before"))?;
+            let (client, (hear, last)) =
+                client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let link = link::begin(client, commands, journal, voice, (keeper, hear), tell)?;
+            let link = link::begin(client, commands, journal, voice, (keeper, hear, last), tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
         };

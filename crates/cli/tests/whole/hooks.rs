@@ -31,7 +31,7 @@ children:
     budget: { count: failures, most: 2, within: 1h }
     on_exhausted: cooldown
     cooldown: manual
-    stable_after: 10ms
+    stable_after: 5s
 ",
     );
     daemon.up();
@@ -109,25 +109,26 @@ fn a_hook_that_hangs_is_ended_with_all_it_has_begun() {
         "
 hooks:
   stuck:
-    run: [sh, -c, 'sleep 1000 & echo $! > pids; echo $$ >> pids; wait']
+    run: [sh, -c, 'sleep 1000 & echo $! $$$$ >> pids; wait']
     timeout: 1s
     on: failure
-    retry: { tries: 1 }
+    retry: { tries: 1000, most: 1000, backoff: none }
 children:
   bad: { command: PUPPET exit:3, backoff: { fixed: 1h } }
   web: PUPPET hang
 ",
     );
     daemon.up();
-    daemon.until("it was ended", || {
+    // On a slow machine the first may be ended before it has begun anything.
+    daemon.until("one was ended that had begun another", || {
         let told = daemon.ask(&["hooks"]).unwrap_or_default();
-        told[0]["state"] == "given-up"
+        let why = told[0]["last"].as_str().unwrap_or_default();
+        let is_late = why.starts_with("it had not ended within 1s, and was ended");
+        is_late && read(&daemon.path("pids")).lines().count() > 1
     });
-    let told = daemon.ask(&["hooks"]).expect("deliveries");
-    let why = told[0]["last"].as_str().unwrap_or_default().to_owned();
-    assert!(why.starts_with("it had not ended within 1s, and was ended"), "{why}");
-    let pids: Vec<u32> =
-        read(&daemon.path("pids")).lines().map(|pid| pid.parse().expect("a pid")).collect();
+    let pids = read(&daemon.path("pids"));
+    let first = pids.lines().next().expect("a line").split(' ');
+    let pids: Vec<u32> = first.map(|pid| pid.parse().expect("a pid")).collect();
     assert_eq!(pids.len(), 2);
     daemon.until("all of it is gone", || pids.iter().all(|pid| !lives(*pid)));
     daemon.until_ready("web");

@@ -8,14 +8,11 @@ use super::program::About;
 use super::signals::{Heard, Signals};
 use super::specs::FileSpecs;
 use super::telling::Telling;
-use crate::hook::Hooks;
 use crate::journal;
 use mainstay::{Ending, Handle, Owner, Report};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long the last deliveries may take at the end of a tree.
-const LAST: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Program {
@@ -25,7 +22,7 @@ impl Program {
         &self,
         owner: Owner,
         specs: &FileSpecs,
-        (about, hooks): (&About, &Hooks),
+        about: &About,
         keeper: &Keeper,
         asked: &Notify,
     ) -> Option<Report> {
@@ -41,9 +38,6 @@ impl Program {
             tokio::select! {
                 report = &mut ended => {
                     Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
-                    // While there is a keeper: what is told of the end is told now, or in the next life.
-                    self.written().await;
-                    let _ = tokio::time::timeout(LAST, hooks.settled()).await;
                     drop(owner);
                     return Some(Report::clone(&report));
                 }
@@ -89,14 +83,6 @@ impl Program {
             let standing = format!("{:?}", view.standing).to_lowercase();
             self.voice.say(&format!("{}: {standing}, {} runs", view.path, view.runs));
         }
-    }
-
-    /// Waits until the system has what was decided so far, or cannot have it.
-    async fn written(&self) {
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let last = self.journal.state().last;
-        self.journal.when(last, journal::When::Written, Box::new(move |_| _ = tell.send(())));
-        let _ = tokio::time::timeout(LAST, told).await;
     }
 
     pub(super) fn say_end(&self, report: &Report) {

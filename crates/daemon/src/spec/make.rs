@@ -20,4 +20,9 @@ impl Findings<'_> {
     pub(super) fn wrong(&mut self, at: &Node, text: impl Into<String>, help: &str) {
         self.0.push(Problem::new(at.at, text, help));
     }
+
+    /// The same of something that may be a secret: it is not shown.
+    pub(super) fn hidden(&mut self, at: &Node, text: impl Into<String>) {
+        self.0.push(Problem { is_secret: true, ..Problem::new(at.at, text, "") });
+    }
 }

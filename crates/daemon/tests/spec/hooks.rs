@@ -105,7 +105,7 @@ fn a_secret_that_cannot_be_read_is_worth_knowing() {
     let text =
         "children: {}\nhooks: {pager: {run: ./x, secrets: {T: {env: SURELY_NOT_SET_HERE}}}}\n";
     let warnings: Vec<String> = good(text).warnings.iter().map(ToString::to_string).collect();
-    let expected = "mainstay.yaml:2:44: the secret `T` of the hook `pager` cannot be read: the variable \
+    let expected = "mainstay.yaml:2:40: the secret `T` of the hook `pager` cannot be read: the variable \
         `SURELY_NOT_SET_HERE` is not set; it is told nothing until it can";
     assert_eq!(warnings, [expected]);
 }
