@@ -227,6 +227,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     let (journal, found) = open("journal")?;
     let (runs, _) = open("runs")?;
     let (kept, notice) = hooks::kept(&settings.state);
+    let (consoles, _) = open("consoles")?;
     let open_runs = settings.state.join("open-runs.json");
     let mut recovered = recover::recover(found, &open_runs, kept.next);
     recovered.notices.extend(notice);
@@ -245,6 +246,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         voice: Arc::new(voice),
         journal: Arc::new(journal),
         runs: Arc::new(runs),
+        consoles: Arc::new(consoles),
         recovered,
         loaded,
         kept,
@@ -258,6 +260,7 @@ struct Program {
     voice: Arc<Voice>,
     journal: Arc<Journal>,
     runs: Arc<Journal>,
+    consoles: Arc<Journal>,
     recovered: Recovered,
     loaded: Option<Loaded>,
     /// What hooks go on from.
@@ -288,8 +291,9 @@ impl Program {
         let books = Books {
             journal: Arc::clone(&self.journal),
             runs: Arc::clone(&self.runs),
+            consoles: Arc::clone(&self.consoles),
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
-            folders: (self.settings.state.join("journal"), self.settings.state.join("runs")),
+            folder: self.settings.state.join("journal"),
         };
         let keeper = Arc::new(Keeper::default());
         // Who started this brain is its keeper, also before it has greeted.
@@ -304,8 +308,12 @@ impl Program {
             Arc::clone(&dump),
         ));
         let (hooks, asides) = self.hooks(clocks, &orders, &about);
-        for (journal, what) in [(&self.journal, "the journal"), (&self.runs, "the history of runs")]
-        {
+        let journals = [
+            (&self.journal, "the journal"),
+            (&self.runs, "the history of runs"),
+            (&self.consoles, "the notes of consoles"),
+        ];
+        for (journal, what) in journals {
             let (complains, voice) = (Arc::clone(&about), Arc::clone(&self.voice));
             journal.watch(move |trouble| {
                 complains.journal_is(what, trouble);
@@ -465,21 +473,6 @@ impl Program {
         let durable = Durable { journal: Box::new(recorder), past, now: (now, monotonic) };
         let tree = tree.keeper(identity(&self.settings), open).durable(durable).history(HISTORY);
         Ok(tree.start()?)
-    }
-
-    /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
-    async fn catch_up(&self, handle: &Handle, loaded: &Loaded, about: &About) -> bool {
-        let request = handle.by("mainstay").apply(loaded.tree.clone(), "the spec file has changed");
-        match request.await {
-            Ok(_) => true,
-            Err(error) => {
-                let why = in_full(&error);
-                let text = format!("the spec file has changed and cannot be applied: {why}");
-                self.voice.say(&text);
-                about.notice(text);
-                false
-            }
-        }
     }
 }
 

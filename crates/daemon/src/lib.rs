@@ -8,6 +8,7 @@
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
+mod attend;
 pub mod brain;
 mod fault;
 pub mod hook;

@@ -5,6 +5,7 @@
 
 mod caller;
 mod command;
+mod console;
 mod event;
 mod health;
 mod hook;
@@ -15,6 +16,7 @@ mod story;
 
 pub use caller::{Choice, Me, Nothing, SignIn};
 pub use command::{Act, Command, Problem, Reply, Step, Verb};
+pub use console::{ConsoleAct, ConsoleAsks, ConsoleNote, ConsoleSays, ConsoleViewer};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
 pub use health::{Check, Checks, Dump};
 pub use hook::{Delivery, DeliveryState, FactKind};

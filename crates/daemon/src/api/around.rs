@@ -1,6 +1,6 @@
 //! What the program around a tree adds to what the tree itself knows.
 
-use mainstay_wire::api::{Alert, Delivery, Event, Journal, Problem, Run};
+use mainstay_wire::api::{Alert, ConsoleNote, Delivery, Event, Journal, Problem, Run};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -28,6 +28,22 @@ pub trait Book: Send + Sync + 'static {
     ///
     /// The journal cannot be read.
     fn events(&self, from: u64, limit: usize) -> io::Result<Vec<Event>>;
+
+    /// Takes down what somebody did at the terminal of a child. It does not wait.
+    fn note(&self, note: &ConsoleNote);
+
+    /// Returns what was done at terminals, the latest first: of one child and all below it or of all, only what was
+    /// done before the moment `before`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The notes cannot be read.
+    fn notes(
+        &self,
+        path: Option<&str>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> io::Result<Vec<ConsoleNote>>;
 
     /// Returns how the journal is.
     fn journal(&self) -> Journal;

@@ -51,7 +51,9 @@ impl Program {
         if let Some(loaded) = &self.loaded {
             about.declare(loaded);
         }
-        for (journal, part) in [(&self.journal, "journal"), (&self.runs, "runs")] {
+        let journals =
+            [(&self.journal, "journal"), (&self.runs, "runs"), (&self.consoles, "consoles")];
+        for (journal, part) in journals {
             // A trouble of the life before may be over, and nobody else says so.
             if journal.state().trouble.is_none() {
                 hooks.program(part, None);

@@ -1,6 +1,5 @@
 //! Keeping a tree running until it ends: what signals ask, what those above are told, what is said in the foreground.
 
-use super::Program;
 use super::above::Above;
 use super::clock::monotonic;
 use super::link::Keeper;
@@ -8,7 +7,9 @@ use super::program::About;
 use super::signals::{Heard, Signals};
 use super::specs::FileSpecs;
 use super::telling::Telling;
+use super::{Program, in_full};
 use crate::journal;
+use crate::spec::Loaded;
 use mainstay::{Ending, Handle, Owner, Report};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -16,6 +17,21 @@ use tokio::sync::Notify;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Program {
+    /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
+    pub(super) async fn catch_up(&self, handle: &Handle, loaded: &Loaded, about: &About) -> bool {
+        let request = handle.by("mainstay").apply(loaded.tree.clone(), "the spec file has changed");
+        match request.await {
+            Ok(_) => true,
+            Err(error) => {
+                let why = in_full(&error);
+                let text = format!("the spec file has changed and cannot be applied: {why}");
+                self.voice.say(&text);
+                about.notice(text);
+                false
+            }
+        }
+    }
+
     /// Keeps the tree running until it ends, and does what signals ask.
     /// Returns nothing where the next brain goes on with it.
     pub(super) async fn tend_to(

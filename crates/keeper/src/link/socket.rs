@@ -309,8 +309,8 @@ impl SocketLink {
             | Report::Inventory(_)
             | Report::Descriptors { .. }
             | Report::Fact { .. }
-            | Report::Aside { .. }
             | Report::Typed { .. }
+            | Report::Aside { .. }
             | Report::Left { .. } => &[],
         };
         let mut bytes = Vec::new();
