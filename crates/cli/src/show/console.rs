@@ -12,8 +12,8 @@ pub(crate) fn consoles(notes: &[ConsoleNote], now: i64, screen: &Screen) -> Stri
     if notes.is_empty() {
         return screen.paint(Tint::Dim, "nobody has been at a console");
     }
-    let columns =
-        [Column::text("WHEN"), Column::names("CHILD"), Column::text("WHO"), Column::text("DID")];
+    const COLUMNS: &[Column] =
+        &[Column::text("WHEN"), Column::names("CHILD"), Column::text("WHO"), Column::text("DID")];
     let row = |note: &ConsoleNote| {
         let did = match note.act {
             ConsoleAct::Joined => Cell::new(Tint::Dim, "joined"),
@@ -29,7 +29,7 @@ pub(crate) fn consoles(notes: &[ConsoleNote], now: i64, screen: &Screen) -> Stri
         ]
     };
     let gives = [(3, 24), (2, 12), (1, 12), (3, 12), (0, 14), (3, 0), (1, 0), (2, 0)];
-    table(&columns, notes.iter().map(row).collect(), &gives, screen)
+    table(COLUMNS, notes.iter().map(row).collect(), &gives, screen)
 }
 
 /// Returns what was typed, with its control characters as they are written: `^C`.

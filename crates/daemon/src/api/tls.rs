@@ -333,8 +333,8 @@ pub(super) fn check_host<B>(request: &Request<B>, hosts: &[String]) -> Result<()
     };
     let host = host.to_str().unwrap_or("");
     let name = name_in(host);
-    let is_ours = is_number_or_local(name)
-        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let is_ours =
+        is_number_or_local(name) || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
     if is_ours {
         Ok(())
     } else {

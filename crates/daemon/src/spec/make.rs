@@ -25,8 +25,8 @@ impl Findings<'_> {
         self.0.push(Problem::new(at.at, text, help));
     }
 
-    /// Finds something whose line in the file is not shown.
-    pub(super) fn secret(&mut self, at: &Node, text: String) {
+    /// The same of something that may be a secret: it is not shown.
+    pub(super) fn hidden(&mut self, at: &Node, text: impl Into<String>) {
         self.0.push(Problem { is_secret: true, ..Problem::new(at.at, text, "") });
     }
 }

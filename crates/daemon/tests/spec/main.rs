@@ -4,6 +4,7 @@
 
 mod basics;
 mod consoles;
+mod hooks;
 mod keys;
 mod outside;
 mod pages;
