@@ -123,7 +123,7 @@ def test_a_page_of_somebody_else_reaches_nothing(page, dashboard, shop):
 def test_nobody_shows_it_in_a_frame(page, dashboard):
     stranger = Stranger(f'<!doctype html><link rel="icon" href="data:,"><iframe src="{dashboard.url()}"></iframe>')
     page.hosts.add(stranger.host)
-    page.expected += ["frame-ancestors", "401", "Failed to load", "favicon", "frame"]
+    page.expected += ["frame-ancestors", "401", "Failed to load", "frame"]
     page.goto(stranger.address)
     page.wait_for_load_state("load")
     inside = page.frames[-1]
@@ -198,3 +198,29 @@ api:
         page.get_by_label("Token").wait_for()
         assert page.context.cookies() == []
         stranger.end()
+
+
+CONSOLE = """async ([path, text]) => {
+    const there = location.href.replace(/\\/ui\\/.*/, '/v1/console/').replace('http', 'ws');
+    const socket = new WebSocket(there + path);
+    socket.binaryType = 'arraybuffer';
+    let seen = '';
+    return await new Promise((done) => {
+        socket.onopen = () => socket.send(new TextEncoder().encode(text + '\\r'));
+        socket.onerror = () => done('refused');
+        socket.onmessage = (message) => {
+            if (typeof message.data !== 'string') seen += new TextDecoder().decode(message.data);
+            // Once as the terminal shows what is typed, once as the program says it again.
+            if (seen.split(text).length > 2) { socket.close(); done('heard'); }
+        };
+    });
+}"""
+
+
+def test_a_console_goes_through(page):
+    assert page.evaluate(CONSOLE, ["calc", "two times two"]) == "heard"
+
+
+def test_whoever_only_looks_does_not_type(looker):
+    looker.expected.append("WebSocket")
+    assert looker.evaluate(CONSOLE, ["calc", "two times two"]) == "refused"
