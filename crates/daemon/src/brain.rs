@@ -38,7 +38,7 @@ use doors::Doors;
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
-use mainstay::{Handle, Owner, StartError, Tree};
+use mainstay::{Owner, StartError, Tree};
 use mainstay_core::{Command, CommandId, Effects, Input, Verb};
 use mainstay_keeper::{Client, Quit};
 use mainstay_wire::Text;
