@@ -1,0 +1,144 @@
+//! procServ: sections of `procServ.conf`, or command lines of procServ.
+
+mod options;
+
+use crate::given::{Given, Id};
+use crate::ini::{self, Comments, Section};
+use crate::model::{Child, Draft, Model, Names, Value};
+use crate::{Files, ImportError, shell, text};
+use std::path::PathBuf;
+
+const CONSOLE: &str = "no port is opened for it: `mainstay attach` reaches its terminal, and the network only where the spec file says so";
+
+pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, ImportError> {
+    let mut given = Given::default();
+    let mut model = Model::default();
+    let mut names = Names::default();
+    for path in paths {
+        let shown = path.display().to_string();
+        let content = text(files, path)?;
+        let first = content
+            .lines()
+            .map(str::trim)
+            .find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+        if first.is_some_and(|line| line.starts_with('[')) {
+            let mut sections = Vec::new();
+            ini::read(&content, &shown, Comments::Lines, &mut given, &mut sections)?;
+            let defaults = sections.iter().position(|section| section.name == "DEFAULT");
+            let defaults = defaults.map(|at| sections.remove(at));
+            for section in &sections {
+                let child = section_of(section, defaults.as_ref(), &mut names, &mut given);
+                model.children.extend(child);
+            }
+            for id in defaults.iter().flat_map(Section::ids) {
+                if !given.is_judged(id) {
+                    given.kept(id, "what sections do not say themselves");
+                }
+            }
+        } else {
+            options::lines(&content, &shown, &mut model, &mut names, &mut given);
+        }
+    }
+    Ok((model, given))
+}
+
+/// What every child of procServ has.
+fn child(name: String) -> Child {
+    let mut child = Child::new(name);
+    child.set("preset", "procserv");
+    child.set("terminal", "true");
+    child
+}
+
+/// One section, as `procServ-launcher` of procServUtils runs it.
+fn section_of(
+    section: &Section,
+    defaults: Option<&Section>,
+    names: &mut Names,
+    given: &mut Given,
+) -> Option<Child> {
+    let mut child = child(names.fresh(&section.name));
+    given.about(section.ids(), &child.name);
+    let known =
+        |key: &str| section.id(key).or_else(|| defaults.and_then(|defaults| defaults.id(key)));
+    let is_instance =
+        known("instance").is_none_or(|id| crate::units::switch(given.value(id)) != Some(false));
+    if !is_instance {
+        for id in section.ids() {
+            given.kept(id, "`instance = 0`: it is run there neither");
+        }
+        return None;
+    }
+    child.set("folder", "/");
+    child.set("user", "nobody");
+    child.settings.put("environment", "PROCSERV_NAME", section.name.clone());
+    child.settings.put("environment", "IOCNAME", section.name.clone());
+    let mut keys: Vec<(String, Id)> =
+        section.keys.iter().map(|(key, id)| (key.clone(), *id)).collect();
+    for (key, id) in defaults.iter().flat_map(|defaults| &defaults.keys) {
+        if section.id(key).is_none() {
+            keys.push((key.clone(), *id));
+        }
+    }
+    for (key, id) in keys {
+        let value = given.value(id).replace("%%", "%");
+        match key.as_str() {
+            "command" => match shell::split(&value) {
+                Ok(words) if !words.is_empty() => {
+                    child.set("command", shell::words(&words));
+                    given.kept(id, "`command`, on a terminal of its own");
+                }
+                Ok(_) => given.lost(id, "it names no program"),
+                Err(why) => given.lost(id, format!("the command cannot be split: {why}")),
+            },
+            "chdir" => {
+                child.set("folder", value);
+                given.kept(id, "`folder`");
+            }
+            "user" => {
+                child.set("user", value);
+                given.kept(id, "`user`");
+            }
+            "group" if value.is_empty() => given.kept(id, "the group of the user"),
+            "group" => {
+                child.set("group", value);
+                given.kept(id, "`group`");
+            }
+            "instance" => given.kept(id, "a child"),
+            "environment" => {
+                match shell::split(&value).map(|words| crate::lines::assignments(&words)) {
+                    Ok(Ok(pairs)) => {
+                        for (name, value) in pairs {
+                            child.settings.put("environment", &name, value);
+                        }
+                        given.kept(id, "`environment`");
+                    }
+                    Ok(Err(_)) | Err(_) => given.lost(id, "these are no words `NAME=VALUE`"),
+                }
+            }
+            "env_file" => given.lost(id, "say `env_file`, where the file holds lines `NAME=VALUE`"),
+            "port" => given.lost(id, CONSOLE),
+            "host" => {
+                given.lost(id, "every section is run here: leave out those of other machines")
+            }
+            _ => {}
+        }
+    }
+    if child.settings.value("command").is_none() {
+        for id in section.ids().collect::<Vec<_>>() {
+            given.lost(id, "a section without a command is left out");
+        }
+        return None;
+    }
+    Some(child)
+}
+
+/// A port is not honoured.
+fn console(id: Id, given: &mut Given) {
+    given.lost(id, CONSOLE);
+}
+
+/// Returns a stop that sends one signal.
+fn killed_by(signal: &str) -> Value {
+    Value::List(vec![Value::map([("signal", signal)])])
+}
