@@ -5,6 +5,14 @@ import re
 import schemathesis
 
 
+def whole(form):
+    for name, value in form.items():
+        if isinstance(value, float) and value.is_integer():
+            form[name] = int(value)
+        elif isinstance(value, dict):
+            whole(value)
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     body = case.body
@@ -16,9 +24,7 @@ def before_call(context, case, kwargs):
             if isinstance(verb, dict) and name in verb:
                 verb["acknowledge"] = verb.pop(name)
         # For JSON Schema 94.0 is an integer. No program writes one that way, and none is read that way here.
-        for name, value in body.items():
-            if isinstance(value, float) and value.is_integer():
-                body[name] = int(value)
+        whole(body)
     # A stream has no end.
     query = case.query
     if case.path == "/v1/logs" and isinstance(query, dict) and query.get("follow") in (True, "true"):

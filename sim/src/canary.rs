@@ -8,7 +8,7 @@ mod bugs;
 use crate::check::Invariant;
 use crate::run::run_safely;
 use crate::workload;
-use mainstay_core::{ChildId, Effects, Health, Input, Moment, Snapshot, Tree};
+use mainstay_core::{ChildId, Effects, Health, Input, Moment, Refusal, Snapshot, Tree};
 use std::fmt;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub trait Sabotage: fmt::Debug + Send {
     fn tell(&mut self, tree: &mut Tree, child: ChildId) -> String;
     /// Spoils what [`Tree::health`] says.
     fn weigh(&self, tree: &Tree, health: Health) -> Health;
+    /// Spoils what [`Tree::would`] says.
+    fn foretell(&self, foretold: Result<bool, Refusal>) -> Result<bool, Refusal>;
 }
 
 /// A named bug, and who must notice it.
@@ -60,6 +62,8 @@ pub(crate) enum Spoil {
     Story(fn(&mut Tree, ChildId) -> String),
     /// What is told about the tree as a whole.
     Health(fn(&Tree, Health) -> Health),
+    /// What is said of a command beforehand.
+    Foretold(fn(Result<bool, Refusal>) -> Result<bool, Refusal>),
 }
 
 /// What became of a bug.
@@ -111,7 +115,9 @@ impl Sabotage for Canary {
                     edit(tree, |snapshot| mend(snapshot, &before));
                 }
             }
-            Spoil::Store(_) | Spoil::Story(_) | Spoil::Health(_) => tree.handle(now, input, out),
+            Spoil::Store(_) | Spoil::Story(_) | Spoil::Health(_) | Spoil::Foretold(_) => {
+                tree.handle(now, input, out);
+            }
         }
     }
 
@@ -132,6 +138,13 @@ impl Sabotage for Canary {
         match self.spoil {
             Spoil::Health(spoil) => spoil(tree, health),
             _ => health,
+        }
+    }
+
+    fn foretell(&self, foretold: Result<bool, Refusal>) -> Result<bool, Refusal> {
+        match self.spoil {
+            Spoil::Foretold(spoil) => spoil(foretold),
+            _ => foretold,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What must hold after every step, whatever happened.
 
+mod foretold;
 mod health;
 mod state;
 
@@ -54,6 +55,7 @@ invariants! {
     Deadlines = "the next deadline is the next thing due",
     Wishes = "what is wanted follows from commands",
     Commands = "a command has one effect and one answer",
+    Foretold = "a command does what was foretold of it",
     Alerts = "an alert stays until somebody has seen it",
     Statements = "what is stated is done, and the other way round",
     Replay = "replaying the inputs gives the same outputs",

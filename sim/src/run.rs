@@ -227,6 +227,10 @@ impl<'a> Stage<'a> {
     fn step(&mut self, now: Moment, input: Input) -> Result<(), Broken> {
         self.numbers.steps += 1;
         let mut out = Effects::new();
+        let foretold = match &input {
+            Input::Command(command) => self.subject.foretell(now, command),
+            _ => None,
+        };
         self.subject.handle(now, input.clone(), &mut out);
         if let Some(trace) = &mut self.trace {
             trace.step(now, &input, &out, self.subject.tree());
@@ -239,6 +243,9 @@ impl<'a> Stage<'a> {
         }
         self.judge.step(now, &input, &out, self.subject.tree())?;
         Judge::health(self.subject.tree(), self.subject.health())?;
+        if let (Input::Command(command), Some(foretold)) = (&input, &foretold) {
+            Judge::foretold(command, foretold, &out)?;
+        }
         for effect in &out.effects {
             self.judge.effect(*effect, &self.world)?;
             self.world.perform(self.now, *effect, self.subject.tree());

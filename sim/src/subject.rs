@@ -2,7 +2,7 @@
 
 use crate::canary::Sabotage;
 use mainstay_core::spec::TreeSpec;
-use mainstay_core::{ChildId, Effects, Health, Input, Moment, Tree, Why};
+use mainstay_core::{ChildId, Command, Effects, Health, Input, Moment, Refusal, Tree, Why};
 
 /// A tree, and what is done to its inputs, its outputs and its stored state.
 #[derive(Debug)]
@@ -43,6 +43,17 @@ impl Subject {
             Some(sabotage) => sabotage.weigh(&self.tree, health),
             None => health,
         }
+    }
+
+    /// Returns what the tree says that a command would do; none where time itself changes it before.
+    pub(crate) fn foretell(&self, now: Moment, command: &Command) -> Option<Result<bool, Refusal>> {
+        let is_due = self.tree.deadline().is_some_and(|(at, _)| at <= now);
+        let child = self.tree.find(&command.target).filter(|_| !is_due)?;
+        let foretold = self.tree.would(child, &command.verb);
+        Some(match &self.sabotage {
+            Some(sabotage) => sabotage.foretell(foretold),
+            None => foretold,
+        })
     }
 
     pub(crate) fn handle(&mut self, now: Moment, input: Input, out: &mut Effects) {

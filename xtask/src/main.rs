@@ -4,6 +4,7 @@
 
 mod no_std;
 mod reference;
+mod release;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ Usage: cargo xtask <command>
 Commands:
   tidy            check sizes, leftovers, links, headers and words in the tree
   reference       write the pages that are made of tables: docs/reference
+  release         make what is published; `cargo xtask release --help` lists what it takes
   no-std          prove that mainstay-core needs neither std nor another crate
   table FILE      play one table of decisions and print all that happens
   sim [args...]   run the simulator; `cargo xtask sim --help` lists what it takes
@@ -34,6 +36,11 @@ fn main() -> ExitCode {
         ("reference", []) => reference::command(),
         ("table", [file]) => table(file),
         ("table", _) => misused("`table` takes one file"),
+        ("release", [word]) if matches!(word.as_str(), "--help" | "-h") => {
+            print!("{}", release::USAGE);
+            ExitCode::SUCCESS
+        }
+        ("release", rest) => release::command(rest),
         ("sim", rest) => mainstay_sim::command(rest),
         ("tidy" | "no-std" | "reference", [extra, ..]) => {
             misused(&format!("`{command}` takes no argument, but got `{extra}`"))

@@ -11,6 +11,7 @@
 //! Nothing else starts a run. So whatever wants a child up (a delay that is over, a resume, a need
 //! that is met, a command) only asks the gate again.
 
+mod admit;
 mod again;
 mod brood;
 mod change;

@@ -21,6 +21,7 @@
 mod apart;
 mod around;
 mod caller;
+mod choices;
 mod command;
 mod events;
 mod health;
@@ -32,9 +33,12 @@ mod query;
 mod read;
 mod route;
 mod serve;
+mod sign_in;
+mod simulate;
 mod socket;
 mod tls;
 mod trouble;
+mod web;
 mod words;
 
 pub use around::{About, Book, Program, Specs};
@@ -50,6 +54,10 @@ use mainstay::Handle;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use tokio::sync::Semaphore;
+
+/// How many callers may have policies played at the same time.
+const SIMULATIONS: usize = 2;
 
 /// What answers: a tree, and what the program around it adds. Clones are cheap and answer for the same tree.
 #[derive(Clone)]
@@ -69,6 +77,8 @@ struct Inner {
     origins: Vec<String>,
     /// Whether the tree has served once, which `/startupz` does not forget.
     has_served: Arc<AtomicBool>,
+    /// How many policies may be played at once.
+    simulations: Arc<Semaphore>,
 }
 
 impl Service {
@@ -82,6 +92,7 @@ impl Service {
             program: None,
             origins: Vec::new(),
             has_served: Arc::default(),
+            simulations: Arc::new(Semaphore::new(SIMULATIONS)),
         };
         Self { handle, inner: Arc::new(inner) }
     }

@@ -10,6 +10,7 @@ pub mod api;
 pub mod brain;
 mod fault;
 pub mod journal;
+mod outbound;
 pub mod simulate;
 pub mod spec;
 pub mod story;

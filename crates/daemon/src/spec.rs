@@ -8,6 +8,7 @@
 //! No step stops at the first problem: each leaves out what it cannot take, and the next goes on with the rest. What the
 //! core finds is told with the place in the file of what it is about.
 
+mod alone;
 mod check;
 mod child;
 mod env_file;
@@ -32,6 +33,7 @@ pub use place::SpecProblems;
 use crate::journal;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
+use mainstay_core::spec::ChildSpec;
 use mainstay_wire::spec::{Api, Journal};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -159,4 +161,14 @@ pub fn fragment(
     logs: Option<&Path>,
 ) -> Result<Fragment, SpecProblems> {
     load::fragment(text, as_if, environment, logs)
+}
+
+/// Reads the keys of a child that say when there is another run, and nothing else: no file is read for it, no variable,
+/// no secret.
+///
+/// # Errors
+///
+/// Everything that is wrong with it.
+pub fn policy(text: &str) -> Result<ChildSpec, SpecProblems> {
+    alone::policy(text)
 }

@@ -266,7 +266,7 @@ impl Client {
                 self.inventory.clear();
                 self.inventories = *inventories;
             }
-            Report::Left { .. } => {}
+            Report::Typed { .. } | Report::Left { .. } => {}
         }
         Some(report)
     }

@@ -317,9 +317,10 @@ impl Hold {
                 self.state(Fact::Trouble { child, what, error });
             }
             Told::Screen { viewer, bytes, lost } => {
-                let shown = bytes.len();
                 self.link.say(Report::Screen { viewer, bytes, lost });
-                self.outputs.shown(viewer, shown);
+            }
+            Told::Typed { viewer, taken, refused } => {
+                self.link.say(Report::Typed { viewer, taken, refused });
             }
             Told::Left { viewer, why } => self.link.say(Report::Left { viewer, why }),
         }

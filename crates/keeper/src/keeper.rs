@@ -65,6 +65,12 @@ impl Keeper {
     pub fn order(&self, order: Order) {
         self.mailbox.put(order);
     }
+
+    /// Returns a way to ask from any thread. Once the keeper is gone nothing comes of it.
+    pub fn orders(&self) -> Arc<dyn Fn(Order) + Send + Sync> {
+        let mailbox = Arc::clone(&self.mailbox);
+        Arc::new(move |order| mailbox.put(order))
+    }
 }
 
 impl Drop for Keeper {

@@ -126,6 +126,15 @@ pub enum Told {
         /// How many bytes were left out before it.
         lost: u64,
     },
+    /// What became of bytes that a viewer typed.
+    Typed {
+        /// Who.
+        viewer: u64,
+        /// How many the terminal has taken.
+        taken: u64,
+        /// How many were refused.
+        refused: u64,
+    },
     /// A viewer sees nothing more.
     Left {
         /// Who.
@@ -334,15 +343,18 @@ impl Outputs {
     /// what the child does not take and what is beyond 64 KiB.
     pub fn input(&mut self, key: &Key, bytes: &[u8], close: bool) {
         if let Some(run) = self.run(key) {
-            self.send(run, bytes, close);
+            self.send(run, bytes, close, None);
         }
     }
 
-    fn send(&self, run: &Run, bytes: &[u8], close: bool) {
+    /// Sends bytes of a viewer, or what the brain says by itself.
+    fn send(&self, run: &Run, bytes: &[u8], close: bool, viewer: Option<u64>) {
         let mut input = lock(&run.input);
-        let sent = input.send(bytes, close);
+        let sent = input.send(bytes, close, viewer);
         let must_watch = !input.queue.is_empty();
+        let answers = input.take_answers();
         drop(input);
+        self.plane.board.typed(answers);
         if must_watch {
             self.plane.watch_input(run);
         }

@@ -179,7 +179,8 @@ impl List {
 
     fn limits(&mut self, process: &Process, given: &Given<'_>) -> Result<(), StartError> {
         if let Some((soft, hard)) = given.files {
-            let act = Act::Rlimit { resource: libc::RLIMIT_NOFILE, soft, hard };
+            let resource = rlimit(Resource::Nofile);
+            let act = Act::Rlimit { resource, soft, hard };
             self.add(Step::SetRlimit, &"nofile", act);
         }
         for limit in &process.rlimits {
@@ -337,8 +338,13 @@ fn program(process: &Process, environment: Environment) -> Result<Program, Start
     })
 }
 
+/// Returns the kernel's number of a limit.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "the C libraries disagree about its sign, not about its value"
+)]
 const fn rlimit(resource: Resource) -> u32 {
-    match resource {
+    let number = match resource {
         Resource::As => libc::RLIMIT_AS,
         Resource::Core => libc::RLIMIT_CORE,
         Resource::Cpu => libc::RLIMIT_CPU,
@@ -349,7 +355,8 @@ const fn rlimit(resource: Resource) -> u32 {
         Resource::Nproc => libc::RLIMIT_NPROC,
         // The form grows; who sends a limit that this keeper does not know is refused as it is read.
         Resource::Stack | _ => libc::RLIMIT_STACK,
-    }
+    };
+    number as u32
 }
 
 /// Returns what the kernel takes as a text: it has no zero in it.

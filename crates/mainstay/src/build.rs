@@ -139,6 +139,8 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
         requests,
         log: Log::new(whole.history, core.health(), next_event),
         answered: AtomicU64::new(0),
+        #[cfg(feature = "process")]
+        hall: crate::console::Hall::default(),
         report,
     });
     let watch = whole.watchdog.clone().and_then(|watchdog| watchdog::start(watchdog, &shared));

@@ -255,6 +255,8 @@ impl Drive {
                     }
                     drop(caught::guard(|| answer.send(child.is_some())));
                 }
+                #[cfg(feature = "process")]
+                Request::Console(join) => self.world.console(&self.tree, join),
             }
         }
         self.asked = asked;

@@ -12,7 +12,7 @@
 
 use crate::declare::Tree;
 use crate::process::Source;
-pub use crate::process::{Link, News, Tell};
+pub use crate::process::{Link, News, Orders, Tell};
 use mainstay_core::{Event, Input, Moment, Snapshot, Tree as CoreTree};
 use std::fmt;
 use std::io;

@@ -1,6 +1,8 @@
 //! A handle to a running tree: it looks, asks and waits, and owns nothing.
 
 use crate::command::{CommandError, Operator};
+#[cfg(feature = "process")]
+use crate::console::{Console, ConsoleError, ConsoleMode, Join};
 use crate::counts::Counts;
 use crate::events::{Events, Recorder};
 use crate::inbox::Request;
@@ -8,7 +10,9 @@ use crate::report::Report;
 use crate::shared::Shared;
 use crate::view::{View, Views, Watching};
 use mainstay_core::command::Step;
-use mainstay_core::{ChildId, Explanation, Health, Moment, Overall, Path, Refusal, Standing, Tree};
+use mainstay_core::{
+    ChildId, Explanation, Health, Moment, Overall, Path, Refusal, Standing, Tree, Verb,
+};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -97,6 +101,26 @@ impl Handle {
         explained.await?.ok_or(AskError::Unknown { path })
     }
 
+    /// Returns what commands to a child would do now, in their order: whether each would change anything, or why it
+    /// would be refused.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such child, or the tree has ended.
+    pub async fn would(
+        &self,
+        target: impl Into<Target>,
+        verbs: Vec<Verb>,
+    ) -> Result<Vec<Result<bool, Refusal>>, AskError> {
+        let path = target.into().path()?;
+        let asked = path.clone();
+        let foretold = self.read(move |tree, _| {
+            let child = tree.find(&asked)?;
+            Some(verbs.iter().map(|verb| tree.would(child, verb)).collect())
+        });
+        foretold.await?.ok_or(AskError::Unknown { path })
+    }
+
     /// Follows one child: its present state at once, then whenever an event about it changed something.
     ///
     /// # Errors
@@ -161,6 +185,25 @@ impl Handle {
         self.send(Request::Demand(path.clone(), tell)).await?;
         let is_known = answer.await.map_err(|_| AskError::Ended)?;
         if is_known { Ok(()) } else { Err(AskError::Unknown { path }) }
+    }
+
+    /// Joins the terminal of a child, for as long as the console is kept: over all its runs, and before the first one.
+    /// Whoever asks is named to everybody else who is there.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, it has no terminal, too many look on already, or the tree has ended.
+    #[cfg(feature = "process")]
+    pub async fn console(
+        &self,
+        target: impl Into<Target>,
+        who: impl Into<Arc<str>>,
+        mode: ConsoleMode,
+    ) -> Result<Console, ConsoleError> {
+        let (path, who) = (target.into().path()?, who.into());
+        let (tell, answer) = oneshot::channel();
+        self.send(Request::Console(Join { path, who, mode, answer: tell })).await?;
+        answer.await.map_err(|_| AskError::Ended)?
     }
 
     /// Returns how the tree is, counted as it changes: asking costs nothing, however large the tree.

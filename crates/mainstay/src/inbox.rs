@@ -9,6 +9,8 @@
 //! What the keeper of processes tells has a lane like that of facts, described where it is filled.
 
 #[cfg(feature = "process")]
+use crate::console::Join;
+#[cfg(feature = "process")]
 use crate::process::Lane;
 use crate::slot::Slot;
 use crate::view::{Views, Watching};
@@ -36,6 +38,9 @@ pub(crate) enum Request {
     Watch(Path, oneshot::Sender<Option<Watching>>),
     /// Somebody wants to use a child.
     Demand(Path, oneshot::Sender<bool>),
+    /// Somebody wants to join the terminal of a child.
+    #[cfg(feature = "process")]
+    Console(Join),
 }
 
 /// What one question looks up.

@@ -309,6 +309,8 @@ mod caught;
 mod clock;
 mod code;
 mod command;
+#[cfg(feature = "process")]
+pub mod console;
 mod context;
 mod counts;
 mod declare;
@@ -383,7 +385,7 @@ pub use mainstay_core::spec::{
 pub use mainstay_core::{
     Action, Asked, Brief, Cause, ChildId, Class, Condition, Done, Event, Exit, Explanation, Health,
     Moment, News, Outcome, Overall, Path, Refusal, ReportLine, Rule, RunId, Settled, Standing,
-    StartStep, Why,
+    StartStep, Verb, Why,
 };
 
 /// The examples of the README, of the guide and of the page for newcomers from elsewhere, run like any other. One of

@@ -88,8 +88,10 @@ pub(crate) use command::argv;
 pub(crate) use driver::{Inputs, Processes};
 pub(crate) use lane::Lane;
 pub(crate) use link::Source;
+#[cfg(not(feature = "durable"))]
+pub(crate) use link::Orders;
 #[cfg(feature = "durable")]
-pub use link::{Link, Tell};
+pub use link::{Link, Orders, Tell};
 pub use log::Log;
 use mainstay_core::{ChildId, RunId};
 use mainstay_host::ring::Operation;

@@ -24,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) log: Log,
     /// The last of the watchdog's questions that the loop has seen.
     pub(crate) answered: AtomicU64,
+    /// Who is at the terminals of children.
+    #[cfg(feature = "process")]
+    pub(crate) hall: crate::console::Hall,
     /// The report of the end, once there is one.
     pub(crate) report: watch::Receiver<Option<Arc<Report>>>,
 }

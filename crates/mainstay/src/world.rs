@@ -96,6 +96,12 @@ impl World {
         self.processes.hear(lane, tree, views, news)
     }
 
+    /// Gives somebody a place at the terminal of a child.
+    #[cfg(feature = "process")]
+    pub(crate) fn console(&mut self, tree: &Tree, join: crate::console::Join) {
+        self.processes.console(tree, join);
+    }
+
     /// Gives a child of a dynamic supervisor the code that its arguments were bound to.
     pub(crate) fn bind(&mut self, child: ChildId, code: Arc<dyn Begin>) {
         self.tasks.bind(child, code);

@@ -3,20 +3,25 @@
 //! Moments are wall time in milliseconds since 1970 (fields that end in `_at`), spans are in milliseconds (`_ms`). The
 //! tree decides by monotonic time alone: what is shown here is converted as of the answer.
 
+mod caller;
 mod command;
 mod event;
 mod health;
 mod look;
 mod schema;
+mod simulate;
 mod story;
 
+pub use caller::{Choice, Me, Nothing, SignIn};
 pub use command::{Act, Command, Problem, Reply, Step, Verb};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
 pub use health::{Check, Checks};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};
 pub use schema::schemas;
+pub use simulate::{Lives, MOST_ENDS, MOST_POLICIES, PlayedPolicy, Simulated, Simulation};
 pub use story::{
-    Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Timeline, TimelineStep, Wish,
+    Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Span, Timeline, TimelineStep,
+    Wish,
 };
 
 /// The version of the API: the first part of every path.

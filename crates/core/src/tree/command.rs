@@ -1,4 +1,4 @@
-//! What operators ask for: checked, carried out once, answered at once.
+//! What operators ask for: carried out once, answered at once. `admit.rs` has looked at it before.
 //!
 //! Every path ends in one [`Reply`]; an answer never waits for a child. The memory of command ids is
 //! bounded, and kept by author and id together.
@@ -143,37 +143,6 @@ impl Tree {
         });
     }
 
-    /// Checks everything about a command that does not depend on its verb.
-    fn admit(&self, command: &Command) -> Result<u32, Refusal> {
-        if command.who.trim().is_empty() || command.why.trim().is_empty() {
-            return Err(Refusal::Anonymous);
-        }
-        let id = self
-            .find(&command.target)
-            .ok_or_else(|| Refusal::Unknown { path: command.target.clone() })?;
-        let child = self.at(id.slot);
-        let present = child.life().map(|life| life.run);
-        if let Some(expected) = command.if_run.filter(|run| Some(*run) != present) {
-            return Err(Refusal::OtherRun { expected, present });
-        }
-        if let Some(expected) = command.if_revision.filter(|revision| *revision != child.revision) {
-            return Err(Refusal::OtherRevision { expected, present: child.revision });
-        }
-        let is_harmless = matches!(command.verb, Verb::Drain | Verb::Acknowledge | Verb::Stop);
-        if self.drain.is_some() && !is_harmless {
-            return Err(Refusal::Draining);
-        }
-        let is_final = matches!(command.verb, Verb::Remove | Verb::Acknowledge | Verb::Stop);
-        if !is_final && self.is_leaving(id.slot) {
-            return Err(Refusal::Leaving);
-        }
-        Ok(id.slot)
-    }
-
-    fn is_leaving(&self, slot: u32) -> bool {
-        self.at(slot).leaving || self.above(slot).is_some_and(|above| self.is_leaving(above))
-    }
-
     /// Does what the verb says. Returns a new child where there is one, whether anything changed, and a plan.
     fn carry_out_verb(
         &mut self,
@@ -181,136 +150,78 @@ impl Tree {
         command: &Command,
         out: &mut Effects,
     ) -> Result<(Option<ChildId>, bool, Vec<crate::command::Step>), Refusal> {
-        let is_root = slot == 0;
-        let changed = match &command.verb {
-            Verb::Drain if !is_root => {
-                return Err(Refusal::Unfit { reason: "only the root drains: stop this child" });
-            }
+        let mut changed = self.judge(slot, &command.verb)?;
+        match &command.verb {
             Verb::Drain => self.asked_to_drain(out),
-            Verb::Stop if is_root => self.drain.is_none() && self.asked_to_drain(out),
-            Verb::Stop => self.stop(slot, out),
-            Verb::Start { over } => self.start_by_hand(slot, *over, out)?,
-            Verb::Restart => self.restart(slot, out)?,
-            Verb::Reload => self.reload(slot, out)?,
-            Verb::Recycle if is_root => {
-                return Err(Refusal::Unfit {
-                    reason: "the root cannot be recycled: recycle what is below it",
-                });
+            Verb::Stop if slot == 0 => {
+                if changed {
+                    self.asked_to_drain(out);
+                }
             }
+            Verb::Stop => self.stop(slot, out),
+            Verb::Start { .. } => self.start_by_hand(slot, out),
+            Verb::Restart => self.restart(slot, out),
+            Verb::Reload => self.reload(slot, out),
             Verb::Recycle => {
-                self.live(slot)?;
                 self.at_mut(slot).by_hand = true;
                 self.stop_run(slot, Asked::Recycle, out);
-                true
             }
             Verb::Pause { freeze } => self.pause(slot, *freeze, out),
             Verb::Resume => self.resume(slot, out),
-            Verb::Quarantine if is_root => {
-                return Err(Refusal::Unfit { reason: "the root cannot be quarantined" });
-            }
             Verb::Quarantine => self.quarantine(slot, out),
             Verb::Release => self.release(slot),
             Verb::Acknowledge => self.acknowledge(slot, command, out),
-            Verb::Reset { start } => self.reset(slot, *start, out)?,
+            Verb::Reset { start } => self.reset(slot, *start, out),
             Verb::Add { name, spec } => {
                 let id = self.add(slot, name, spec.as_ref(), out)?;
                 return Ok((Some(id), true, Vec::new()));
             }
-            Verb::Remove => self.remove_by_hand(slot, out)?,
-            Verb::Replace(_) if is_root => {
-                return Err(Refusal::Unfit {
-                    reason: "the root is replaced by applying a whole spec",
-                });
-            }
-            Verb::Replace(spec) => self.replace(slot, spec, out)?,
-            Verb::Apply(spec) if is_root => {
+            Verb::Remove => self.remove_by_hand(slot, out),
+            Verb::Replace(spec) => changed = self.replace(slot, spec, out)?,
+            Verb::Apply(spec) => {
                 let (plan, changed) = self.apply(spec, out)?;
                 return Ok((None, changed, plan));
             }
-            Verb::Apply(_) => {
-                return Err(Refusal::Unfit { reason: "a whole spec applies to the root" });
-            }
-        };
+        }
         Ok((None, changed, Vec::new()))
     }
 
-    fn live(&self, slot: u32) -> Result<Life, Refusal> {
-        self.at(slot).life().copied().filter(|life| !life.is_ending()).ok_or(Refusal::NotRunning)
-    }
-
-    fn asked_to_drain(&mut self, out: &mut Effects) -> bool {
+    fn asked_to_drain(&mut self, out: &mut Effects) {
         if self.has_ended() {
-            return false;
+            return;
         }
         if self.drain.is_some() {
             self.hurry_drain(out);
         } else {
             self.begin_drain(Outcome::Asked, out);
         }
-        true
     }
 
-    fn stop(&mut self, slot: u32, out: &mut Effects) -> bool {
+    fn stop(&mut self, slot: u32, out: &mut Effects) {
         let child = self.at_mut(slot);
         child.by_hand = false;
-        let changed = core::mem::replace(&mut child.want, Want::Down) == Want::Up;
+        child.want = Want::Down;
         self.stop_run(slot, Asked::Stop, out);
         self.look_again(slot);
-        changed
     }
 
-    fn start_by_hand(&mut self, slot: u32, over: bool, out: &mut Effects) -> Result<bool, Refusal> {
-        if self.live(slot).is_ok() {
-            // It is already so, whatever keeps another run from starting.
-            self.admit_reset(slot, over)?;
-        } else {
-            self.admit_start(slot, over)?;
-        }
+    fn start_by_hand(&mut self, slot: u32, out: &mut Effects) {
         let child = self.at_mut(slot);
-        let wanted = core::mem::replace(&mut child.want, Want::Up);
+        child.want = Want::Up;
         match child.life().copied() {
             Some(Life { phase: Phase::Abandoned { .. }, .. }) => {
                 // Wanted first: its next run begins as soon as the abandoned one is gone past.
                 self.close_for_trial(slot, out);
                 self.want_run(slot);
                 self.disown(slot, out);
-                return Ok(true);
+                return;
             }
-            Some(life) if !life.is_ending() => return Ok(wanted == Want::Down),
+            Some(life) if !life.is_ending() => return,
             Some(_) => {}
             None => self.close_for_trial(slot, out),
         }
         self.want_run(slot);
         self.look_again(slot);
-        Ok(true)
-    }
-
-    /// Refuses a start that only an override, a release or the end of something may allow.
-    pub(super) fn admit_start(&self, slot: u32, over: bool) -> Result<(), Refusal> {
-        self.admit_reset(slot, over)?;
-        // Once its cooldown is over it only waits for a start, which is its trial.
-        let is_open = self.at(slot).breaker().is_open(self.now);
-        if !over && (is_open || self.is_cooling(slot)) {
-            return Err(Refusal::BreakerOpen);
-        }
-        Ok(())
-    }
-
-    /// The same for a start that closes the breaker first.
-    fn admit_reset(&self, slot: u32, over: bool) -> Result<(), Refusal> {
-        let mut at = Some(slot);
-        while let Some(above) = at {
-            if self.at(above).quarantined {
-                return Err(Refusal::Quarantined);
-            }
-            at = self.above(above);
-        }
-        match self.at(slot).life() {
-            Some(Life { run, phase: Phase::Abandoned { .. }, .. }) if !over => {
-                Err(Refusal::Occupied { run: *run })
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     /// A start with override goes through an open breaker: it is the trial.
@@ -329,54 +240,34 @@ impl Tree {
         child.demanded = true;
     }
 
-    fn restart(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
-        if slot == 0 {
-            return Err(Refusal::Unfit {
-                reason: "the root cannot be restarted: restart what is below it",
-            });
-        }
-        self.admit_start(slot, false)?;
+    fn restart(&mut self, slot: u32, out: &mut Effects) {
         self.at_mut(slot).want = Want::Up;
         self.want_run(slot);
         self.stop_run(slot, Asked::Restart, out);
         self.look_again(slot);
-        Ok(true)
     }
 
-    fn reload(&self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
-        if self.at(slot).group.is_some() {
-            return Err(Refusal::Unfit {
-                reason: "a supervisor has nothing to reload: reload its children",
-            });
-        }
-        let run = self.live(slot)?.run;
-        let payload = self.at(slot).spec.payload.as_deref();
-        if payload.is_some_and(|payload| !payload.can_reload()) {
-            return Err(Refusal::Unfit {
-                reason: "nothing says how it is told to read its settings again: say `reload`, or restart it",
-            });
-        }
-        let child = self.at(slot).id;
+    fn reload(&self, slot: u32, out: &mut Effects) {
+        let Some(Life { run, .. }) = self.at(slot).life() else { return };
+        let (child, run) = (self.at(slot).id, *run);
         out.note(Event::Reloaded { child, run, done: false });
         out.ask(Effect::Reload(child, run));
-        Ok(true)
     }
 
-    fn pause(&mut self, slot: u32, freeze: bool, out: &mut Effects) -> bool {
-        let paused = core::mem::replace(&mut self.at_mut(slot).paused, true);
+    fn pause(&mut self, slot: u32, freeze: bool, out: &mut Effects) {
+        self.at_mut(slot).paused = true;
         self.forget_requests(slot);
-        let froze = freeze && self.freeze(slot, out);
+        if freeze {
+            self.freeze(slot, out);
+        }
         self.look_again_in(slot);
-        !paused || froze
     }
 
-    fn resume(&mut self, slot: u32, out: &mut Effects) -> bool {
-        let paused = core::mem::take(&mut self.at_mut(slot).paused);
-        if paused {
+    fn resume(&mut self, slot: u32, out: &mut Effects) {
+        if core::mem::take(&mut self.at_mut(slot).paused) {
             self.thaw_resumed(slot, out);
             self.look_again_in(slot);
         }
-        paused
     }
 
     /// A pause takes back the starts that were asked for and have not happened.
@@ -403,27 +294,24 @@ impl Tree {
         }
     }
 
-    fn quarantine(&mut self, slot: u32, out: &mut Effects) -> bool {
+    fn quarantine(&mut self, slot: u32, out: &mut Effects) {
         let child = self.at_mut(slot);
         child.by_hand = false;
-        let changed = !core::mem::replace(&mut child.quarantined, true);
+        child.quarantined = true;
         self.stop_run(slot, Asked::Quarantine, out);
         self.look_again(slot);
-        changed
     }
 
-    fn release(&mut self, slot: u32) -> bool {
+    fn release(&mut self, slot: u32) {
         let child = self.at_mut(slot);
-        let changed = core::mem::take(&mut child.quarantined);
-        if changed {
+        if core::mem::take(&mut child.quarantined) {
             child.position = 0;
             self.end_episode(slot);
             self.look_again(slot);
         }
-        changed
     }
 
-    fn acknowledge(&mut self, slot: u32, command: &Command, out: &mut Effects) -> bool {
+    fn acknowledge(&mut self, slot: u32, command: &Command, out: &mut Effects) {
         let now = self.now;
         let child = self.at_mut(slot);
         let alerts = child.memory.as_mut().map_or(&mut [][..], |memory| &mut memory.alerts);
@@ -433,31 +321,23 @@ impl Tree {
             alert.seen = Some((Arc::clone(&who), Arc::clone(&why), now));
             changed = true;
         }
-        if !changed {
-            return false;
+        if changed {
+            out.note(Event::Acknowledged { child: self.at(slot).id, who, why });
         }
-        out.note(Event::Acknowledged { child: self.at(slot).id, who, why });
-        true
     }
 
-    fn reset(&mut self, slot: u32, start: bool, out: &mut Effects) -> Result<bool, Refusal> {
-        if start {
-            self.admit_reset(slot, false)?;
-        }
+    fn reset(&mut self, slot: u32, start: bool, out: &mut Effects) {
         let child = self.at_mut(slot);
         let breaker = child.breaker();
-        let mut changed = child.has_failures();
         child.forget_failures();
         self.end_episode(slot);
         if breaker != Breaker::CLOSED {
-            changed = true;
             self.set_breaker(slot, Breaker::CLOSED, out);
         }
         if matches!(breaker.state, BreakerState::Open(_)) {
             self.at_mut(slot).plan = Plan::Never(Finish::AwaitsStart);
         }
         if self.at(slot).group.as_ref().is_some_and(|group| group.breaker != Breaker::CLOSED) {
-            changed = true;
             let group = self.group_mut(slot);
             group.breaker = Breaker::CLOSED;
             group.trial_until = None;
@@ -465,9 +345,8 @@ impl Tree {
             self.look_again_in(slot);
         }
         if start {
-            changed |= self.start_by_hand(slot, true, out)?;
+            self.start_by_hand(slot, out);
         }
         self.look_again(slot);
-        Ok(changed)
     }
 }

@@ -2,24 +2,17 @@
 
 use super::{Todo, Tree};
 use crate::child::{Life, Phase, State};
-use crate::command::Refusal;
 use crate::effect::Effects;
 use crate::exit::Asked;
 use crate::spec::{Kind, SupervisorSpec};
 use alloc::sync::Arc;
 
 impl Tree {
-    pub(super) fn remove_by_hand(&mut self, slot: u32, out: &mut Effects) -> Result<bool, Refusal> {
-        let Some(above) = self.above(slot) else {
-            return Err(Refusal::Unfit { reason: "the root cannot be removed: drain the tree" });
-        };
-        if !self.dependents(above, slot).is_empty() {
-            return Err(Refusal::Unfit {
-                reason: "other children need it: remove them or their need first",
-            });
+    pub(super) fn remove_by_hand(&mut self, slot: u32, out: &mut Effects) {
+        if let Some(above) = self.above(slot) {
+            self.undeclare(above, slot);
+            self.begin_removal(slot, out);
         }
-        self.undeclare(above, slot);
-        Ok(self.begin_removal(slot, out))
     }
 
     /// Takes a child out of what its supervisor declares, so that nothing brings it back.
@@ -52,15 +45,14 @@ impl Tree {
     }
 
     /// Stops a child and takes it out of the tree once it is gone; what is abandoned leaves at once.
-    pub(super) fn begin_removal(&mut self, slot: u32, out: &mut Effects) -> bool {
+    pub(super) fn begin_removal(&mut self, slot: u32, out: &mut Effects) {
         let child = self.at_mut(slot);
-        let changed = !core::mem::replace(&mut child.leaving, true);
+        child.leaving = true;
         child.by_hand = false;
         match child.state {
             State::Live(Life { phase: Phase::Abandoned { .. }, .. }) => self.remove(slot, out),
             State::Live(_) => self.stop_run(slot, Asked::Remove, out),
             State::Rest { .. } => self.agenda.push_back(Todo::Consider(self.at(slot).id)),
         }
-        changed
     }
 }

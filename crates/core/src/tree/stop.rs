@@ -110,8 +110,7 @@ impl Tree {
     }
 
     /// Suspends the live run of a child, or of every child below it. Returns whether any was not.
-    pub(super) fn freeze(&mut self, slot: u32, out: &mut Effects) -> bool {
-        let mut changed = false;
+    pub(super) fn freeze(&mut self, slot: u32, out: &mut Effects) {
         self.each_leaf(slot, &mut |tree, leaf| {
             let child = tree.at_mut(leaf);
             let Some(life) = child.life().copied().filter(|life| !life.is_ending()) else { return };
@@ -119,10 +118,8 @@ impl Tree {
                 let child = child.id;
                 out.note(Event::Frozen { child, run: life.run, frozen: true });
                 out.ask(Effect::Freeze(child, life.run));
-                changed = true;
             }
         });
-        changed
     }
 
     /// Lets a suspended run go on, or every one below.

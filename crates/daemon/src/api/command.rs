@@ -15,7 +15,7 @@ const LONGEST_WHO: usize = 256;
 const LONGEST_WHY: usize = 4096;
 
 /// Which role a command takes.
-fn role(command: &Command) -> Role {
+pub(super) fn role(command: &Command) -> Role {
     // What ends the root ends the tree.
     let is_whole = command.target.trim_matches('/').is_empty();
     match &command.verb {
@@ -43,7 +43,7 @@ fn role(command: &Command) -> Role {
 }
 
 pub(super) async fn command(ask: Ask) -> Answer {
-    let command: Command = ask.body()?;
+    let command: Command = ask.form("a command")?;
     let caller = ask.caller.name();
     if let Err(trouble) = ask.caller.require(role(&command)) {
         let (verb, target) = (command.verb.word(), command.target.as_str());
@@ -93,6 +93,31 @@ fn id(command: &Command) -> Result<Option<u128>, Trouble> {
     }
 }
 
+/// Refuses what would have to be remembered while nothing can be.
+pub(super) fn refused_by_journal(service: &Service, verb: &Verb) -> Option<Trouble> {
+    let needs_memory = match verb {
+        Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} => false,
+        Verb::Apply { dry_run, .. } => !dry_run,
+        Verb::Restart {}
+        | Verb::Reload {}
+        | Verb::Recycle {}
+        | Verb::Pause { .. }
+        | Verb::Resume {}
+        | Verb::Quarantine {}
+        | Verb::Release {}
+        | Verb::Acknowledge {}
+        | Verb::Reset { .. }
+        | Verb::Add { .. }
+        | Verb::Remove {}
+        | Verb::Upgrade { .. } => true,
+    };
+    let refuses = service.inner.book.as_ref().and_then(|book| book.refuses());
+    let cause = refuses.filter(|_| needs_memory)?;
+    let text = format!("it could not be remembered: {cause}");
+    let hint = "`start`, `stop` and `drain` are carried out nevertheless";
+    Some(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "journal", text).hint(hint))
+}
+
 /// A command that may be carried out, and in whose name.
 struct Order<'a> {
     service: &'a Service,
@@ -102,7 +127,9 @@ struct Order<'a> {
 
 impl Order<'_> {
     async fn carry_out(self) -> Result<Reply, Trouble> {
-        self.admit()?;
+        if let Some(trouble) = refused_by_journal(self.service, &self.command.verb) {
+            return Err(trouble);
+        }
         let handle = &self.service.handle;
         let by = handle.by(self.who.as_str());
         let (target, why) = (self.command.target.as_str(), self.command.why.as_str());
@@ -138,35 +165,6 @@ impl Order<'_> {
         };
         let done = self.send(request, 0).await?;
         self.reply(target, done).await
-    }
-
-    /// Refuses what would have to be remembered while nothing can be.
-    fn admit(&self) -> Result<(), Trouble> {
-        let needs_memory = match self.command.verb {
-            Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} => false,
-            Verb::Apply { dry_run, .. } => !dry_run,
-            Verb::Restart {}
-            | Verb::Reload {}
-            | Verb::Recycle {}
-            | Verb::Pause { .. }
-            | Verb::Resume {}
-            | Verb::Quarantine {}
-            | Verb::Release {}
-            | Verb::Acknowledge {}
-            | Verb::Reset { .. }
-            | Verb::Add { .. }
-            | Verb::Remove {}
-            | Verb::Upgrade { .. } => true,
-        };
-        let refuses = self.service.inner.book.as_ref().and_then(|book| book.refuses());
-        match refuses.filter(|_| needs_memory) {
-            Some(cause) => {
-                let text = format!("it could not be remembered: {cause}");
-                let hint = "`start`, `stop` and `drain` are carried out nevertheless";
-                Err(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "journal", text).hint(hint))
-            }
-            None => Ok(()),
-        }
     }
 
     /// Sends a command; of several that one request makes, `part` is the number.

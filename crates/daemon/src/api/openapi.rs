@@ -82,7 +82,11 @@ fn operation(route: &Route) -> Value {
         operation["description"] = text.into();
     }
     if !route.is_get {
-        let content = content(Says::One("Command"));
+        let asks = match route.says {
+            Says::To(asks, _) => asks,
+            Says::One(_) | Says::Many(_) | Says::Stream(..) | Says::Document => "Command",
+        };
+        let content = content(Says::One(asks));
         operation["requestBody"] = value!({"required": true, "content": content});
     }
     operation
@@ -91,7 +95,7 @@ fn operation(route: &Route) -> Value {
 fn content(says: Says) -> Value {
     let one = |form: &str| value!({"$ref": format!("#/components/schemas/{form}")});
     match says {
-        Says::One(form) => value!({"application/json": {"schema": one(form)}}),
+        Says::One(form) | Says::To(_, form) => value!({"application/json": {"schema": one(form)}}),
         Says::Many(form) => {
             value!({"application/json": {"schema": {"type": "array", "items": one(form)}}})
         }

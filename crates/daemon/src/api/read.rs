@@ -56,13 +56,7 @@ pub(super) async fn history(ask: Ask) -> Answer {
     let before = ask.query.moment("before");
     let limit =
         ask.query.count("limit").map_or(RUNS, |limit| usize::try_from(limit).unwrap_or(RUNS));
-    let runs = match &ask.service.inner.book {
-        Some(book) => {
-            let wanted = path.clone();
-            read(book, move |book| book.runs(wanted.as_deref(), before, limit)).await?
-        }
-        None => remembered(&ask, path.as_deref(), before, limit).await?,
-    };
+    let runs = ask.ended_runs(path.as_deref(), before, limit).await?;
     // Who has left the tree still has a history; who has neither is a mistake.
     if let Some(path) = path.filter(|_| runs.is_empty()) {
         ask.view_of(&path).await?;
@@ -218,6 +212,23 @@ pub(super) async fn read<T: Send + 'static>(
 }
 
 impl Ask {
+    /// Returns runs that have ended, of a child and all below it or of all: from the book, or as far as the tree
+    /// remembers.
+    pub(super) async fn ended_runs(
+        &self,
+        path: Option<&str>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<api::Run>, Trouble> {
+        match &self.service.inner.book {
+            Some(book) => {
+                let wanted = path.map(str::to_owned);
+                read(book, move |book| book.runs(wanted.as_deref(), before, limit)).await
+            }
+            None => remembered(self, path, before, limit).await,
+        }
+    }
+
     /// Returns the child that the address names.
     pub(super) async fn view(&self) -> Result<View, Trouble> {
         self.view_of(&self.rest).await

@@ -5,15 +5,19 @@ mod table;
 use super::Service;
 use super::caller::{Caller, Role};
 use super::query::{Parameter, Query};
+use super::tls::Secure;
 use super::trouble::Trouble;
+use super::web;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Query as Pairs, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{OriginalUri, Query as Pairs, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 pub(crate) use table::ROUTES;
 
@@ -45,6 +49,8 @@ pub(crate) struct Route {
 pub(crate) enum Says {
     /// One form.
     One(&'static str),
+    /// One form, to a request of another form.
+    To(&'static str, &'static str),
     /// A list of forms.
     Many(&'static str),
     /// One form, or a stream of server-sent events with this form in each.
@@ -77,7 +83,8 @@ impl Route {
     /// The gates that every request passes: the origin, the caller and its role, the address, the size of its body.
     async fn admit(&self, service: Service, request: Request) -> Result<Ask, Trouble> {
         let (parts, body) = request.into_parts();
-        check_origin(&service, &parts.headers)?;
+        let secure = parts.extensions.get::<Arc<Secure>>().cloned();
+        check_origin(&service, &parts.headers, secure.is_some())?;
         let caller = parts.extensions.get::<Caller>().cloned();
         let caller = match (caller, self.role) {
             (Some(caller), Some(role)) => {
@@ -98,7 +105,7 @@ impl Route {
         let query = Query::read(pairs, self.parameters)?;
         let headers = parts.headers;
         let body = if self.is_get { Bytes::new() } else { read_body(&headers, body).await? };
-        Ok(Ask { service, caller, rest, query, headers, body })
+        Ok(Ask { service, caller, secure, rest, query, headers, body })
     }
 }
 
@@ -120,34 +127,62 @@ pub fn router(service: Service) -> Router {
     for route in ROUTES {
         router = router.route(&route.place(), route.on());
     }
+    let router = router.merge(web::routes());
     router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
 }
 
-async fn unknown(uri: Uri) -> Trouble {
+/// The root has no route of its own, so that the router can be merged with one that has.
+async fn unknown(method: Method, original: OriginalUri, uri: Uri) -> Response {
+    if uri.path() == "/" && method == Method::GET {
+        return web::root(original).await;
+    }
     let text = format!("there is nothing at {}", uri.path());
-    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text).hint("see /v1/openapi.json")
+    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text)
+        .hint("see /v1/openapi.json")
+        .into_response()
 }
 
-async fn unfit(method: axum::http::Method, uri: Uri) -> Trouble {
+async fn unfit(method: Method, uri: Uri) -> Trouble {
     let text = format!("{} does not take {method}", uri.path());
     let trouble = Trouble::new(StatusCode::METHOD_NOT_ALLOWED, "method", text);
     trouble.hint("the header `Allow` says what it takes; commands go to /v1/commands")
 }
 
-/// A page of a browser says where it comes from; only those that are listed are answered.
-fn check_origin(service: &Service, headers: &HeaderMap) -> Result<(), Trouble> {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let is_listed = |origin: &HeaderValue| {
-        service.inner.origins.iter().any(|listed| origin.as_bytes() == listed.as_bytes())
+/// A page of a browser says where it comes from: those that came from here are answered, and those that are listed.
+///
+/// `is_checked`: the name in `Host` is one of this server. Otherwise only numbers and `localhost` are believed, since
+/// any other name may be a stranger's that leads here.
+fn check_origin(service: &Service, headers: &HeaderMap, is_checked: bool) -> Result<(), Trouble> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let here = host.filter(|host| is_checked || is_number_or_local(host));
+    let is_known = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or("");
+        let from = origin.split_once("://").map(|(_, from)| from);
+        service.inner.origins.iter().any(|listed| origin == listed)
+            || (from.is_some() && from == here)
     };
-    match origins.find(|origin| !is_listed(origin)) {
-        Some(origin) => {
-            let text =
-                format!("pages from {} get no answer", String::from_utf8_lossy(origin.as_bytes()));
-            Err(Trouble::new(StatusCode::FORBIDDEN, "origin", text))
-        }
-        None => Ok(()),
-    }
+    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+    // What a page only links to or shows says so, and says no origin.
+    let is_led = origins.peek().is_none()
+        && headers
+            .get_all("sec-fetch-site")
+            .iter()
+            .any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
+    let stranger = match origins.find(|origin| !is_known(origin)) {
+        Some(origin) => String::from_utf8_lossy(origin.as_bytes()).into_owned(),
+        None if is_led => "elsewhere".into(),
+        None => return Ok(()),
+    };
+    let text = format!("pages from {stranger} get no answer");
+    Err(Trouble::new(StatusCode::FORBIDDEN, "origin", text))
+}
+
+fn is_number_or_local(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    });
+    let number = name.trim_start_matches('[').trim_end_matches(']');
+    number.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 /// Returns what follows `head` in the path of an address, with its `%` signs resolved.
@@ -178,10 +213,12 @@ fn rest(uri: &Uri, head: &str) -> Result<String, Trouble> {
 pub(crate) struct Ask {
     pub(crate) service: Service,
     pub(crate) caller: Caller,
+    /// Who may ask over TCP, where it came from there.
+    pub(crate) secure: Option<Arc<Secure>>,
     /// What follows the route's head in the path.
     pub(crate) rest: String,
     pub(crate) query: Query,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     body: Bytes,
 }
 
@@ -211,10 +248,10 @@ impl Ask {
         }
     }
 
-    /// Reads the body as JSON.
-    pub(crate) fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Trouble> {
+    /// Reads the body as JSON; `what` it is to be.
+    pub(crate) fn form<T: serde::de::DeserializeOwned>(&self, what: &str) -> Result<T, Trouble> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| Trouble::bad("bad-command", format!("not a command: {error}")))
+            .map_err(|error| Trouble::bad("bad-command", format!("not {what}: {error}")))
     }
 }
 
@@ -223,7 +260,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Trouble> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map_or("", str::trim);
     if !kind.eq_ignore_ascii_case("application/json") {
-        let text = format!("a command is `application/json`, not `{kind}`");
+        let text = format!("a request with a body is `application/json`, not `{kind}`");
         return Err(Trouble::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", text));
     }
     match tokio::time::timeout(BODY, to_bytes(body, MOST)).await {

@@ -198,6 +198,9 @@ async fn serve(
 ) {
     let answer = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let admitted = door.admit(&request).map(|caller| {
+            if let Door::Open { secure, .. } = &door {
+                request.extensions_mut().insert(Arc::clone(secure));
+            }
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }

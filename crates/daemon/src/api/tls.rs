@@ -2,6 +2,7 @@
 
 mod name;
 mod rate;
+pub(super) mod session;
 
 use super::caller::{Caller, Role};
 use super::trouble::Trouble;
@@ -11,12 +12,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use session::Sessions;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The fewest letters of a token: 128 bits in hexadecimal.
 const SHORTEST: usize = 32;
@@ -110,6 +113,7 @@ pub struct Secure {
     clients: Vec<(String, Role)>,
     any_client: Option<Role>,
     rates: Rates,
+    sessions: Sessions,
 }
 
 impl std::fmt::Debug for Secure {
@@ -168,6 +172,7 @@ impl Tls {
             clients: self.clients.clone(),
             any_client: self.any_client,
             rates: Rates::default(),
+            sessions: Sessions::default(),
         })
     }
 }
@@ -273,7 +278,37 @@ impl Secure {
                 .hint("ask for a stream instead of asking again and again"));
         }
         self.check_host(request)?;
-        self.token(request.headers())
+        let shown = self.token(request.headers())?;
+        Ok(shown.or_else(|| self.session(request.headers()).map(|(caller, _)| caller)))
+    }
+
+    /// Returns who is signed in with the browser that asks, and for how long.
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Option<(Caller, Duration)> {
+        self.sessions.find(session::shown(headers)?)
+    }
+
+    /// Signs a browser in. Returns what its cookie says, unless the system gives no random number.
+    pub(crate) fn begin(&self, caller: Caller) -> Option<String> {
+        self.sessions.begin(caller, self.config.crypto_provider().secure_random)
+    }
+
+    /// Signs out the browser that asks.
+    pub(crate) fn end(&self, headers: &HeaderMap) {
+        if let Some(shown) = session::shown(headers) {
+            self.sessions.end(shown);
+        }
+    }
+
+    /// Returns whose token this is.
+    pub(crate) fn holder(&self, shown: &[u8]) -> Option<Caller> {
+        // Every token is compared to its end: how long it takes tells nothing of any of them.
+        let mut found = None;
+        for (caller, secret) in &self.tokens {
+            if is_same(secret, shown) {
+                found = Some(caller.clone());
+            }
+        }
+        found
     }
 
     fn check_host<B>(&self, request: &Request<B>) -> Result<(), Trouble> {
@@ -302,14 +337,7 @@ impl Secure {
         let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
         let (kind, shown) = shown.as_bytes().split_at_checked(7).unwrap_or((b"", b""));
         let shown = if kind.eq_ignore_ascii_case(b"bearer ") { shown } else { b"" };
-        // Every token is compared to its end: how long it takes tells nothing of any of them.
-        let mut found = None;
-        for (caller, secret) in &self.tokens {
-            if is_same(secret, shown) {
-                found = Some(caller.clone());
-            }
-        }
-        match found {
+        match self.holder(shown) {
             Some(caller) => Ok(Some(caller)),
             None => {
                 let text = "no such token is known";

@@ -98,7 +98,7 @@ impl Trouble {
         }
     }
 
-    async fn refusal(handle: &Handle, path: &str, refusal: Refusal) -> Self {
+    pub(crate) async fn refusal(handle: &Handle, path: &str, refusal: Refusal) -> Self {
         let name = if path.is_empty() { "/" } else { path };
         let (code, hint) = match &refusal {
             Refusal::Unknown { path } => return Self::unknown(handle, path.as_str()).await,

@@ -3,7 +3,7 @@
 
 use super::Voice;
 use crate::journal::{Journal, When};
-use mainstay::durable::{Link, Tell};
+use mainstay::durable::{Link, Orders as KeeperOrders, Tell};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Order, Report};
@@ -151,11 +151,17 @@ impl Link for KeeperLink {
             | Order::Attach { .. }
             | Order::Type { .. }
             | Order::Resize { .. }
+            | Order::Shown { .. }
             | Order::Detach(_)
             | Order::Upgrade { .. }
             | Order::Leave { .. } => order,
         };
         Self::put(&self.orders, &self.wake, order);
+    }
+
+    fn orders(&self) -> KeeperOrders {
+        let (orders, wake) = (self.orders.clone(), Arc::clone(&self.wake));
+        Arc::new(move |order| Self::put(&orders, &wake, order))
     }
 
     fn leave(self: Box<Self>, patience: Duration) {

@@ -3,7 +3,7 @@
 mod hear;
 
 use super::policy::CHILD;
-use super::timeline::{Steps, busiest_hour};
+use super::timeline::Steps;
 use super::{End, How, Policy, Scenario, Timeline};
 use mainstay::{Cause, ChildId, Exit, Moment, RunId, State};
 use mainstay_core::spec::Ready;
@@ -237,7 +237,10 @@ impl Play<'_> {
         let last = if self.timeline.is_cut { self.now } else { end };
         match self.serving {
             Serving::Down { since } => self.timeline.was_down(last.since(since)),
-            Serving::Up { since, down_since } => self.timeline.was_down(since.since(down_since)),
+            Serving::Up { since, down_since } => {
+                self.timeline.was_down(since.since(down_since));
+                self.timeline.served(since.since(Moment::ZERO), last.since(Moment::ZERO));
+            }
         }
         self.flush();
         let ends = self.standing();
@@ -252,7 +255,7 @@ impl Play<'_> {
         }
         let mut timeline = self.timeline;
         timeline.horizon = last.since(Moment::ZERO);
-        timeline.busiest_hour = busiest_hour(&self.begun);
+        timeline.begun(&self.begun);
         timeline.sum_up();
         timeline.ends = ends;
         timeline.steps = self.steps.done();

@@ -1,6 +1,6 @@
 //! What did happen, in the form of what would: to be compared with it.
 
-use super::timeline::{Steps, busiest_hour};
+use super::timeline::Steps;
 use super::{Scenario, ScenarioError, Timeline};
 use crate::story::wall;
 use mainstay_wire::api;
@@ -34,6 +34,7 @@ pub fn recorded(runs: &[api::Run], now_at: i64) -> Result<Timeline, ScenarioErro
         let ended = run.ended_at.map_or(horizon, after);
         if let Some(ready) = run.ready_at.map(after).filter(|ready| *ready < ended) {
             timeline.was_down(ready.saturating_sub(down_since));
+            timeline.served(ready, ended);
             down_since = ended;
         }
         let action = run.action.as_ref();
@@ -48,7 +49,7 @@ pub fn recorded(runs: &[api::Run], now_at: i64) -> Result<Timeline, ScenarioErro
     }
     timeline.was_down(horizon.saturating_sub(down_since));
     let begun: Vec<Duration> = runs.iter().map(|run| after(run.began_at)).collect();
-    timeline.busiest_hour = busiest_hour(&begun);
+    timeline.begun(&begun);
     timeline.ends = match runs.last() {
         Some(last) if last.ended_at.is_none() && last.ready_at.is_some() => "ready".into(),
         Some(last) if last.ended_at.is_none() => "is up and not ready".into(),

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 
+/// The most runs, and the most spans, that a picture shows.
+const MOST_DRAWN: usize = 500;
+
 /// How often alike runs are told before the rest is counted only.
 const ALIKE: u32 = 2;
 
@@ -21,6 +24,10 @@ pub struct Timeline {
     pub horizon: Duration,
     /// What happened, and when; long loops are folded into one step.
     pub steps: Vec<(Duration, String)>,
+    /// When the first runs began.
+    pub begins: Vec<Duration>,
+    /// The first spans in which it could serve.
+    pub serves: Vec<(Duration, Duration)>,
     /// How many runs began.
     pub starts: u64,
     /// When the policy first gave up: its budget was spent, or an end got no other run.
@@ -46,6 +53,22 @@ pub struct Timeline {
 }
 
 impl Timeline {
+    /// Adds a span in which it could serve. One that begins where the last ends goes on with it.
+    pub(super) fn served(&mut self, from: Duration, to: Duration) {
+        let count = self.serves.len();
+        match self.serves.last_mut() {
+            Some((_, end)) if *end == from => *end = to,
+            Some(_) | None if count < MOST_DRAWN => self.serves.push((from, to)),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Says when runs began.
+    pub(super) fn begun(&mut self, moments: &[Duration]) {
+        self.begins = moments.iter().copied().take(MOST_DRAWN).collect();
+        self.busiest_hour = busiest_hour(moments);
+    }
+
     /// Adds a span in which it could not serve.
     pub(super) fn was_down(&mut self, span: Duration) {
         self.downtime = self.downtime.saturating_add(span);
@@ -73,6 +96,12 @@ impl Timeline {
             scenario: self.scenario.clone(),
             horizon_ms: millis(self.horizon),
             steps: self.steps.iter().map(step).collect(),
+            begins_ms: self.begins.iter().copied().map(millis).collect(),
+            serves: self
+                .serves
+                .iter()
+                .map(|(from, to)| api::Span { from_ms: millis(*from), to_ms: millis(*to) })
+                .collect(),
             starts: self.starts,
             gave_up_after_ms: self.gave_up_at.map(millis),
             gave_up: self.gave_up.clone(),
@@ -89,7 +118,7 @@ impl Timeline {
 }
 
 /// Returns how many of these moments, in order, fall into the busiest hour.
-pub(super) fn busiest_hour(moments: &[Duration]) -> u64 {
+fn busiest_hour(moments: &[Duration]) -> u64 {
     let mut most = 0;
     let mut first = 0;
     for (at, moment) in moments.iter().enumerate() {

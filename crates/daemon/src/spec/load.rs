@@ -38,7 +38,7 @@ pub(super) fn file(
 }
 
 /// Returns one problem without a place.
-fn alone(text: String, help: &str) -> SpecProblems {
+pub(super) fn alone(text: String, help: &str) -> SpecProblems {
     SpecProblems::new(BTreeSet::from([Problem::placeless(text, help)]), Sources::default())
 }
 
@@ -133,7 +133,10 @@ fn folder_name(folder: &Path) -> String {
 
 /// Has the core check the tree. What it finds is told where the file speaks of it, unless something wrong was found
 /// there already, of which this may be a consequence.
-fn checked(maker: &mut Maker<'_>, tree: &Tree) -> Option<(TreeSpec, Vec<check::Warning>)> {
+pub(super) fn checked(
+    maker: &mut Maker<'_>,
+    tree: &Tree,
+) -> Option<(TreeSpec, Vec<check::Warning>)> {
     match tree.clone().into_spec() {
         Ok(built) => Some(built),
         Err(error) => {
@@ -230,7 +233,7 @@ fn place(maker: &Maker<'_>, path: &str, text: &str) -> Option<Place> {
 }
 
 /// Goes on only if nothing is wrong.
-fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> {
+pub(super) fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> {
     if maker.files.problems.is_empty() {
         return Ok(maker);
     }

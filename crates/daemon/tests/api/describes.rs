@@ -22,16 +22,22 @@ async fn what_is_described_is_served() {
     let (code, served) = world.get("/v1/openapi.json").await;
     assert_eq!((code, &served), (200, &openapi()));
     let paths = served["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 14);
+    assert_eq!(paths.len(), 19);
     for (path, methods) in paths {
         let address = path.replace("{path}", "web").replace("{run}", "1");
         for method in methods.as_object().expect("methods").keys() {
             let method = method.to_uppercase();
-            let body = r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#;
+            let (body, expected) = match path.as_str() {
+                "/v1/simulate" => (r#"{"child": "web", "lives": {"dies_after": "3s"}}"#, 200),
+                // Nobody signs in over the Unix socket.
+                "/v1/sign-in" => (r#"{"token": "x"}"#, 501),
+                "/v1/sign-out" => ("{}", 501),
+                _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
+            };
             let headers = [("content-type", "application/json")];
             let address = if path == "/v1/logs" { "/v1/logs?lines=1" } else { &address };
             let answer = world.send(request(&method, address, &headers, body)).await;
-            assert_eq!(answer.status().as_u16(), 200, "{method} {path}");
+            assert_eq!(answer.status().as_u16(), expected, "{method} {path}");
         }
     }
 }

@@ -2,11 +2,15 @@
 #![expect(clippy::disallowed_methods, reason = "each test outlives what it starts")]
 
 mod around;
+mod choices;
 mod commands;
 mod describes;
 mod gates;
 mod hosts;
+mod pages;
 mod reads;
 mod secure;
+mod sign_in;
+mod simulate;
 mod streams;
 mod world;

@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-const LOOKER: &str = "0123456789abcdef0123456789abcdef";
-const OPERATOR: &str = "fedcba9876543210fedcba9876543210";
+pub(crate) const LOOKER: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const OPERATOR: &str = "fedcba9876543210fedcba9876543210";
 
 fn certificate(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/certs").join(name)
@@ -46,15 +46,15 @@ fn settings(folder: &TempDir) -> Tls {
 }
 
 /// The same tree, over TCP too.
-struct Remote {
-    world: World,
+pub(crate) struct Remote {
+    pub(crate) world: World,
     address: SocketAddr,
     serving: JoinHandle<()>,
     _folder: TempDir,
 }
 
 impl Remote {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let folder = tempfile::tempdir().expect("a folder");
         let secure = settings(&folder).load().expect("all of it fits");
@@ -72,6 +72,15 @@ impl Remote {
         client: Option<&str>,
         request: hyper::Request<http_body_util::Full<hyper::body::Bytes>>,
     ) -> Option<(u16, serde_json::Value)> {
+        Some(json(self.send(client, request).await?).await)
+    }
+
+    /// The same, and returns the answer as it is.
+    pub(crate) async fn send(
+        &self,
+        client: Option<&str>,
+        request: hyper::Request<http_body_util::Full<hyper::body::Bytes>>,
+    ) -> Option<hyper::Response<hyper::body::Incoming>> {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(certificate("ca.pem")).expect("it is there");
         roots.add(authority).expect("it is one");
@@ -94,7 +103,7 @@ impl Remote {
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
         tokio::spawn(connection);
-        Some(json(sender.send_request(request).await.ok()?).await)
+        sender.send_request(request).await.ok()
     }
 }
 
@@ -104,7 +113,7 @@ impl Drop for Remote {
     }
 }
 
-const STOP: &str = r#"{"verb": {"stop": {}}, "target": "web", "why": "a test"}"#;
+pub(crate) const STOP: &str = r#"{"verb": {"stop": {}}, "target": "web", "why": "a test"}"#;
 const END: &str = r#"{"verb": {"stop": {}}, "target": "/", "why": "a test"}"#;
 const REMOVE: &str = r#"{"verb": {"remove": {}}, "target": "web", "why": "a test"}"#;
 

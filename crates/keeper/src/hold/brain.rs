@@ -226,6 +226,8 @@ impl Hold {
     fn drop_link(&mut self) {
         let wake = Arc::clone(&self.wake);
         self.bear_with(wake.as_fd());
+        // Nobody is left to show anything to; the next brain numbers its viewers anew.
+        self.outputs.detach_all();
         let Link::Socket(link) = &mut self.link else { return };
         if let (Some(stream), Some(token)) = (link.disconnect(), self.link_token.take()) {
             self.waiting.drop_fd(stream.fd(), token);

@@ -45,6 +45,9 @@ impl Hold {
             }
             Order::Type { viewer, bytes } => self.outputs.type_in(viewer, &bytes),
             Order::Resize { viewer, rows, columns } => self.outputs.resize(viewer, rows, columns),
+            Order::Shown { viewer, bytes } => {
+                self.outputs.shown(viewer, usize::try_from(bytes).unwrap_or(usize::MAX));
+            }
             Order::Detach(viewer) => self.outputs.detach(viewer),
             Order::Upgrade { program, arguments } => self.upgrade(program, arguments),
             Order::Leave { kill } => self.leave(kill),

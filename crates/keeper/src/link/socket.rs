@@ -309,6 +309,7 @@ impl SocketLink {
             | Report::Inventory(_)
             | Report::Descriptors { .. }
             | Report::Fact { .. }
+            | Report::Typed { .. }
             | Report::Left { .. } => &[],
         };
         let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
 //! What the threads of the output plane have to tell the keeper.
 
+use super::input::{Answers, Typed};
 use super::{Last, Told};
 use rustix::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,13 @@ impl Board {
         self.tell(Told::Trouble { child: Arc::clone(child), what, error });
     }
 
+    /// Tells viewers what became of what they have typed.
+    pub(super) fn typed(&self, answers: Answers) {
+        for (viewer, Typed { taken, refused }) in answers {
+            self.tell(Told::Typed { viewer, taken, refused });
+        }
+    }
+
     /// Tells what a run that is over dropped and no line of its log says. Returns the number of bytes.
     pub(super) fn dropped_at_end(&self, run: &super::run::Run) -> u64 {
         let dropped = std::mem::take(&mut *lock(&run.dropped));
@@ -64,6 +72,7 @@ impl Board {
             | Told::Dropped { .. }
             | Told::Trouble { .. }
             | Told::Screen { .. }
+            | Told::Typed { .. }
             | Told::Left { .. } => None,
         }
     }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 impl Outputs {
     /// Has a viewer join the terminal of a child. [`Told::Screen`] follows with the last of what it
-    /// printed, or [`Told::Left`] where there is no terminal.
+    /// printed, or [`Told::Left`] where there is no terminal. Who is there already stays as it is.
     pub fn attach(&mut self, name: &str, viewer: u64, is_read_only: bool) {
+        if self.viewers.get(&viewer).is_some_and(|of| &**of == name) {
+            return;
+        }
         let found = self.children.get_key_value(name);
         let Some((name, audience)) =
             found.and_then(|(name, child)| Some((name, child.audience.as_ref()?)))
@@ -27,17 +30,21 @@ impl Outputs {
         self.children.get(self.viewers.get(&viewer)?)
     }
 
-    /// Types what a viewer types, where it may. The window becomes that of this viewer. A terminal that
-    /// takes nothing refuses what is beyond 64 KiB, which is [`Told::Trouble`].
+    /// Types what a viewer types, where it may. The window becomes that of this viewer. What becomes of every
+    /// byte is [`Told::Typed`]: a terminal that takes nothing refuses what is beyond 64 KiB, which is
+    /// [`Told::Trouble`] as well.
     pub fn type_in(&mut self, viewer: u64, bytes: &[u8]) {
-        let Some(child) = self.seen_by(viewer) else { return };
-        let Some(audience) = &child.audience else { return };
+        let refused = bytes.len() as u64;
+        let refuse = || self.plane.board.tell(Told::Typed { viewer, taken: 0, refused });
+        let Some(child) = self.seen_by(viewer) else { return refuse() };
+        let Some(audience) = &child.audience else { return refuse() };
         if !lock(audience).touch(viewer) {
-            return;
+            return refuse();
         }
         child.fit_window();
-        if let Some(run) = &child.run {
-            self.send(run, bytes, false);
+        match &child.run {
+            Some(run) => self.send(run, bytes, false, Some(viewer)),
+            None => refuse(),
         }
     }
 
@@ -70,6 +77,13 @@ impl Outputs {
             lock(audience).leave(viewer);
         }
         child.fit_window();
+    }
+
+    /// Has every viewer leave: whoever told them what is shown is gone.
+    pub fn detach_all(&mut self) {
+        for viewer in self.viewers.keys().copied().collect::<Vec<_>>() {
+            self.detach(viewer);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How much waits for a child that does not read.
@@ -17,11 +17,24 @@ pub(super) struct Input {
     pub(super) fd: Option<Arc<OwnedFd>>,
     pub(super) is_terminal: bool,
     pub(super) queue: VecDeque<u8>,
+    /// Whose the bytes of the queue are, in order; nobody is told of those of the brain itself.
+    senders: VecDeque<(Option<u64>, usize)>,
+    answers: Answers,
     pub(super) is_closing: bool,
     /// Whether the pump looks whether the child takes more.
     pub(super) is_watched: bool,
     /// Whether it has been told that the child does not read.
     is_deaf: bool,
+}
+
+/// What became of bytes that viewers typed.
+pub(super) type Answers = BTreeMap<u64, Typed>;
+
+/// How many bytes of one viewer were taken, and how many refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) taken: u64,
+    pub(super) refused: u64,
 }
 
 /// What became of bytes.
@@ -36,13 +49,20 @@ pub(super) enum Sent {
 }
 
 impl Input {
-    pub(super) fn send(&mut self, bytes: &[u8], close: bool) -> Sent {
-        let Some(fd) = self.fd.clone().filter(|_| !self.is_closing) else { return Sent::Closed };
+    pub(super) fn send(&mut self, bytes: &[u8], close: bool, from: Option<u64>) -> Sent {
+        let Some(fd) = self.fd.clone().filter(|_| !self.is_closing) else {
+            self.refuse(from, bytes.len());
+            return Sent::Closed;
+        };
         let mut rest = bytes;
         if self.queue.is_empty() {
             match write(&fd, rest) {
-                Ok(written) => rest = &rest[written..],
+                Ok(written) => {
+                    self.take(from, written);
+                    rest = &rest[written..];
+                }
                 Err(_) => {
+                    self.refuse(from, bytes.len());
                     self.close();
                     return Sent::Closed;
                 }
@@ -50,10 +70,15 @@ impl Input {
         }
         let fitting = rest.len().min(MOST - self.queue.len());
         self.queue.extend(&rest[..fitting]);
+        if fitting > 0 {
+            self.senders.push_back((from, fitting));
+        }
+        self.refuse(from, rest.len() - fitting);
         if close {
             self.is_closing = true;
             if self.is_terminal {
                 self.queue.push_back(END_OF_FILE);
+                self.senders.push_back((None, 1));
             } else if self.queue.is_empty() {
                 self.close();
             }
@@ -73,6 +98,7 @@ impl Input {
                 Ok(0) => return true,
                 Ok(written) => {
                     self.queue.drain(..written);
+                    self.written(written);
                 }
                 Err(_) => self.close(),
             }
@@ -88,6 +114,40 @@ impl Input {
     pub(super) fn close(&mut self) {
         self.fd = None;
         self.queue = VecDeque::new();
+        for (from, bytes) in std::mem::take(&mut self.senders) {
+            self.refuse(from, bytes);
+        }
+    }
+
+    /// Takes what there is to tell viewers of what they typed.
+    pub(super) fn take_answers(&mut self) -> Answers {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// The child has taken so many bytes of the queue.
+    fn written(&mut self, mut bytes: usize) {
+        while bytes > 0
+            && let Some((from, waiting)) = self.senders.pop_front()
+        {
+            let taken = waiting.min(bytes);
+            bytes -= taken;
+            self.take(from, taken);
+            if taken < waiting {
+                self.senders.push_front((from, waiting - taken));
+            }
+        }
+    }
+
+    fn take(&mut self, from: Option<u64>, bytes: usize) {
+        if let Some(viewer) = from.filter(|_| bytes > 0) {
+            self.answers.entry(viewer).or_default().taken += bytes as u64;
+        }
+    }
+
+    fn refuse(&mut self, from: Option<u64>, bytes: usize) {
+        if let Some(viewer) = from.filter(|_| bytes > 0) {
+            self.answers.entry(viewer).or_default().refused += bytes as u64;
+        }
     }
 }
 

@@ -184,6 +184,7 @@ impl Plane {
             let _ = epoll::delete(&self.epoll, fd);
         }
         input.close();
+        self.board.typed(input.take_answers());
         if run.is_grown.swap(false, Ordering::AcqRel) {
             self.grown.fetch_sub(1, Ordering::AcqRel);
         }

@@ -423,6 +423,7 @@ impl Pump {
             let _ = epoll::delete(&self.plane.epoll, &fd);
             input.is_watched = false;
         }
+        self.plane.board.typed(input.take_answers());
     }
 }
 

@@ -161,8 +161,9 @@ fn is_root() -> bool {
 
 fn told_by_pidfd(pidfd: BorrowedFd<'_>) -> Option<Status> {
     const EXIT: u64 = 1 << 3;
-    // _IOWR(0xff, 11, struct): the size is part of the number.
-    let request = 3 << 30 | (size_of::<ProcessFacts>() as u64) << 16 | 0xff << 8 | 11;
+    // _IOWR(0xff, 11, struct): the size is part of the number, whose sign the C libraries do not agree about.
+    let request = 3_u32 << 30 | (size_of::<ProcessFacts>() as u32) << 16 | 0xff << 8 | 11;
+    let request = request as libc::Ioctl;
     let mut info = ProcessFacts { mask: EXIT, ..ProcessFacts::default() };
     // SAFETY: a structure of the size that the number of the request names.
     let result = unsafe { libc::ioctl(pidfd.as_raw_fd(), request, &raw mut info) };

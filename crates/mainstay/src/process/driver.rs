@@ -2,6 +2,7 @@
 
 mod hear;
 mod meet;
+mod seat;
 
 use super::link::{Link, Source};
 use super::settings::Settings;
@@ -164,6 +165,7 @@ impl Processes {
             }
         }
         self.open_sockets(child);
+        self.close_console(child);
     }
 
     fn open_sockets(&mut self, child: &Child) {
@@ -194,6 +196,7 @@ impl Processes {
         let tell = move |report| {
             // So that its clock is the runtime's.
             let _entered = shared.runtime.enter();
+            let Some(report) = shared.hall.hear(report) else { return };
             let at = if let Report::Fact { at, .. } = &report {
                 shared.clock.seen(*at)
             } else {
@@ -201,7 +204,9 @@ impl Processes {
             };
             shared.inbox.hold(|lane| lane.report(at, report));
         };
-        self.keeper = Some((self.source.open)(self.source.identity.as_deref(), Box::new(tell))?);
+        let keeper = (self.source.open)(self.source.identity.as_deref(), Box::new(tell))?;
+        self.shared.hall.connect(keeper.orders());
+        self.keeper = Some(keeper);
         Ok(())
     }
 
@@ -299,6 +304,7 @@ impl Processes {
 /// Nobody watches over the processes any more: those that still live are ended by force.
 impl Drop for Processes {
     fn drop(&mut self) {
+        self.shared.hall.close_all("the tree has ended");
         let is_waited_for = |run: &Run| !run.is_killed;
         let patience = if self.runs.values().any(is_waited_for) { KILL_WAIT } else { SOON };
         if let Some(keeper) = self.keeper.take() {
@@ -453,6 +459,7 @@ impl Driver for Processes {
         }
         if let Some(place) = self.children.remove(&child) {
             self.names.remove(&place.name);
+            self.shared.hall.close(&place.name, "the child has left the tree");
             self.unheard.remove(&child);
             self.tell(Ask::Forget(place.name));
         }

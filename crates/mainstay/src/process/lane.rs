@@ -171,8 +171,11 @@ impl Lane {
                 self.met.held.get_or_insert_default().extend(held);
                 return;
             }
-            // Nobody here looks at screens, and descriptors are kept by who holds the link.
-            Report::Descriptors { .. } | Report::Screen { .. } | Report::Left { .. } => return,
+            // Viewers have heard theirs already, and descriptors are kept by who holds the link.
+            Report::Descriptors { .. }
+            | Report::Screen { .. }
+            | Report::Typed { .. }
+            | Report::Left { .. } => return,
         };
         self.last = Some(seq);
         match fact {

@@ -12,10 +12,17 @@ pub trait Link: Send {
     /// Hands over an order. It never waits.
     fn order(&self, order: Order);
 
+    /// Returns a way to hand over the orders of viewers of terminals, from any thread. It never waits either, and
+    /// nothing comes of it once the keeper is gone.
+    fn orders(&self) -> Orders;
+
     /// Ends the keeper, and by force whatever it still holds. It returns when that is gone, but waits no longer
     /// than this: what hangs in the kernel must not hold up who ends.
     fn leave(self: Box<Self>, patience: Duration);
 }
+
+/// Takes an order.
+pub type Orders = Arc<dyn Fn(Order) + Send + Sync>;
 
 /// Called on the keeper's thread with each report; it must not wait.
 pub type Tell = Box<dyn FnMut(Report) + Send>;
@@ -51,6 +58,10 @@ fn thread(identity: Option<&str>, tell: Tell) -> io::Result<Box<dyn Link>> {
 impl Link for Keeper {
     fn order(&self, order: Order) {
         self.order(order);
+    }
+
+    fn orders(&self) -> Orders {
+        self.orders()
     }
 
     fn leave(self: Box<Self>, patience: Duration) {

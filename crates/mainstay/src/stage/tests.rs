@@ -3,7 +3,7 @@
 use super::{Directive, Finish, Machine, Steps, Table, stage};
 use crate::context::Context;
 use crate::declare::tree;
-use crate::durable::{Durable, Journal, Link, News as Seen, Past, Step};
+use crate::durable::{Durable, Journal, Link, News as Seen, Orders, Past, Step};
 use crate::end::BoxError;
 use crate::owner::Owner;
 use mainstay_core::{Input, Moment, News, Settled, Snapshot, Standing, Tree};
@@ -77,6 +77,10 @@ struct Idle;
 
 impl Link for Idle {
     fn order(&self, _: Order) {}
+
+    fn orders(&self) -> Orders {
+        Arc::new(|_| {})
+    }
 
     fn leave(self: Box<Self>, _: Duration) {}
 }

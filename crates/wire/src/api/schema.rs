@@ -1,8 +1,8 @@
 //! The JSON Schemas of the forms.
 
 use super::{
-    Alert, Check, Checks, Child, Command, Event, EventPage, Explanation, Lag, LogLine, LogPage,
-    Problem, Reply, Run, Status,
+    Alert, Check, Checks, Child, Choice, Command, Event, EventPage, Explanation, Lag, LogLine,
+    LogPage, Me, Nothing, Problem, Reply, Run, SignIn, Simulated, Simulation, Status,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
@@ -28,8 +28,14 @@ pub fn schemas() -> Map<String, Value> {
     said.subschema_for::<Check>();
     said.subschema_for::<Checks>();
     said.subschema_for::<Problem>();
+    said.subschema_for::<Me>();
+    said.subschema_for::<Choice>();
+    said.subschema_for::<Simulated>();
     let mut asked: SchemaGenerator = settings.for_deserialize().into_generator();
     asked.subschema_for::<Command>();
+    asked.subschema_for::<SignIn>();
+    asked.subschema_for::<Nothing>();
+    asked.subschema_for::<Simulation>();
     let mut all = said.take_definitions(true);
     all.extend(asked.take_definitions(true));
     all

@@ -181,6 +181,12 @@ pub struct Timeline {
     pub horizon_ms: u64,
     /// What happened; long loops are folded into one step.
     pub steps: Vec<TimelineStep>,
+    /// When runs began, in milliseconds from the beginning: the first 500.
+    #[serde(default)]
+    pub begins_ms: Vec<u64>,
+    /// The spans in which the child could serve: the first 500.
+    #[serde(default)]
+    pub serves: Vec<Span>,
     /// How many runs began.
     pub starts: u64,
     /// When the policy first gave up; absent: it did not.
@@ -203,6 +209,15 @@ pub struct Timeline {
     pub ends: String,
     /// Whether it started too often to be followed to the end.
     pub is_cut: bool,
+}
+
+/// From one moment of a timeline to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Span {
+    /// Its beginning.
+    pub from_ms: u64,
+    /// Its end.
+    pub to_ms: u64,
 }
 
 /// Something that happened in a timeline.

@@ -65,6 +65,15 @@ pub enum Report {
         /// How many bytes were left out before it, because the viewer was slow.
         lost: u64,
     },
+    /// What became of bytes that a viewer typed. Every byte is told of once, unless the keeper dies before.
+    Typed {
+        /// The viewer.
+        viewer: u64,
+        /// How many the terminal has taken.
+        taken: u64,
+        /// How many were refused: the child does not read, or does not run.
+        refused: u64,
+    },
     /// The viewer sees nothing more: its child is forgotten, has no terminal, or was never there.
     Left {
         /// Who.

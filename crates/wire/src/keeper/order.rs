@@ -110,7 +110,7 @@ pub enum Order {
     Forget(Arc<str>),
     /// Closes log files that somebody has moved away, and begins them anew.
     Reopen,
-    /// Joins the terminal of a child.
+    /// Joins the terminal of a child. Nothing happens where this viewer is there already.
     Attach {
         /// The child.
         child: Arc<str>,
@@ -135,6 +135,13 @@ pub enum Order {
         rows: u16,
         /// Its width.
         columns: u16,
+    },
+    /// So many bytes of what a viewer is shown have reached it: as many may follow.
+    Shown {
+        /// The viewer.
+        viewer: u64,
+        /// How many.
+        bytes: u64,
     },
     /// A viewer leaves.
     Detach(u64),

@@ -5,10 +5,10 @@ use crate::canary::{Spoil, edit};
 use crate::check::Invariant;
 use mainstay_core::child;
 use mainstay_core::policy::budget::Window;
-use mainstay_core::{Event, Input, Moment};
+use mainstay_core::{Event, Input, Moment, Refusal};
 
 pub(super) fn proofs(add: Add<'_>) {
-    use Invariant::{Bounds, Health, Readings, Replay, Restore, Stories, Told, Total};
+    use Invariant::{Bounds, Foretold, Health, Readings, Replay, Restore, Stories, Told, Total};
     add(
         Replay,
         "what a run said is dropped",
@@ -112,6 +112,19 @@ pub(super) fn proofs(add: Add<'_>) {
             let degraded = health.degraded - (faulted - before).min(health.degraded);
             mainstay_core::Health { faulted, degraded, ..health }
         }),
+    );
+    add(
+        Foretold,
+        "an open breaker is not mentioned beforehand",
+        Spoil::Foretold(|foretold| match foretold {
+            Err(Refusal::BreakerOpen) => Ok(true),
+            other => other,
+        }),
+    );
+    add(
+        Foretold,
+        "what is so already is said to change",
+        Spoil::Foretold(|foretold| foretold.map(|_| true)),
     );
     add(
         Bounds,

@@ -3,7 +3,7 @@
 use super::{Route, Says};
 use crate::api::caller::Role;
 use crate::api::query::{Form, Parameter};
-use crate::api::{command, events, health, logs, openapi, read};
+use crate::api::{choices, command, events, health, logs, openapi, read, sign_in, simulate};
 
 /// Numbers that every reader of JSON holds exactly.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -182,6 +182,56 @@ pub(crate) static ROUTES: &[Route] = &[
         says: Says::One("Reply"),
         statuses: &[404, 408, 409, 412, 413, 415, 422, 501, 503],
         answer: answer!(command::command),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/choices/{path}",
+        role: Some(Role::Viewer),
+        about: "Which commands to a child are possible now, and why the others are not",
+        parameters: &[],
+        says: Says::Many("Choice"),
+        statuses: CHILD,
+        answer: answer!(choices::choices),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/simulate",
+        role: Some(Role::Viewer),
+        about: "What policies would do, in virtual time; it touches nothing",
+        parameters: &[],
+        says: Says::To("Simulation", "Simulated"),
+        statuses: &[404, 408, 409, 413, 415, 422],
+        answer: answer!(simulate::simulate),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/me",
+        role: None,
+        about: "Who asks, and what they may do",
+        parameters: &[],
+        says: Says::One("Me"),
+        statuses: &[],
+        answer: answer!(sign_in::me),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/sign-in",
+        role: None,
+        about: "Signs a browser in: it gets a cookie for its token",
+        parameters: &[],
+        says: Says::To("SignIn", "Me"),
+        statuses: &[408, 413, 415, 501],
+        answer: answer!(sign_in::sign_in),
+    },
+    Route {
+        is_get: false,
+        path: "/v1/sign-out",
+        role: None,
+        about: "Signs a browser out",
+        parameters: &[],
+        says: Says::To("Nothing", "Nothing"),
+        statuses: &[408, 413, 415, 501],
+        answer: answer!(sign_in::sign_out),
     },
     Route {
         is_get: true,

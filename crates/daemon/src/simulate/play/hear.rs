@@ -164,6 +164,7 @@ impl Play<'_> {
             }
             (Serving::Up { since, down_since }, false) => {
                 self.timeline.was_down(since.since(down_since));
+                self.timeline.served(since.since(Moment::ZERO), now.since(Moment::ZERO));
                 Serving::Down { since: now }
             }
             (same, _) => same,

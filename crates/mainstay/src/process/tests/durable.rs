@@ -2,7 +2,7 @@
 
 use super::fake::{ended, soon};
 use crate::declare::tree;
-use crate::durable::{Durable, Journal, Link, News, Past, Step, Tell};
+use crate::durable::{Durable, Journal, Link, News, Orders, Past, Step, Tell};
 use crate::owner::Owner;
 use crate::process::Command;
 use crate::{Standing, process};
@@ -63,6 +63,11 @@ struct Ear(mpsc::UnboundedSender<Order>);
 impl Link for Ear {
     fn order(&self, order: Order) {
         drop(self.0.send(order));
+    }
+
+    fn orders(&self) -> Orders {
+        let hears = self.0.clone();
+        Arc::new(move |order| drop(hears.send(order)))
     }
 
     fn leave(self: Box<Self>, _: Duration) {}

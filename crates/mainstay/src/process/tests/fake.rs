@@ -3,7 +3,7 @@
 use crate::declare::{Child, tree};
 use crate::handle::Handle;
 use crate::owner::Owner;
-use crate::process::link::{Link, Source, Tell};
+use crate::process::link::{Link, Orders, Source, Tell};
 use crate::view::View;
 use crate::{Event, Events, Item, Record};
 use mainstay_core::Standing;
@@ -28,6 +28,11 @@ struct Ear(mpsc::UnboundedSender<Order>);
 impl Link for Ear {
     fn order(&self, order: Order) {
         drop(self.0.send(order));
+    }
+
+    fn orders(&self) -> Orders {
+        let hears = self.0.clone();
+        Arc::new(move |order| drop(hears.send(order)))
     }
 
     fn leave(self: Box<Self>, _: Duration) {

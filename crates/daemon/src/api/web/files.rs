@@ -1,0 +1,71 @@
+//! The files of the dashboard: everything in the folder `web` that a browser gets.
+
+/// One file, as it stands in the repository.
+pub(super) struct File {
+    /// Its path below `web`.
+    pub(super) name: &'static str,
+    pub(super) bytes: &'static [u8],
+}
+
+macro_rules! files {
+    ($($name:literal,)*) => {
+        &[$(File {
+            name: $name,
+            bytes: include_bytes!(concat!("../../../../../web/", $name)),
+        }),*]
+    };
+}
+
+/// All of them, by name. A test compares this list with the folder.
+pub(super) static FILES: &[File] = files! {
+    "index.html",
+    "main.css",
+    "main.js",
+    "sign-in.css",
+    "sign-in.html",
+    "sign-in.js",
+};
+
+/// The page that every address below `ui/` leads to.
+pub(super) static PAGE: &str = include_str!("../../../../../web/index.html");
+
+/// The page for whoever is not known yet.
+pub(super) static SIGN_IN: &str = include_str!("../../../../../web/sign-in.html");
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+    use std::path::Path;
+
+    /// What stands in the folder and is not for browsers.
+    const OTHERS: [&str; 2] = ["e2e", "types"];
+
+    fn walk(folder: &Path, above: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("the folder is there") {
+            let entry = entry.expect("it can be read");
+            let name = entry.file_name().into_string().expect("UTF-8");
+            let is_ours = ["html", "js", "css", "svg", "png"].iter().any(|kind| {
+                Path::new(&name).extension().is_some_and(|extension| extension == *kind)
+            });
+            let name = format!("{above}{name}");
+            if OTHERS.contains(&name.as_str()) {
+                continue;
+            }
+            if entry.path().is_dir() {
+                walk(&entry.path(), &format!("{name}/"), found);
+            } else if is_ours {
+                found.push(name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_in_the_list() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+        let mut found = Vec::new();
+        walk(&folder, "", &mut found);
+        found.sort();
+        let listed: Vec<&str> = FILES.iter().map(|file| file.name).collect();
+        assert_eq!(listed, found, "`FILES` in this file and the folder `web` differ");
+    }
+}
