@@ -5,6 +5,7 @@
 mod act;
 mod keep;
 mod look;
+mod neighbours;
 
 pub(crate) use act::{
     ActArgs, Acting, AddArgs, ApplyArgs, DownArgs, PauseArgs, ResetArgs, StartArgs, UpgradeArgs,
@@ -18,6 +19,8 @@ pub(crate) use look::{
     AlertsArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs, PostmortemArgs, StatusArgs,
     WaitArgs, WaitFor,
 };
+
+pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -145,6 +148,10 @@ pub(crate) enum Command {
     Schema,
     /// Write a commented spec file to begin with
     Init(InitArgs),
+    /// Make a spec file of another supervisor's files, and report what became of each key
+    Import(ImportArgs),
+    /// Write the processes of a spec file for another supervisor, with the same report
+    Export(ExportArgs),
     /// Check this machine, and say what to do about what is wrong
     Doctor,
     /// Replace brain and keeper by another program, with everything kept

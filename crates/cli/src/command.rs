@@ -5,6 +5,7 @@ mod change;
 mod doctor;
 mod end;
 mod journal;
+mod neighbours;
 mod print;
 mod read;
 mod simulate;
@@ -45,6 +46,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Check(args) => spec::check(args, global)?,
         Command::Schema => spec::schema()?,
         Command::Init(args) => spec::init(args, global)?,
+        Command::Import(args) => neighbours::import(args, global)?,
+        Command::Export(args) => neighbours::export(args, global)?,
         Command::Doctor => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,
         Command::Completion(args) => print::completion(args.shell)?,

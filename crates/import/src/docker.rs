@@ -1,6 +1,7 @@
 //! `compose.yaml`: each service becomes a child that runs its container in the foreground.
 
 mod container;
+mod life;
 
 use crate::compose::{dot_env, unknown};
 use crate::given::Given;

@@ -48,8 +48,8 @@ pub(crate) struct Process {
 
 /// Writes processes of a tree for another supervisor.
 ///
-/// `forms` has, for each process in the order in which they start, its path and its keys as JSON, with templates and
-/// defaults put in; `above` the same for what is said of supervisors and at the top of the file.
+/// `text` is the spec file, called `file`, and is asked for what it says of supervisors and at its top. `forms` has, for
+/// each process in the order in which they start, its path and its keys as JSON, with templates and defaults put in.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub(crate) struct Process {
 pub fn export(
     to: Exported,
     file: &str,
-    above: &[(String, String)],
+    text: &str,
     forms: &[(String, String)],
 ) -> Result<Written, ExportError> {
     let mut given = Given::default();
@@ -72,10 +72,9 @@ pub fn export(
         Ok(keys)
     };
     let mut processes = Vec::new();
-    for (path, form) in above {
-        let keys = read(path, form, &mut given)?;
-        keys.lost(&mut given, "it is about a tree: the other supervisor has its own way");
-    }
+    let whole = yaml::parse(text, file)
+        .map_err(|error| ExportError::Form { child: file.into(), text: error.to_string() })?;
+    above(whole, file, "", &mut given);
     for (path, form) in forms {
         let keys = read(path, form, &mut given)?;
         given.about(keys.ids(), path);
@@ -95,6 +94,36 @@ pub fn export(
         Exported::Procfile => "procfile",
     };
     Ok(Written { files, report: given.report(name, processes.len()) })
+}
+
+/// Judges what is said of a supervisor, and of those below it.
+fn above(node: Node, file: &str, path: &str, given: &mut Given) {
+    let yaml::Yaml::Map(entries) = node.value else { return };
+    for (key, mut node) in entries {
+        match key.as_str() {
+            "children" => {
+                let yaml::Yaml::Map(children) = node.value else { continue };
+                for (name, child) in
+                    children.into_iter().filter(|(_, child)| child.at("children").is_some())
+                {
+                    let below = if path.is_empty() { name } else { format!("{path}/{name}") };
+                    above(child, file, &below, given);
+                }
+            }
+            // These are in the keys of each process.
+            "templates" | "defaults" | "environment" | "env_file" | "include" => {
+                node.register(given, file, path, &key);
+                node.kept(given, "in the keys of each process");
+            }
+            _ => {
+                node.register(given, file, path, &key);
+                node.lost(
+                    given,
+                    "it is about the tree or a supervisor, which the other side does not have",
+                );
+            }
+        }
+    }
 }
 
 /// Keys that were put together from several places have no line.

@@ -81,10 +81,6 @@ impl Given {
         }
     }
 
-    pub(crate) fn key(&self, id: Id) -> &str {
-        self.entries.get(id.0).map_or("", |entry| &entry.key)
-    }
-
     pub(crate) fn value(&self, id: Id) -> &str {
         self.entries.get(id.0).map_or("", |entry| &entry.value)
     }
@@ -103,9 +99,18 @@ impl Given {
                 Verdict::Lost(text)
             };
             let verdict = verdict.unwrap_or_else(unknown);
+            let value = if is_secret(&key) { "***".into() } else { value };
             Item { place, section, key, value, child, verdict }
         };
         let items = self.entries.into_iter().map(item).collect();
         Report { neighbour: neighbour.into(), children, items }
     }
+}
+
+/// Whether a value is better not shown.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["password", "passwd", "secret", "token", "api_key", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
 }

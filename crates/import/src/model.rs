@@ -161,14 +161,24 @@ impl Child {
 }
 
 impl Model {
-    /// Leaves only supervisors that have children, and returns how many processes there are.
+    /// Gives siblings of one name each their own, and returns how many processes there are.
     pub(crate) fn settle(&mut self) -> usize {
+        fn name(children: &mut [Child]) {
+            let mut seen = BTreeSet::new();
+            for child in children {
+                while !seen.insert(child.name.clone()) {
+                    child.name.insert_str(0, "also-");
+                }
+                name(&mut child.children);
+            }
+        }
         fn count(children: &[Child]) -> usize {
             children
                 .iter()
                 .map(|child| if child.children.is_empty() { 1 } else { count(&child.children) })
                 .sum()
         }
+        name(&mut self.children);
         count(&self.children)
     }
 
@@ -238,7 +248,7 @@ impl Names {
 pub(crate) fn name(wanted: &str) -> String {
     let fits = |c: char| !c.is_whitespace() && !c.is_control() && !"/*".contains(c);
     let plain: String = wanted.chars().map(|c| if fits(c) { c } else { '-' }).collect();
-    // Behind an `@`, two dots are a span of instances.
+    // Behind an `@`, two dots are a span of instances: here they are none.
     let plain = if plain.contains('@') { plain.replace("..", "-") } else { plain };
     let mut short = String::new();
     for c in plain.chars() {

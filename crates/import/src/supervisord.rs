@@ -64,15 +64,28 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
             None => tops.extend(children.into_iter().map(|child| (priority, child))),
         }
     }
+    for section in sections.iter().filter(|section| section.name.starts_with("group:")) {
+        let Some(id) = section.id("programs") else { continue };
+        for program in given.value(id).to_owned().split(',').map(str::trim) {
+            let has = |section: &Section| {
+                section
+                    .name
+                    .split_once(':')
+                    .is_some_and(|(kind, name)| kind != "group" && name.trim() == program)
+            };
+            if !sections.iter().any(has) {
+                given.lost(id, format!("there is no program `{program}`"));
+            }
+        }
+    }
     tops.extend(groups.into_iter().filter(|(_, group)| !group.children.is_empty()));
     tops.sort_by_key(|(priority, _)| *priority);
     model.children = tops.into_iter().map(|(_, child)| child).collect();
-    if model.children.iter().any(|child| !child.children.is_empty()) || model.children.len() > 3 {
-        // Each program has limits of its own there, and there is none over all of them.
-        for child in model.children.iter_mut().filter(|child| !child.children.is_empty()) {
-            child.set("budget", "none");
-        }
+    // Each program has limits of its own there, and there is none over all of them.
+    for child in model.children.iter_mut().filter(|child| !child.children.is_empty()) {
+        child.set("budget", "none");
     }
+    model.top.put("defaults", "inherit", "all");
     Ok((model, given))
 }
 

@@ -5,6 +5,7 @@ mod ends;
 mod lost;
 mod order;
 mod place;
+mod restart;
 mod service;
 mod socket;
 mod timer;

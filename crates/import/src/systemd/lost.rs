@@ -85,10 +85,6 @@ const LOST: &[(&[&str], &str)] = &[
     (&["DynamicUser"], "no user is made for a run: make one, and say `user`"),
     (&["PAMName"], "no PAM session is opened"),
     (
-        &["PIDFile", "GuessMainPID"],
-        "not needed: the process that is started is the main one, or says `MAINPID=` itself",
-    ),
-    (
         &[
             "SyslogIdentifier",
             "SyslogFacility",
@@ -207,6 +203,7 @@ const LOST: &[(&[&str], &str)] = &[
     (&["NonBlocking"], "say `nonblocking: true` of each of its `sockets`"),
     (
         &[
+            "PermissionsStartOnly",
             "RestartMode",
             "RestartForceExitStatus",
             "ExitType",
@@ -284,6 +281,10 @@ const MOOT: &[(&[&str], &str)] = &[
             "IPAccounting",
         ],
         "what a run used is measured in any case",
+    ),
+    (
+        &["PIDFile", "GuessMainPID"],
+        "the process that is started is the main one, or says `MAINPID=` itself",
     ),
     (&["Documentation", "X-*"], "for people and other tools; without effect there too"),
 ];

@@ -107,27 +107,29 @@ fn io_priority(service: &mut Service<'_>) {
 }
 
 fn capabilities(service: &mut Service<'_>) {
-    let all = service.each("CapabilityBoundingSet");
-    let mut kept: Vec<String> = Vec::new();
-    for (id, value) in &all {
-        if value.starts_with('~') || kept_twice(&all, value) {
-            service.given.lost(
-                *id,
-                "what is taken away is not said here: list what it keeps as `capabilities`",
-            );
+    let key = "CapabilityBoundingSet";
+    let lines: Vec<_> =
+        service.unit.lines().filter(|(_, known, _)| *known == key).map(|(.., id)| id).collect();
+    let mut kept: Option<Vec<String>> = None;
+    for id in &lines {
+        let value = service.given.value(*id).to_owned();
+        if value.starts_with('~') {
+            let why = "what is taken away is not said here: list what it keeps as `capabilities`";
+            lines.iter().for_each(|id| service.given.lost(*id, why));
             return;
+        }
+        // An empty line takes all of them away; others add up.
+        let kept = kept.get_or_insert_default();
+        if value.is_empty() {
+            kept.clear();
         }
         kept.extend(value.split_whitespace().map(String::from));
         service.given.kept(*id, "`capabilities`");
     }
-    if !kept.is_empty() {
+    if let Some(mut kept) = kept {
         kept.dedup();
         service.child.set("capabilities", Value::list(kept));
     }
-}
-
-fn kept_twice(all: &[(crate::given::Id, String)], value: &str) -> bool {
-    all.iter().any(|(_, other)| other.starts_with('~') && other != value)
 }
 
 fn environment(service: &mut Service<'_>) {
@@ -417,6 +419,9 @@ fn folders(service: &mut Service<'_>) {
     let mut before = Child::new(name.clone());
     before.set("description", format!("The folders of {}", service.child.name));
     before.set("restart", "never");
+    if let Some(count) = service.child.settings.word("instances") {
+        before.set("instances", count);
+    }
     before.set("command", Value::list(["/bin/sh".to_owned(), "-c".into(), steps.join(" && ")]));
     service.before.push(before);
     service.child.needs.push(Need {

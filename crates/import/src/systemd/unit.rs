@@ -101,10 +101,6 @@ impl Unit {
         self.lines.iter().map(|line| (line.section.as_str(), line.key.as_str(), line.id))
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.lines.iter().any(|line| line.key == key)
-    }
-
     /// Returns the line that holds of a key that takes one value; those before it are judged.
     pub(super) fn last(&self, key: &str, given: &mut Given) -> Option<Id> {
         let mut all: Vec<Id> =
