@@ -125,7 +125,9 @@ pub(crate) fn dot_env(model: &mut Model, folder: &Path, files: &dyn Files, given
 pub(crate) fn line(text: &str, shell: &[String]) -> Value {
     let text = text.trim();
     match shell::split(text) {
-        Ok(words) if !shell::needs_shell(text) && !words.is_empty() => shell::words(&words),
+        Ok(words) if !shell::needs_shell(text) && shell::names_program(&words) => {
+            shell::words(&words)
+        }
         Ok(_) | Err(_) => {
             let mut words = shell.to_vec();
             words.push(text.to_owned());

@@ -189,10 +189,15 @@ impl Model {
 }
 
 fn settle_needs(children: &mut [Child], given: &mut Given) {
-    let names: BTreeSet<String> = children.iter().map(|child| child.name.clone()).collect();
+    // Who has instances is needed by the name before the `@`.
+    let base = |name: &str| match name.split_once('@') {
+        Some((base, span)) if span.contains("..") => base.to_owned(),
+        Some(_) | None => name.to_owned(),
+    };
+    let names: BTreeSet<String> = children.iter().map(|child| base(&child.name)).collect();
     let mut edges: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for child in children.iter_mut() {
-        let own = child.name.clone();
+        let own = base(&child.name);
         child.needs.retain(|need| {
             let why = if need.child == own {
                 "a child cannot need itself"

@@ -49,7 +49,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
                 given.kept(id, "`command`; PORT is that of foreman without a formation");
             }
             match shell::split(command) {
-                Ok(words) if !shell::needs_shell(command) => {
+                Ok(words) if shell::names_program(&words) && !shell::needs_shell(command) => {
                     child.set("command", shell::words(&words))
                 }
                 Ok(_) | Err(_) => {

@@ -84,7 +84,7 @@ fn section_of(
         let value = given.value(id).replace("%%", "%");
         match key.as_str() {
             "command" => match shell::split(&value) {
-                Ok(words) if !words.is_empty() => {
+                Ok(words) if shell::names_program(&words) => {
                     child.set("command", shell::words(&words));
                     given.kept(id, "`command`, on a terminal of its own");
                 }

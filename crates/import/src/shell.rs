@@ -49,6 +49,11 @@ pub(crate) fn quote(word: &str) -> String {
     }
 }
 
+/// Whether words name a program.
+pub(crate) fn names_program(words: &[String]) -> bool {
+    words.first().is_some_and(|program| !program.is_empty())
+}
+
 /// Whether a line means more to a shell than its words do.
 pub(crate) fn needs_shell(line: &str) -> bool {
     let (mut single, mut double, mut escaped) = (false, false, false);

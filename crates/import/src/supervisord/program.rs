@@ -131,7 +131,7 @@ fn one(child: &mut Child, key: &str, id: Id, words: &Words, given: &mut Given) {
     };
     match key {
         "command" => match shell::split(&value) {
-            Ok(all) if !all.is_empty() => {
+            Ok(all) if shell::names_program(&all) => {
                 child.set("command", shell::words(&all));
                 given.kept(id, "`command`");
             }
@@ -373,7 +373,7 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
         let most = section.value(given, &size).map_or(Some(50 << 20), units::size);
         let size = match most {
             Some(0) | None => "1TiB".to_owned(),
-            Some(most) => units::bytes(most),
+            Some(most) => units::bytes(most.max(4096)),
         };
         log.push(("size".into(), size));
         let files = section.value(given, &keep).and_then(|text| text.trim().parse::<u64>().ok());
@@ -397,6 +397,8 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
             given.lost(id, "this is no number");
         } else if !has_log || !key.starts_with(side) {
             given.changed(id, "the log of the child is rotated by its `log`, and without one at 10 MiB, with 10 older files");
+        } else if is_size && units::size(&value).is_some_and(|size| (1..4096).contains(&size)) {
+            given.changed(id, "a log has at least 4096 bytes");
         } else if is_size && units::size(&value) == Some(0) {
             given.changed(id, "there is always a bound: it is 1 TiB");
         } else {

@@ -106,6 +106,51 @@ fn io_priority(service: &mut Service<'_>) {
     }
 }
 
+/// Those of Linux, without their `CAP_`.
+const CAPABILITIES: [&str; 41] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
 fn capabilities(service: &mut Service<'_>) {
     let key = "CapabilityBoundingSet";
     let lines: Vec<_> =
@@ -117,6 +162,13 @@ fn capabilities(service: &mut Service<'_>) {
             let why = "what is taken away is not said here: list what it keeps as `capabilities`";
             lines.iter().for_each(|id| service.given.lost(*id, why));
             return;
+        }
+        let unknown = value
+            .split_whitespace()
+            .find(|name| !CAPABILITIES.contains(&name.trim_start_matches("CAP_")));
+        if let Some(name) = unknown {
+            service.given.lost(*id, format!("`{name}` is no capability that is known here"));
+            continue;
         }
         // An empty line takes all of them away; others add up.
         let kept = kept.get_or_insert_default();
@@ -337,6 +389,7 @@ fn cgroup(service: &mut Service<'_>) {
                 service.given.kept(id, "no limit");
                 continue;
             }
+            ("MemoryMax" | "MemoryLimit" | "MemoryHigh", Some(Some(0))) => None,
             ("MemoryMax" | "MemoryLimit" | "MemoryHigh" | "MemorySwapMax", Some(Some(bytes))) => {
                 Some(units::bytes(bytes))
             }
