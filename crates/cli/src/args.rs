@@ -16,8 +16,8 @@ pub(crate) use keep::{
     RestartRule, RunArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
-    AlertsArgs, EventsArgs, ExplainArgs, HistoryArgs, LogsArgs, PostmortemArgs, StatusArgs,
-    WaitArgs, WaitFor,
+    AlertsArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs, HooksArgs, HooksCommand,
+    LogsArgs, PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
 };
 
 pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source};
@@ -122,6 +122,8 @@ pub(crate) enum Command {
     Acknowledge(ActArgs),
     /// List what a person must see
     Alerts(AlertsArgs),
+    /// List what hooks were told, or try one
+    Hooks(HooksArgs),
     /// Add children to the running tree
     Add(AddArgs),
     /// Stop children and take them out of the tree
@@ -153,7 +155,7 @@ pub(crate) enum Command {
     /// Write the processes of a spec file for another supervisor, with the same report
     Export(ExportArgs),
     /// Check this machine, and say what to do about what is wrong
-    Doctor,
+    Doctor(DoctorArgs),
     /// Replace brain and keeper by another program, with everything kept
     Upgrade(UpgradeArgs),
     /// Verify, export or compact a journal

@@ -4,6 +4,7 @@ mod act;
 mod change;
 mod doctor;
 mod end;
+mod hooks;
 mod journal;
 mod neighbours;
 mod print;
@@ -48,7 +49,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Init(args) => spec::init(args, global)?,
         Command::Import(args) => neighbours::import(args, global)?,
         Command::Export(args) => neighbours::export(args, global)?,
-        Command::Doctor => doctor::doctor(global)?,
+        Command::Doctor(args) if args.dump => ask(global, async |desk| desk.dump().await)?,
+        Command::Doctor(_) => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,
         Command::Completion(args) => print::completion(args.shell)?,
         Command::Man(args) => print::manual(&args.folder)?,
@@ -79,6 +81,7 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Acknowledge(args) => act(global, Verb::Acknowledge {}, args)?,
         Command::Remove(args) => act(global, Verb::Remove {}, args)?,
         Command::Alerts(args) => ask(global, async |desk| desk.alerts(args).await)?,
+        Command::Hooks(args) => ask(global, async |desk| desk.hooks(args).await)?,
         Command::Add(args) => ask(global, async |desk| desk.add(args).await)?,
         Command::Apply(args) => ask(global, async |desk| desk.apply(args).await)?,
         Command::Wait(args) => ask(global, async |desk| desk.wait(args).await)?,

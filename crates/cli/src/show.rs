@@ -1,6 +1,7 @@
 //! What people see: each answer of the API as text. Nothing here asks or waits.
 
 mod child;
+mod delivery;
 mod json;
 mod pattern;
 mod reply;
@@ -11,6 +12,7 @@ mod text;
 mod time;
 
 pub(crate) use child::child;
+pub(crate) use delivery::deliveries;
 pub(crate) use json::json;
 pub(crate) use pattern::{is_pattern, matches, nearest};
 pub(crate) use reply::{plan, reply};

@@ -23,6 +23,7 @@ mod around;
 mod caller;
 mod choices;
 mod command;
+mod console;
 mod events;
 mod health;
 mod logs;

@@ -11,17 +11,23 @@ mod above;
 mod book;
 mod clock;
 mod doors;
+mod dump;
+mod hooks;
 mod link;
+mod own;
 mod program;
+mod pulse;
 mod record;
 mod recover;
 mod signals;
+mod signs;
 mod specs;
 mod telling;
 mod trails;
 mod voice;
 
 use crate::api::{self, Service};
+use crate::hook::{Hooks, Tap};
 use crate::journal::{self, Journal, OpenError};
 use crate::spec::{self, Loaded, SpecProblems};
 use above::Above;
@@ -29,17 +35,19 @@ use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
 use doors::Doors;
+use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
 use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
 use mainstay_core::{Command, CommandId, Effects, Input, Verb};
-use mainstay_keeper::Client;
+use mainstay_keeper::{Client, Quit};
 use mainstay_wire::Text;
+use mainstay_wire::hook::Kept;
 use mainstay_wire::journal::{Closed, Record};
 use mainstay_wire::keeper::{Order, Report as Told};
 use program::About;
-use record::Recorder;
 pub(crate) use record::TAKEN;
+use record::{Hearers, Recorder};
 use recover::Recovered;
 use signals::{Heard, Signals};
 use specs::FileSpecs;
@@ -49,7 +57,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use telling::Telling;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -154,6 +163,8 @@ pub fn identity(settings: &Settings) -> String {
 /// It cannot begin. A keeper whose first brain this was has been told to leave.
 pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let began = Instant::now();
+    // Before there is another thread: from here on the signal is heard by one of its own.
+    let quit = Quit::open().map_err(BrainError::System)?;
     // What the library and the API have to complain of goes where the program complains.
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
@@ -178,7 +189,12 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
         .enable_all()
         .build()
         .map_err(BrainError::System)?;
-    let result = runtime.block_on(ready.serve(client));
+    let dump = Arc::new(Dump::new(&ready.settings.state, Arc::clone(&ready.journal)));
+    let asked = Arc::new(Notify::new());
+    let voice = Arc::clone(&ready.voice);
+    signs::dump_when_asked(quit, Arc::clone(&dump), voice, Arc::clone(&asked))
+        .map_err(BrainError::System)?;
+    let result = runtime.block_on(ready.serve(client, (dump, asked)));
     // What hangs in a system call must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -212,7 +228,11 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     };
     let (journal, found) = open("journal")?;
     let (runs, _) = open("runs")?;
-    let mut recovered = recover::recover(found, &settings.state.join("open-runs.json"));
+    let (kept, notice) = hooks::kept(&settings.state);
+    let (consoles, _) = open("consoles")?;
+    let open_runs = settings.state.join("open-runs.json");
+    let mut recovered = recover::recover(found, &open_runs, kept.next);
+    recovered.notices.extend(notice);
     let loaded = match (loaded, recovered.tree.is_some()) {
         (Ok(loaded), _) => Some(loaded),
         (Err(problems), false) => return Err(BrainError::Spec(problems)),
@@ -228,8 +248,10 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         voice: Arc::new(voice),
         journal: Arc::new(journal),
         runs: Arc::new(runs),
+        consoles: Arc::new(consoles),
         recovered,
         loaded,
+        kept,
         began,
     })
 }
@@ -240,13 +262,20 @@ struct Program {
     voice: Arc<Voice>,
     journal: Arc<Journal>,
     runs: Arc<Journal>,
+    consoles: Arc<Journal>,
     recovered: Recovered,
     loaded: Option<Loaded>,
+    /// What hooks go on from.
+    kept: Kept,
     began: Instant,
 }
 
 impl Program {
-    async fn serve(mut self, mut client: Client) -> Result<u8, BrainError> {
+    async fn serve(
+        mut self,
+        mut client: Client,
+        (dump, asked): (Arc<Dump>, Arc<Notify>),
+    ) -> Result<u8, BrainError> {
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
         let doors = match Doors::open(&self.settings.socket, &listening).await {
             Ok(doors) => doors,
@@ -264,8 +293,9 @@ impl Program {
         let books = Books {
             journal: Arc::clone(&self.journal),
             runs: Arc::clone(&self.runs),
+            consoles: Arc::clone(&self.consoles),
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
-            folders: (self.settings.state.join("journal"), self.settings.state.join("runs")),
+            folder: self.settings.state.join("journal"),
         };
         let keeper = Arc::new(Keeper::default());
         // Who started this brain is its keeper, also before it has greeted.
@@ -277,12 +307,18 @@ impl Program {
             orders.clone(),
             self.began(clocks),
             std::mem::take(&mut self.recovered.notices),
+            Arc::clone(&dump),
         ));
-        for (journal, what) in [(&self.journal, "the journal"), (&self.runs, "the history of runs")]
-        {
+        let (hooks, asides) = self.hooks(clocks, &orders, &about);
+        let journals = [
+            (&self.journal, "the journal"),
+            (&self.runs, "the history of runs"),
+            (&self.consoles, "the notes of consoles"),
+        ];
+        for (journal, what) in journals {
             let (complains, voice) = (Arc::clone(&about), Arc::clone(&self.voice));
             journal.watch(move |trouble| {
-                complains.unwritten(what, trouble);
+                complains.journal_is(what, trouble);
                 voice.say(&trouble.map_or_else(
                     || format!("{what} can be written again"),
                     |why| format!("{what} cannot be written, and supervision goes on: {why}"),
@@ -296,8 +332,16 @@ impl Program {
             // Nothing of what was declared before is started.
             self.redeclare(&tree, &about)?;
         }
-        let known = (Arc::clone(&keeper), orders);
-        let owner = self.start(tree, client, clocks, &books, known)?;
+        let state = self.settings.state.clone();
+        let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
+        let seen = Arc::clone(&about);
+        let hearers = Hearers {
+            hooks: Some(Tap::new(Arc::clone(&hooks), Arc::clone(&self.journal))),
+            seen: Some(Box::new(move |who, why| seen.seen(who, why))),
+            pulse: Arc::clone(&dump.pulse),
+        };
+        let known = (Arc::clone(&keeper), orders.clone(), hear);
+        let owner = self.start(tree, client, clocks, (&books, hearers), known)?;
         let handle = owner.handle();
         let specs = Arc::new(FileSpecs::new(
             self.settings.source.clone(),
@@ -320,8 +364,12 @@ impl Program {
             let took = self.began.elapsed().as_millis();
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
+        let mut beside = JoinSet::new();
+        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about)));
+        let tells = Arc::clone(&hooks);
+        beside.spawn(async move { tells.serve().await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper).await;
+            let report = self.tend_to(owner, &specs, (&about, &hooks), &keeper, &asked).await;
             // Its last answers, the one to `down` among them, take a second at most.
             drop(stop);
             report
@@ -379,8 +427,8 @@ impl Program {
         tree: Tree,
         client: Client,
         clocks: Clocks,
-        books: &Books,
-        (keeper, orders): (Arc<Keeper>, Orders),
+        (books, hearers): (&Books, Hearers),
+        (keeper, orders, hear): (Arc<Keeper>, Orders, link::Hear),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -389,6 +437,7 @@ impl Program {
             Arc::clone(&books.chronicle),
             self.settings.state.join("open-runs.json"),
             self.journal.state().last,
+            hearers,
         );
         let Recovered { next_event, now, goes_on, .. } = self.recovered;
         let snapshot = match self.recovered.tree.take() {
@@ -411,13 +460,13 @@ impl Program {
             brain: self.settings.brain_command.clone(),
         };
         let (journal, voice) = (Arc::clone(&self.journal), Arc::clone(&self.voice));
-        let client = Mutex::new(Some(client));
+        let client = Mutex::new(Some((client, hear)));
         let open = move |tell| {
             let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let client = client.ok_or_else(|| io::Error::other("it was opened before"))?;
+            let (client, hear) = client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let link = link::begin(client, commands, journal, voice, keeper, tell)?;
+            let link = link::begin(client, commands, journal, voice, (keeper, hear), tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
         };
@@ -447,8 +496,9 @@ impl Program {
         &self,
         owner: Owner,
         specs: &FileSpecs,
-        about: &About,
+        (about, hooks): (&About, &Hooks),
         keeper: &Keeper,
+        asked: &Notify,
     ) -> Option<Report> {
         let handle = owner.handle();
         let above = Above::find();
@@ -462,6 +512,9 @@ impl Program {
             tokio::select! {
                 report = &mut ended => {
                     Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
+                    // While there is a keeper: what is told of the end is told now, or in the next life.
+                    self.written().await;
+                    let _ = tokio::time::timeout(LAST, hooks.settled()).await;
                     drop(owner);
                     return Some(Report::clone(&report));
                 }
@@ -487,8 +540,8 @@ impl Program {
                         }
                         above.tell("READY=1\n");
                     }
-                    Heard::State => self.dump(&handle).await,
                 },
+                () = asked.notified() => self.dump(&handle).await,
                 // It goes by way of the loop: a tree that stands still gives no sign.
                 _ = beat.tick(), if above.watchdog.is_some() => {
                     if handle.child("").await.is_ok() {
@@ -507,6 +560,14 @@ impl Program {
             let standing = format!("{:?}", view.standing).to_lowercase();
             self.voice.say(&format!("{}: {standing}, {} runs", view.path, view.runs));
         }
+    }
+
+    /// Waits until the system has what was decided so far, or cannot have it.
+    async fn written(&self) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let last = self.journal.state().last;
+        self.journal.when(last, journal::When::Written, Box::new(move |_| _ = tell.send(())));
+        let _ = tokio::time::timeout(LAST, told).await;
     }
 
     fn say_end(&self, report: &Report) {
@@ -532,6 +593,8 @@ impl Program {
 const HISTORY: usize = 16_384;
 /// How long a keeper may take to say who it is.
 const GREETING: Duration = Duration::from_secs(5);
+/// How long the last deliveries may take at the end of a tree.
+const LAST: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Returns an error with all its causes.

@@ -1,4 +1,4 @@
-//! Points at which a test lets the process die, as if somebody had killed it just there.
+//! Points at which a test lets the process die, as if somebody had killed it just there, or a thread stand still.
 
 /// Marks a point. Without the feature `faults` it is nothing.
 #[cfg(not(feature = "faults"))]
@@ -11,7 +11,8 @@ pub(crate) fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::once(bytes)
 }
 
-/// Marks a point. `MAINSTAY_FAULT=NAME:N:FILE` kills the process when it comes to it for the n-th time.
+/// Marks a point. `MAINSTAY_FAULT=NAME:N:FILE` kills the process when it comes to it for the n-th time, and
+/// `MAINSTAY_FAULT=stall.NAME:N:FILE` has the thread stand still there for ever.
 ///
 /// `*` at the end of the name stands for any rest. The variable passes to every later process. So that it is
 /// heeded once among all of them, whoever dies first makes the file, with the name of the point in it.
@@ -26,8 +27,14 @@ pub(crate) fn point(name: &str) {
     if !asked.means(name) {
         return;
     }
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if SEEN.fetch_add(1, Ordering::Relaxed) + 1 == asked.time && asked.is_first(name) {
+        if asked.stalls {
+            drop(guard);
+            loop {
+                std::thread::park();
+            }
+        }
         let own = rustix::process::getpid();
         let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
     }
@@ -45,6 +52,7 @@ pub(crate) fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(feature = "faults")]
 struct Asked {
     name: String,
+    stalls: bool,
     time: u32,
     file: std::path::PathBuf,
 }
@@ -55,7 +63,11 @@ impl Asked {
         let asked = std::env::var("MAINSTAY_FAULT").ok()?;
         let mut parts = asked.splitn(3, ':');
         let (name, time, file) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { name: name.to_owned(), time: time.parse().ok()?, file: file.into() })
+        let (name, stalls) = match name.strip_prefix("stall.") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        Some(Self { name: name.to_owned(), stalls, time: time.parse().ok()?, file: file.into() })
     }
 
     fn means(&self, name: &str) -> bool {

@@ -3,12 +3,15 @@
 //! - [`spec`]: from `mainstay.yaml` to a declared tree, or a list of everything wrong with it.
 //! - [`tend`]: what is done by the clock and at a change of files.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
+//! - [`hook`]: who is told when something fails, is given up or recovers.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
+mod attend;
 pub mod brain;
 mod fault;
+pub mod hook;
 pub mod journal;
 mod outbound;
 pub mod simulate;

@@ -29,7 +29,9 @@ mod variable;
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
 pub use place::SpecProblems;
+pub use secret::Secret;
 
+use crate::hook::Hook;
 use crate::journal;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
@@ -38,6 +40,7 @@ use mainstay_wire::spec::{Api, Journal};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a spec file says.
 #[derive(Clone, Debug)]
@@ -60,6 +63,10 @@ pub struct Loaded {
     pub api: Api,
     /// How much the journal keeps.
     pub journal: Journal,
+    /// Who is told of failures.
+    pub hooks: Vec<Hook>,
+    /// How long the brain may give no sign of life; zero: for ever.
+    pub watchdog: Duration,
     /// What the policy of each child means, by path; the root's path is empty.
     pub meanings: BTreeMap<String, String>,
 }

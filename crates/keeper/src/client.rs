@@ -116,7 +116,9 @@ impl Client {
     /// The keeper is gone.
     pub fn order(&mut self, order: &Order) -> Result<(), Gone> {
         let body: &[u8] = match order {
-            Order::Input { bytes, .. } | Order::Type { bytes, .. } => bytes,
+            Order::Input { bytes, .. }
+            | Order::Type { bytes, .. }
+            | Order::Aside { input: bytes, .. } => bytes,
             Order::Start { key, process } => {
                 let known = self.known(&key.child);
                 known.process = Arc::clone(process);
@@ -266,7 +268,7 @@ impl Client {
                 self.inventory.clear();
                 self.inventories = *inventories;
             }
-            Report::Typed { .. } | Report::Left { .. } => {}
+            Report::Typed { .. } | Report::Left { .. } | Report::Aside { .. } => {}
         }
         Some(report)
     }

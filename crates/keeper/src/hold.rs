@@ -4,6 +4,7 @@
 //! process suspends it until the program is executed, and nothing in it reads or writes a file of a child
 //! (the outputs have a thread of their own for that).
 
+mod aside;
 mod begin;
 mod brain;
 mod child;
@@ -13,6 +14,7 @@ mod finish;
 mod hand_over;
 mod leftover;
 mod orders;
+mod signs;
 mod speech;
 mod wait;
 
@@ -60,6 +62,8 @@ pub(crate) struct Hold {
     /// Runs that are to begin, in order.
     starts: VecDeque<(Key, Arc<Process>)>,
     brain: Option<Brain>,
+    /// Commands that belong to no child.
+    asides: Vec<aside::Aside>,
     /// Children of ours that are to be taken in, and that nobody asks about.
     former: Vec<Watched>,
     signals: Option<Signals>,
@@ -119,6 +123,10 @@ enum Source {
     Command(Slot, u64),
     /// What such a command prints.
     Printed(Slot, u64),
+    /// A command that belongs to no child, by a descriptor of it.
+    Aside(u64),
+    /// What that one prints.
+    AsidePrinted(u64),
 }
 
 /// What a deadline is.
@@ -132,8 +140,12 @@ enum Due {
     Drain(Slot, u64),
     /// A command takes too long.
     Command(Slot, u64),
+    /// A command that belongs to no child takes too long.
+    Aside(u64),
     /// The brain is started again.
     Brain,
+    /// The brain should have given a sign of life.
+    Sign,
     /// A look at what is left of a run where nothing tells that it has gone.
     Look(Slot, u64),
 }
@@ -143,6 +155,7 @@ enum Due {
 enum Ours {
     Main(Slot),
     Command(Slot, u64),
+    Aside(u64),
     Brain,
     /// It was a main process, or a command of a run that is over: nobody asks how it ended.
     Former,
@@ -191,6 +204,7 @@ impl Hold {
             half_begun: HashSet::new(),
             starts: VecDeque::new(),
             brain: None,
+            asides: Vec::new(),
             former: Vec::new(),
             signals,
             leaving: None,
@@ -267,6 +281,8 @@ impl Hold {
             Source::Stored(slot) => self.stored_closed(slot),
             Source::Command(slot, ticket) => self.command_told(slot, ticket),
             Source::Printed(slot, ticket) => self.command_printed(slot, ticket),
+            Source::Aside(ticket) => self.aside_told(ticket),
+            Source::AsidePrinted(ticket) => self.aside_printed(ticket),
         }
     }
 
@@ -276,7 +292,9 @@ impl Hold {
             Due::Force(slot, run) => self.force_over(slot, run),
             Due::Drain(slot, run) => self.drain_over(slot, run),
             Due::Command(slot, ticket) => self.command_over(slot, ticket),
+            Due::Aside(ticket) => self.aside_over(ticket),
             Due::Brain => self.start_brain(),
+            Due::Sign => self.sign_is_due(),
             Due::Look(slot, run) => {
                 if self.is_run(slot, run) {
                     self.look_at_rest(slot);
@@ -378,6 +396,7 @@ impl Hold {
             Some(Ours::Command(slot, ticket)) => {
                 self.command_ended(slot, ticket, Some(reaped.status));
             }
+            Some(Ours::Aside(ticket)) => self.aside_ended(ticket, Some(reaped.status)),
             Some(Ours::Brain) => self.brain_ended(&reaped),
             Some(Ours::Former) => {}
             None => {

@@ -20,3 +20,4 @@ pub use client::{Client, Gone};
 pub use init::{Init, InitError, init};
 pub use keeper::{Keeper, Settings};
 pub use process::keep;
+pub use sys::signals::Quit;

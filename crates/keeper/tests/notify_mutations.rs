@@ -202,7 +202,15 @@ fn reports() -> Vec<Report> {
     };
     let word = Notice::Word { name: "X_A".into(), value: "b".into() };
     vec![
-        Report::Hello { version: 1, pid: 2, brain: 3, seq: Sequence(4), kept: 1, inventories: 1 },
+        Report::Hello {
+            version: 1,
+            pid: 2,
+            brain: 3,
+            seq: Sequence(4),
+            kept: 1,
+            inventories: 1,
+            silence: None,
+        },
         Report::Inventory(vec![Held {
             key: key(),
             pid: Some(4),

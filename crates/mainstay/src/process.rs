@@ -87,9 +87,9 @@ pub use command::Command;
 pub(crate) use command::argv;
 pub(crate) use driver::{Inputs, Processes};
 pub(crate) use lane::Lane;
-pub(crate) use link::Source;
 #[cfg(not(feature = "durable"))]
 pub(crate) use link::Orders;
+pub(crate) use link::Source;
 #[cfg(feature = "durable")]
 pub use link::{Link, Orders, Tell};
 pub use log::Log;

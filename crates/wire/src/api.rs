@@ -5,8 +5,10 @@
 
 mod caller;
 mod command;
+mod console;
 mod event;
 mod health;
+mod hook;
 mod look;
 mod schema;
 mod simulate;
@@ -14,8 +16,10 @@ mod story;
 
 pub use caller::{Choice, Me, Nothing, SignIn};
 pub use command::{Act, Command, Problem, Reply, Step, Verb};
+pub use console::{ConsoleAct, ConsoleAsks, ConsoleNote, ConsoleSays, ConsoleViewer};
 pub use event::{Event, EventPage, Lag, LogLine, LogPage};
-pub use health::{Check, Checks};
+pub use health::{Check, Checks, Dump};
+pub use hook::{Delivery, DeliveryState, FactKind};
 pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, Status, Want};
 pub use schema::schemas;
 pub use simulate::{Lives, MOST_ENDS, MOST_POLICIES, PlayedPolicy, Simulated, Simulation};

@@ -12,8 +12,8 @@ mod order;
 pub mod state;
 
 pub use fact::{
-    Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, StartError, Status, Step, Usage,
-    Whence,
+    Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, Silence, StartError, Status, Step,
+    Usage, Whence,
 };
 pub use order::{Order, Passed, Whom};
 

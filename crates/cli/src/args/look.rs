@@ -1,6 +1,7 @@
 //! Arguments of the commands that only look.
 
-use clap::{Args, ValueEnum};
+use super::act::Acting;
+use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 
 /// Arguments of `status`.
@@ -23,6 +24,44 @@ pub(crate) struct AlertsArgs {
     /// Those that somebody has acknowledged too
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// What hooks were told and are to be told, instead
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) deliveries: bool,
+}
+
+/// Arguments of `hooks`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Hooks are declared in the spec file, under `hooks`: see docs/reference/hooks.md."
+)]
+pub(crate) struct HooksArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<HooksCommand>,
+    /// What this one was told alone
+    #[arg(value_name = "HOOK")]
+    pub(crate) hook: Option<String>,
+}
+
+/// What can be done with hooks.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum HooksCommand {
+    /// Tell a hook of a fact that is none, and show what comes of it
+    Test {
+        /// The name of the hook
+        #[arg(value_name = "HOOK")]
+        hook: String,
+        #[command(flatten)]
+        acting: Acting,
+    },
+}
+
+/// Arguments of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print what the brain of the daemon is doing, thread by thread, instead
+    #[arg(long)]
+    pub(crate) dump: bool,
 }
 
 /// Arguments of `wait`.

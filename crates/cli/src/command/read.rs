@@ -94,6 +94,9 @@ impl Desk {
 
     /// Lists what a person must see. Fails where there is something that nobody has acknowledged.
     pub(super) async fn alerts(&self, args: &AlertsArgs) -> Result<Exit, Fault> {
+        if args.deliveries {
+            return self.deliveries(None).await;
+        }
         let body = self.client.read("/alerts").await?;
         let alerts: Vec<Alert> = self.client.parse(&body)?;
         let open = alerts.iter().filter(|alert| alert.seen_by.is_none());

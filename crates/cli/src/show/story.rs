@@ -179,7 +179,12 @@ pub(crate) fn alerts(alerts: &[&Alert], now: i64, screen: &Screen) -> String {
     table(&columns, alerts.iter().map(row).collect(), &gives, screen)
 }
 
-fn table(columns: &[Column], rows: Vec<Row>, gives: &[(usize, usize)], screen: &Screen) -> String {
+pub(super) fn table(
+    columns: &[Column],
+    rows: Vec<Row>,
+    gives: &[(usize, usize)],
+    screen: &Screen,
+) -> String {
     let layout = Layout::new(columns, &rows, screen.width, gives);
     let lines = rows.iter().map(|row| layout.row(row, screen));
     std::iter::once(layout.head(screen)).chain(lines).collect::<Vec<_>>().join("\n")

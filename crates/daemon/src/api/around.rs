@@ -1,6 +1,6 @@
 //! What the program around a tree adds to what the tree itself knows.
 
-use mainstay_wire::api::{Event, Journal, Problem, Run};
+use mainstay_wire::api::{Alert, ConsoleNote, Delivery, Event, Journal, Problem, Run};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -28,6 +28,22 @@ pub trait Book: Send + Sync + 'static {
     ///
     /// The journal cannot be read.
     fn events(&self, from: u64, limit: usize) -> io::Result<Vec<Event>>;
+
+    /// Takes down what somebody did at the terminal of a child. It does not wait.
+    fn note(&self, note: &ConsoleNote);
+
+    /// Returns what was done at terminals, the latest first: of one child and all below it or of all, only what was
+    /// done before the moment `before`, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The notes cannot be read.
+    fn notes(
+        &self,
+        path: Option<&str>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> io::Result<Vec<ConsoleNote>>;
 
     /// Returns how the journal is.
     fn journal(&self) -> Journal;
@@ -77,6 +93,36 @@ pub trait Program: Send + Sync + 'static {
 
     /// Returns what the spec says that a child is for.
     fn description(&self, _path: &str) -> Option<String> {
+        None
+    }
+
+    /// Returns what a person must see about the program itself.
+    fn alerts(&self) -> Vec<Alert> {
+        Vec::new()
+    }
+
+    /// Returns what hooks were told and are to be told, the latest first.
+    fn deliveries(&self) -> Vec<Delivery> {
+        Vec::new()
+    }
+
+    /// Tells a hook of a fact that is none. Returns what came of it, in words. It may take as long as the hook may.
+    ///
+    /// # Errors
+    ///
+    /// There is no such hook, or its receiver has not taken it.
+    fn test_hook(&self, hook: &str) -> Result<String, Problem> {
+        Err(Problem {
+            code: "unknown-hook".into(),
+            text: format!("there is no hook `{hook}`: this program has none"),
+            hint: Some("hooks are declared in the spec file of a daemon".into()),
+            details: Vec::new(),
+        })
+    }
+
+    /// Returns what the program is doing, for whoever looks for the reason why it stands still; absent: it does not
+    /// know. It may read files.
+    fn dump(&self) -> Option<String> {
         None
     }
 

@@ -90,7 +90,9 @@ fn core(verb: &Verb) -> Option<mainstay::Verb> {
         Verb::Reset { start } => mainstay::Verb::Reset { start: *start },
         Verb::Remove {} => mainstay::Verb::Remove,
         Verb::Drain {} => mainstay::Verb::Drain,
-        Verb::Add { .. } | Verb::Apply { .. } | Verb::Upgrade { .. } => return None,
+        Verb::Add { .. } | Verb::Apply { .. } | Verb::Upgrade { .. } | Verb::TestHook { .. } => {
+            return None;
+        }
     })
 }
 
@@ -114,7 +116,8 @@ fn so_already(verb: &Verb, view: &View) -> &'static str {
         | Verb::Recycle {}
         | Verb::Add { .. }
         | Verb::Apply { .. }
-        | Verb::Upgrade { .. } => "it is so already",
+        | Verb::Upgrade { .. }
+        | Verb::TestHook { .. } => "it is so already",
     }
 }
 
@@ -162,5 +165,6 @@ fn effect(verb: &Verb, view: &View) -> String {
         Verb::Add { .. } => "adds a child below it".into(),
         Verb::Apply { .. } => "gives the tree another declaration".into(),
         Verb::Upgrade { .. } => "replaces the program, with everything kept".into(),
+        Verb::TestHook { .. } => "has a hook deliver a fact that is only a test".into(),
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn role(command: &Command) -> Role {
         | Verb::Quarantine {}
         | Verb::Release {}
         | Verb::Acknowledge {}
-        | Verb::Reset { .. } => Role::Operator,
+        | Verb::Reset { .. }
+        | Verb::TestHook { .. } => Role::Operator,
         Verb::Start { over: true }
         | Verb::Add { .. }
         | Verb::Remove {}
@@ -96,7 +97,7 @@ fn id(command: &Command) -> Result<Option<u128>, Trouble> {
 /// Refuses what would have to be remembered while nothing can be.
 pub(super) fn refused_by_journal(service: &Service, verb: &Verb) -> Option<Trouble> {
     let needs_memory = match verb {
-        Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} => false,
+        Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} | Verb::TestHook { .. } => false,
         Verb::Apply { dry_run, .. } => !dry_run,
         Verb::Restart {}
         | Verb::Reload {}
@@ -161,6 +162,7 @@ impl Order<'_> {
             Verb::Apply { spec, dry_run } => {
                 return self.apply(&by, spec.as_deref(), *dry_run).await;
             }
+            Verb::TestHook { hook } => return self.test_hook(hook.clone()).await,
             Verb::Upgrade { program } => return self.upgrade(program.clone()).await,
         };
         let done = self.send(request, 0).await?;
@@ -263,6 +265,15 @@ impl Order<'_> {
         Ok(reply)
     }
 
+    async fn test_hook(&self, hook: String) -> Result<Reply, Trouble> {
+        let Some(around) = self.service.inner.program.clone() else {
+            return Err(Trouble::absent("this tree lives in a service, which has no hooks"));
+        };
+        tracing::info!(who = self.who, why = self.command.why, hook, "a hook is tried");
+        let text = apart(move || around.test_hook(&hook)).await?.map_err(Trouble::of)?;
+        self.about_itself(text).await
+    }
+
     async fn upgrade(&self, program: Option<String>) -> Result<Reply, Trouble> {
         let Some(around) = self.service.inner.program.clone() else {
             let text = "this tree lives in a service, which is replaced in the service's own way";
@@ -270,7 +281,11 @@ impl Order<'_> {
         };
         tracing::info!(who = self.who, why = self.command.why, program, "upgrade");
         let text = apart(move || around.upgrade(program.as_deref())).await?;
-        let text = text.map_err(Trouble::of)?;
+        self.about_itself(text.map_err(Trouble::of)?).await
+    }
+
+    /// Answers a command that was about the program, and changed no child.
+    async fn about_itself(&self, text: String) -> Result<Reply, Trouble> {
         let standing = look::standing(self.view("").await?.standing);
         let durable = self.durable().await;
         Ok(Reply {

@@ -55,10 +55,20 @@ fn operation(route: &Route) -> Value {
         }));
     }
     let mut responses = Map::new();
-    responses.insert(
-        "200".into(),
-        value!({"description": "The answer", "content": content(route.says)}),
-    );
+    match route.says {
+        Says::Socket(says, asks) => {
+            let text = format!(
+                "A WebSocket. Binary messages are bytes; a text message of the daemon is one {says}, one of the client \
+                 one {asks}"
+            );
+            responses.insert("101".into(), value!({"description": text}));
+        }
+        Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => {
+            let content = content(route.says);
+            responses
+                .insert("200".into(), value!({"description": "The answer", "content": content}));
+        }
+    }
     for status in COMMON.iter().chain(route.statuses) {
         let form = if route.role.is_none() && *status == 503 { "Checks" } else { "Problem" };
         let content = content(Says::One(form));
@@ -84,7 +94,9 @@ fn operation(route: &Route) -> Value {
     if !route.is_get {
         let asks = match route.says {
             Says::To(asks, _) => asks,
-            Says::One(_) | Says::Many(_) | Says::Stream(..) | Says::Document => "Command",
+            Says::One(_) | Says::Many(_) | Says::Stream(..) | Says::Document | Says::Socket(..) => {
+                "Command"
+            }
         };
         let content = content(Says::One(asks));
         operation["requestBody"] = value!({"required": true, "content": content});
@@ -107,6 +119,7 @@ fn content(says: Says) -> Value {
             })
         }
         Says::Document => value!({"application/json": {"schema": {"type": "object"}}}),
+        Says::Socket(..) => value!({}),
     }
 }
 
@@ -124,6 +137,7 @@ const fn described(status: u16) -> &'static str {
         414 => "The address is too long",
         415 => "The body is not JSON",
         422 => "The declaration is wrong",
+        426 => "It has to ask for a WebSocket",
         429 => "Too many requests",
         431 => "The headers are too long",
         501 => "Not part of the program that answers",

@@ -14,6 +14,8 @@ pub(crate) struct Parameter {
 /// What a parameter looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
+    /// A name.
+    Text,
     /// A path of the tree.
     Path,
     /// The same, and it may be given several times.
@@ -39,7 +41,7 @@ impl Form {
     /// Returns its JSON Schema.
     pub(crate) fn schema(self) -> Value {
         match self {
-            Self::Path => json!({"type": "string", "maxLength": LONGEST_PATH}),
+            Self::Text | Self::Path => json!({"type": "string", "maxLength": LONGEST_PATH}),
             Self::Paths => {
                 let items = Self::Path.schema();
                 json!({"type": "array", "items": items, "maxItems": MOST_PATHS})
@@ -60,6 +62,7 @@ impl Form {
 
     fn expected(self) -> String {
         match self {
+            Self::Text => "a name".into(),
             Self::Path | Self::Paths => "a path as `app/web`".into(),
             Self::Count(least, most) => format!("a number from {least} to {most}"),
             Self::Moment => "milliseconds since 1970".into(),
@@ -72,7 +75,7 @@ impl Form {
 
     fn fits(self, text: &str) -> bool {
         match self {
-            Self::Path | Self::Paths => text.chars().count() <= LONGEST_PATH,
+            Self::Text | Self::Path | Self::Paths => text.chars().count() <= LONGEST_PATH,
             Self::Count(least, most) => count(text).is_some_and(|n| (least..=most).contains(&n)),
             Self::Moment => moment(text).is_some(),
             Self::Since => moment(text).is_some() || span(text).is_some(),

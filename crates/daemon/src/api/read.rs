@@ -129,8 +129,26 @@ pub(super) async fn alerts(ask: Ask) -> Answer {
             view.alerts.iter().map(move |alert| look::alert(path, alert, wall))
         })
         .collect();
+    alerts.extend(ask.service.inner.program.iter().flat_map(|program| program.alerts()));
     alerts.sort_by_key(|alert| alert.since_at);
     Ok(json(&alerts))
+}
+
+pub(super) async fn deliveries(ask: Ask) -> Answer {
+    let program = ask.service.inner.program.as_ref();
+    let mut all = program.map_or_else(Vec::new, |program| program.deliveries());
+    if let Some(hook) = ask.query.text("hook") {
+        all.retain(|delivery| delivery.hook == hook);
+    }
+    std::future::ready(Ok(json(&all))).await
+}
+
+pub(super) async fn dump(ask: Ask) -> Answer {
+    let program = ask.service.inner.program.clone();
+    match apart(move || program.and_then(|program| program.dump())).await? {
+        Some(text) => Ok(json(&api::Dump { text })),
+        None => Err(Trouble::absent("the program that answers keeps no account of what it does")),
+    }
 }
 
 /// What one may wait for; each is a word of the parameter `for`.

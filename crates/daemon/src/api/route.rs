@@ -10,7 +10,9 @@ use super::trouble::Trouble;
 use super::web;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{OriginalUri, Query as Pairs, Request, State};
+use axum::extract::{
+    FromRequestParts, OriginalUri, Query as Pairs, Request, State, WebSocketUpgrade,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -57,6 +59,9 @@ pub(crate) enum Says {
     Stream(&'static str, &'static str),
     /// A JSON document of its own kind.
     Document,
+    /// A WebSocket: binary messages both ways, and text messages, those of the daemon in the first form and those of
+    /// the client in the second.
+    Socket(&'static str, &'static str),
 }
 
 impl Route {
@@ -82,7 +87,7 @@ impl Route {
 
     /// The gates that every request passes: the origin, the caller and its role, the address, the size of its body.
     async fn admit(&self, service: Service, request: Request) -> Result<Ask, Trouble> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let secure = parts.extensions.get::<Arc<Secure>>().cloned();
         check_origin(&service, &parts.headers, secure.is_some())?;
         let caller = parts.extensions.get::<Caller>().cloned();
@@ -103,9 +108,13 @@ impl Route {
             return Err(Trouble::bad("bad-parameter", "what stands behind `?` cannot be read"));
         };
         let query = Query::read(pairs, self.parameters)?;
+        let upgrade = match self.says {
+            Says::Socket(..) => WebSocketUpgrade::from_request_parts(&mut parts, &()).await.ok(),
+            Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => None,
+        };
         let headers = parts.headers;
         let body = if self.is_get { Bytes::new() } else { read_body(&headers, body).await? };
-        Ok(Ask { service, caller, secure, rest, query, headers, body })
+        Ok(Ask { service, caller, secure, rest, query, upgrade, headers, body })
     }
 }
 
@@ -218,6 +227,8 @@ pub(crate) struct Ask {
     /// What follows the route's head in the path.
     pub(crate) rest: String,
     pub(crate) query: Query,
+    /// The way to a WebSocket, where the route is one and the request asks for it.
+    pub(crate) upgrade: Option<WebSocketUpgrade>,
     pub(crate) headers: HeaderMap,
     body: Bytes,
 }

@@ -219,7 +219,8 @@ async fn serve(
         .header_read_timeout(HEAD)
         .max_buf_size(MOST_HEAD)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let is_over = tokio::select! {
         // Who has gone in the middle of a request needs no answer.

@@ -7,6 +7,7 @@ use mainstay::Record as Fact;
 use mainstay_core::{ChildId, Effects, Event, Moment, Path, Tree};
 use mainstay_wire::api;
 use mainstay_wire::journal::{Record, Step, snapshot_from_json};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -20,8 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Books {
     pub(super) journal: Arc<Journal>,
     pub(super) runs: Arc<Journal>,
+    /// Who did what at consoles.
+    pub(super) consoles: Arc<Journal>,
     pub(super) chronicle: Arc<Mutex<Chronicle>>,
-    pub(super) folders: (PathBuf, PathBuf),
+    pub(super) folder: PathBuf,
 }
 
 impl Books {
@@ -31,21 +34,29 @@ impl Books {
     }
 
     /// Calls `each` with the runs that have ended, the latest first, until it returns false.
-    fn backwards(&self, mut each: impl FnMut(api::Run) -> bool) -> io::Result<()> {
-        // What was decided a moment ago may still be on its way.
-        let (tell, told) = mpsc::channel();
-        let last = self.runs.state().last;
-        self.runs.when(last, When::Written, Box::new(move |_| _ = tell.send(())));
-        let _ = told.recv_timeout(PATIENCE);
-        let reader = Reader::open(&self.folders.1).map_err(io::Error::other)?;
-        for record in reader.backwards() {
-            let Ok(run) = serde_json::from_slice(&record.payload) else { continue };
-            if !each(run) {
-                break;
-            }
-        }
-        Ok(())
+    fn backwards(&self, each: impl FnMut(api::Run) -> bool) -> io::Result<()> {
+        backwards(&self.runs, each)
     }
+}
+
+/// Calls `each` with what a journal holds, the latest first, until it returns false.
+fn backwards<T: DeserializeOwned>(
+    journal: &Journal,
+    mut each: impl FnMut(T) -> bool,
+) -> io::Result<()> {
+    // What was appended a moment ago may still be on its way.
+    let (tell, told) = mpsc::channel();
+    let state = journal.state();
+    journal.when(state.last, When::Written, Box::new(move |_| _ = tell.send(())));
+    let _ = told.recv_timeout(PATIENCE);
+    let reader = Reader::open(&state.folder).map_err(io::Error::other)?;
+    for record in reader.backwards() {
+        let Ok(form) = serde_json::from_slice(&record.payload) else { continue };
+        if !each(form) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn is_within(of: &str, path: Option<&str>) -> bool {
@@ -93,7 +104,7 @@ impl Book for Books {
     }
 
     fn events(&self, from: u64, limit: usize) -> io::Result<Vec<api::Event>> {
-        let reader = Reader::open(&self.folders.0).map_err(io::Error::other)?;
+        let reader = Reader::open(&self.folder).map_err(io::Error::other)?;
         let mut names = Names::default();
         let mut first = 1;
         // The oldest snapshot that is kept knows the names of those who were there before the records after it.
@@ -114,6 +125,32 @@ impl Book for Books {
                 break;
             }
         }
+        Ok(found)
+    }
+
+    fn note(&self, note: &api::ConsoleNote) {
+        // Its fields are numbers and text, which JSON has.
+        if let Ok(form) = serde_json::to_vec(note) {
+            self.consoles.append(&form);
+        }
+    }
+
+    fn notes(
+        &self,
+        path: Option<&str>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> io::Result<Vec<api::ConsoleNote>> {
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        backwards(&self.consoles, |note: api::ConsoleNote| {
+            if before.is_none_or(|before| note.at < before) && is_within(&note.path, path) {
+                found.push(note);
+            }
+            found.len() < limit
+        })?;
         Ok(found)
     }
 

@@ -83,13 +83,16 @@ pub(super) struct Commands {
     pub(super) brain: Vec<Text>,
 }
 
+/// Hears reports before the tree does, and returns those that are for the tree.
+pub(super) type Hear = Box<dyn Fn(Report) -> Option<Report> + Send>;
+
 /// Begins to hear the keeper.
 pub(super) fn begin(
     client: Client,
     commands: Commands,
     journal: Arc<Journal>,
     voice: Arc<Voice>,
-    keeper: Arc<Keeper>,
+    (keeper, hear): (Arc<Keeper>, Hear),
     tell: Tell,
 ) -> io::Result<KeeperLink> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -102,6 +105,7 @@ pub(super) fn begin(
         wake: Arc::clone(&wake),
         voice: Arc::clone(&voice),
         keeper: Arc::clone(&keeper),
+        hear,
         tell,
         _ends: ends,
     };
@@ -144,6 +148,8 @@ impl Link for KeeperLink {
             | Order::Signal { .. }
             | Order::Input { .. }
             | Order::Execute { .. }
+            | Order::Aside { .. }
+            | Order::Alive { .. }
             | Order::Kill(_)
             | Order::Freeze { .. }
             | Order::Forget(_)
@@ -183,6 +189,7 @@ struct Line {
     wake: Arc<OwnedFd>,
     voice: Arc<Voice>,
     keeper: Arc<Keeper>,
+    hear: Hear,
     tell: Tell,
     /// Closed when this ends.
     _ends: mpsc::Sender<()>,
@@ -220,7 +227,9 @@ impl Line {
                 self.keeper.brain_restarts.store(*brain, Ordering::Relaxed);
                 self.keeper.met.fetch_add(1, Ordering::Release);
             }
-            (self.tell)(report);
+            if let Some(report) = (self.hear)(report) {
+                (self.tell)(report);
+            }
         }
         loop {
             match self.given.try_recv() {

@@ -2,17 +2,21 @@
 
 use super::Settings;
 use super::clock::wall;
+use super::dump::Dump;
 use super::link::{Keeper, Orders};
+use super::own::Own;
 use crate::api::{self, Program};
+use crate::hook::Hooks;
+use crate::spec::Loaded;
 use crate::tend::{Tended, Tending, tend};
 use mainstay::Handle;
 use mainstay_wire::Text;
-use mainstay_wire::api::Problem;
-use mainstay_wire::keeper::Order;
+use mainstay_wire::api::{self as api_form, Problem};
+use mainstay_wire::keeper::{Order, Silence};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How long a keeper may take to become another program.
@@ -37,6 +41,12 @@ pub(super) struct About {
     words: Mutex<Words>,
     /// What is done by the clock and at changes of files.
     tended: Mutex<Option<Tended>>,
+    /// What a person must see of the program itself.
+    own: Mutex<Own>,
+    hooks: OnceLock<Arc<Hooks>>,
+    dump: Arc<Dump>,
+    /// How long the brain may give no sign of life, in milliseconds; 0: for ever.
+    watchdog: AtomicU64,
 }
 
 impl About {
@@ -46,6 +56,7 @@ impl About {
         orders: Orders,
         began: i64,
         notices: Vec<String>,
+        dump: Arc<Dump>,
     ) -> Self {
         let spec_file = match &settings.source {
             super::Source::File(path) => Some(path.clone()),
@@ -61,7 +72,62 @@ impl About {
             notices: Mutex::new(notices),
             words: Mutex::default(),
             tended: Mutex::default(),
+            own: Mutex::default(),
+            hooks: OnceLock::new(),
+            dump,
+            watchdog: AtomicU64::new(0),
         }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells these hooks of troubles from now on.
+    pub(super) fn tell(&self, hooks: &Arc<Hooks>) {
+        // There is one in a life of the program.
+        let _ = self.hooks.set(Arc::clone(hooks));
+        let _ = self.dump.hooks.set(Arc::clone(hooks));
+    }
+
+    /// Takes what the spec file says to hooks and to the watchdog.
+    pub(super) fn declare(&self, loaded: &Loaded) {
+        if let Some(hooks) = self.hooks.get() {
+            hooks.declare(loaded.hooks.clone(), loaded.labels.clone());
+        }
+        let watchdog = u64::try_from(loaded.watchdog.as_millis()).unwrap_or(u64::MAX);
+        self.watchdog.store(watchdog, Ordering::Relaxed);
+    }
+
+    /// Returns how long the brain may give no sign of life; zero: for ever.
+    pub(super) fn watchdog(&self) -> Duration {
+        Duration::from_millis(self.watchdog.load(Ordering::Relaxed))
+    }
+
+    /// Somebody has seen the alerts of the root, which are those of the program too.
+    pub(super) fn seen(&self, who: &str, why: &str) {
+        self.own().acknowledge(who, why, wall());
+    }
+
+    /// The brain before this one gave no sign of life. `dump` is what it has left.
+    pub(super) fn silent(&self, silence: Silence, dump: Option<PathBuf>) -> String {
+        let Silence { pid, lasted } = silence;
+        let left = dump.map_or_else(
+            || "it left no dump".to_owned(),
+            |path| format!("its dump: {}", path.display()),
+        );
+        let text = format!(
+            "the brain before this one (pid {pid}) gave no sign of life for {} s, and was ended; {left}",
+            lasted.as_secs()
+        );
+        self.notice(text.clone());
+        self.own().raise("brain-silent", &text, wall());
+        self.own().end("brain-silent");
+        if let Some(hooks) = self.hooks.get() {
+            hooks.program("brain", Some(&text));
+            hooks.program("brain", None);
+        }
+        text
     }
 
     /// Notes something that a person should know.
@@ -78,6 +144,21 @@ impl About {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.retain(|notice| !notice.starts_with(&beginning));
         notices.extend(trouble.map(|why| format!("{beginning}{why}")));
+        drop(notices);
+        let kind = format!("{}-unwritten", what.trim_start_matches("the ").replace(' ', "-"));
+        match trouble {
+            Some(why) => self.own().raise(&kind, &format!("{beginning}{why}"), wall()),
+            None => self.own().end(&kind),
+        }
+    }
+
+    /// The same, and hooks are told.
+    pub(super) fn journal_is(&self, what: &str, trouble: Option<&str>) {
+        self.unwritten(what, trouble);
+        if let Some(hooks) = self.hooks.get() {
+            let text = trouble.map(|why| format!("{what} cannot be written: {why}"));
+            hooks.program(what.rsplit(' ').next().unwrap_or(what), text.as_deref());
+        }
     }
 
     /// Notes what the spec says about children.
@@ -131,6 +212,36 @@ impl Program for About {
             notices: self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             ..api::About::default()
         }
+    }
+
+    fn alerts(&self) -> Vec<api_form::Alert> {
+        self.own().all()
+    }
+
+    fn deliveries(&self) -> Vec<api_form::Delivery> {
+        self.hooks.get().map_or_else(Vec::new, |hooks| hooks.deliveries())
+    }
+
+    fn test_hook(&self, hook: &str) -> Result<String, Problem> {
+        let refused = |code: &str, text: String, hint: Option<String>| Problem {
+            code: code.into(),
+            text,
+            hint,
+            details: Vec::new(),
+        };
+        let Some(hooks) = self.hooks.get() else {
+            let text = "the program has only begun: it tells no hooks yet".to_owned();
+            return Err(refused("refused", text, None));
+        };
+        // Called where somebody waits for it, on a thread that may wait.
+        let told = tokio::runtime::Handle::current().block_on(hooks.test(hook));
+        let hint = "`mainstay hooks` lists what each hook was told, and what came of it";
+        told.map(|text| format!("{hook} has taken a test: {text}"))
+            .map_err(|why| refused("hook-failed", format!("{hook}: {why}"), Some(hint.into())))
+    }
+
+    fn dump(&self) -> Option<String> {
+        Some(self.dump.text())
     }
 
     fn labels(&self, path: &str) -> BTreeMap<String, String> {

@@ -1,9 +1,11 @@
 //! What is taken down of a tree: every step in the journal, every run that ended among the runs.
 
 use super::clock::{self, Clocks};
+use super::pulse::Pulse;
 use super::trails;
+use crate::hook::Tap;
 use crate::journal::{Journal, When};
-use crate::story::{Chronicle, Flight, Known};
+use crate::story::{self, Chronicle, Flight, Known};
 use mainstay::durable::{self, News, Step};
 use mainstay::process::Process;
 use mainstay::{ChildId, Limit, Path};
@@ -35,20 +37,45 @@ pub(super) struct Recorder {
     last: u64,
     /// Steps since the last snapshot.
     steps: u64,
+    /// Who else hears of steps.
+    hearers: Hearers,
+}
+
+/// Who hears of steps beside the journal.
+#[derive(Default)]
+pub(super) struct Hearers {
+    /// The hooks.
+    pub(super) hooks: Option<Tap>,
+    /// Whoever has alerts that no child has: told who has seen those of the root, and why.
+    pub(super) seen: Option<Box<dyn Fn(&str, &str) + Send>>,
+    /// Whoever wonders what the loop is doing.
+    pub(super) pulse: Arc<Pulse>,
 }
 
 impl Recorder {
-    pub(super) const fn new(
+    pub(super) fn new(
         journal: Arc<Journal>,
         runs: Arc<Journal>,
         clocks: Clocks,
         chronicle: Arc<Mutex<Chronicle>>,
         trails: PathBuf,
         last: u64,
+        hearers: Hearers,
     ) -> Self {
         let processes = BTreeMap::new();
         let flights = BTreeMap::new();
-        Self { journal, runs, clocks, chronicle, processes, flights, trails, last, steps: 0 }
+        Self {
+            journal,
+            runs,
+            clocks,
+            chronicle,
+            processes,
+            flights,
+            trails,
+            last,
+            steps: 0,
+            hearers,
+        }
     }
 
     /// Notes what the tree goes on from: what came before it is not taken again. The clocks are noted behind it,
@@ -87,6 +114,8 @@ impl Recorder {
 impl durable::Journal for Recorder {
     fn step(&mut self, step: &Step<'_>) {
         let Step { at, input, events, first, tree } = step;
+        self.hearers.pulse.begin(self.last + 1, events.first().map_or("none", story::kind));
+        crate::fault::point("loop.step");
         let wall = self.clocks.wall();
         let form = StepRef { at: *at, wall, first: *first, input, events };
         self.last = self.journal.append(&form.to_json());
@@ -95,16 +124,27 @@ impl durable::Journal for Recorder {
                 self.runs.append(&form);
             }
         }
+        if let Some(hooks) = &self.hearers.hooks {
+            let known = Around { tree, processes: &self.processes, flights: &self.flights };
+            hooks.take(step, wall, self.last, &known);
+        }
         for event in *events {
             if let mainstay::Event::Removed(child) = event {
                 self.processes.remove(child);
                 self.flights.remove(child);
+            }
+            if let mainstay::Event::Commanded { child: ChildId::ROOT, who, why, verb, .. } = event
+                && *verb == "acknowledge"
+                && let Some(seen) = &self.hearers.seen
+            {
+                seen(who, why);
             }
         }
         self.steps += 1;
         if self.steps >= STEPS || tree.has_ended() {
             self.begin(&tree.snapshot(), first + events.len() as u64, TAKEN);
         }
+        self.hearers.pulse.end();
     }
 
     fn process(&mut self, _: &Tree, news: News<'_>) {
@@ -194,7 +234,15 @@ mod tests {
         let clocks = Clocks::new(Moment::ZERO, clock::monotonic());
         let chronicle = Arc::new(Mutex::new(Chronicle::new()));
         let trails = folder.path().join("trails");
-        let mut recorder = Recorder::new(journal, Arc::clone(&runs), clocks, chronicle, trails, 0);
+        let mut recorder = Recorder::new(
+            journal,
+            Arc::clone(&runs),
+            clocks,
+            chronicle,
+            trails,
+            0,
+            Hearers::default(),
+        );
         let kind = Some(KindDraft::Leaf(Kind::Host));
         let mut draft = TreeDraft::default();
         draft.root.children.push(ChildDraft { name: "plc".into(), kind, ..ChildDraft::default() });

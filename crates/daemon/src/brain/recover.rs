@@ -2,9 +2,10 @@
 
 use super::clock::{boot, monotonic};
 use super::trails;
+use crate::hook::{Sign, signs};
 use crate::journal::Found;
 use crate::spec;
-use crate::story::{Chronicle, begun};
+use crate::story::{self, Chronicle, begun};
 use mainstay_core::child::Child;
 use mainstay_core::spec::Payload;
 use mainstay_core::{Effects, Moment, Snapshot, Tree};
@@ -31,6 +32,8 @@ pub(super) struct Recovered {
     pub(super) chronicle: Chronicle,
     /// What a person should know.
     pub(super) notices: Vec<String>,
+    /// What hooks may not have been told yet.
+    pub(super) signs: Vec<Sign>,
 }
 
 /// What is read of a journal, step by step.
@@ -41,10 +44,14 @@ struct Reading {
     opened: Option<Opened>,
     unread: u64,
     strayed: u64,
+    /// What hooks have not been told begins with this event.
+    untold: u64,
+    signs: Vec<Sign>,
 }
 
-/// Takes again what a journal holds; `open` is the file of the trails.
-pub(super) fn recover(found: Found, open: &Path) -> Recovered {
+/// Takes again what a journal holds; `open` is the file of the trails, and `untold` the first event that hooks may not
+/// have been told.
+pub(super) fn recover(found: Found, open: &Path, untold: u64) -> Recovered {
     let Found { snapshot, mut records, reports, .. } = found;
     let mut notices = reports;
     let mut reading = Reading {
@@ -54,6 +61,8 @@ pub(super) fn recover(found: Found, open: &Path) -> Recovered {
         opened: None,
         unread: 0,
         strayed: 0,
+        untold,
+        signs: Vec::new(),
     };
     if let Some((_, bytes)) = snapshot {
         reading.begin(&bytes, open, &mut notices);
@@ -122,6 +131,10 @@ impl Reading {
                 tree.handle(step.at, step.input, &mut out);
                 self.strayed += u64::from(out.events != step.events);
                 self.next_event = step.first + step.events.len() as u64;
+                if self.next_event > self.untold {
+                    let about = (step.first, step.at, step.wall);
+                    self.signs.extend(signs_of(&step.events, about, tree));
+                }
                 for event in &step.events {
                     // What has ended has been written among the runs before.
                     drop(self.chronicle.note(step.wall, step.at, event, tree));
@@ -132,7 +145,7 @@ impl Reading {
     }
 
     fn end(self, notices: Vec<String>) -> Recovered {
-        let Self { tree, next_event, mut chronicle, opened, .. } = self;
+        let Self { tree, next_event, mut chronicle, opened, signs, .. } = self;
         let clock = monotonic();
         let here = boot();
         let same_boot = opened.filter(|opened| opened.boot == here && !here.is_empty());
@@ -163,8 +176,18 @@ impl Reading {
         if !goes_on {
             chronicle = Chronicle::new();
         }
-        Recovered { tree, next_event, now: (now, clock), goes_on, chronicle, notices }
+        Recovered { tree, next_event, now: (now, clock), goes_on, chronicle, notices, signs }
     }
+}
+
+/// Returns what hooks may have to be told of a step.
+fn signs_of(events: &[mainstay::Event], about: (u64, Moment, i64), tree: &Tree) -> Vec<Sign> {
+    let text = |seq, at, path: &mainstay::Path, event: &mainstay::Event| {
+        let record = mainstay::Record { seq, at, path: path.clone(), event: event.clone() };
+        story::event(&record, about.2, tree).text
+    };
+    let path = |child| story::Known::path(tree, child);
+    signs(events, about, path, text)
 }
 
 /// Questions that were asked when the program before died have no answer any more: they are asked again.

@@ -1,4 +1,5 @@
-//! Signals, as far as a brain does something about them. Its keeper hands them on.
+//! Signals, as far as a brain does something about them in its own time. Its keeper hands them on. SIGQUIT is heard by
+//! a thread that needs nothing else: [`dump`](super::dump).
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -11,16 +12,13 @@ pub(super) enum Heard {
     End(&'static str),
     /// The spec file is to be read again.
     Reload,
-    /// What is known is to be written down.
-    State,
 }
 
 /// What each of them means.
-const KNOWN: [(SignalKind, Heard); 4] = [
+const KNOWN: [(SignalKind, Heard); 3] = [
     (SignalKind::terminate(), Heard::End("SIGTERM")),
     (SignalKind::interrupt(), Heard::End("SIGINT")),
     (SignalKind::hangup(), Heard::Reload),
-    (SignalKind::quit(), Heard::State),
 ];
 
 /// Hears them.

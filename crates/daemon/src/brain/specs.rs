@@ -40,6 +40,7 @@ impl FileSpecs {
         let applied = self.state.join("applied");
         // Where it cannot be written, the next start applies the same again, which changes nothing.
         let _ = std::fs::write(applied, mark(&loaded));
+        self.about.declare(&loaded);
         self.about.tend(&self.handle, &loaded.tending);
     }
 

@@ -56,7 +56,7 @@ impl Checker<'_> {
                     let before = self.problems.len();
                     fits &= self.value(value, &key.takes, &name.text);
                     for problem in self.problems.iter_mut().skip(before) {
-                        problem.is_secret |= key.name == "secrets";
+                        problem.is_secret |= matches!(key.name, "secrets" | "url");
                     }
                 }
                 None => {

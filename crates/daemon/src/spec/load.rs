@@ -5,6 +5,7 @@ use super::gather::Gatherer;
 use super::make::{self, Findings};
 use super::meaning;
 use super::place::{Place, Problem, Sources, SpecProblems};
+use super::secret::Secret;
 use super::syntax::Node;
 use super::{Fragment, Loaded, Warning};
 use mainstay::{Profile, Tree};
@@ -71,6 +72,8 @@ pub(super) fn text(
     let mut found = Findings(&mut maker.files.problems);
     let tree = make::root(tree, &top, &mut found);
     let (api, journal) = (make::api(&top, &mut found), make::journal(&top));
+    let (hooks, watchdog) =
+        (make::hooks(&top, &folder, &mut found), make::watchdog(&top, &mut found));
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
     maker.places.insert(String::new(), (top.at, top.clone()));
     let spec = checked(&mut maker, &tree);
@@ -90,6 +93,8 @@ pub(super) fn text(
         tending: maker.tending,
         api,
         journal,
+        hooks,
+        watchdog,
     })
 }
 
@@ -262,6 +267,21 @@ fn worth_knowing(maker: &Maker<'_>, warnings: Vec<check::Warning>) -> Vec<Warnin
         {
             let text = "holdoff 0: a child that dies at once waits for its backoff alone";
             add(Some(name.at), path, text.to_owned());
+        }
+    }
+    for (name, hook) in
+        maker.said("").map_or(&[][..], |top| top.get("hooks").map_or(&[], Node::entries))
+    {
+        let references = hook.sorted("secrets").into_iter().map(|(name, node)| (&*name.text, node));
+        let url = hook.get("url").filter(|url| url.text().is_none()).map(|url| ("url", url));
+        for (secret, reference) in references.chain(url) {
+            if let Err(why) = Secret::new(reference.clone()).read() {
+                let hook = &name.text;
+                let text = format!(
+                    "the secret `{secret}` of the hook `{hook}` cannot be read: {why}; it is told nothing until it can"
+                );
+                add(Some(reference.at), "", text);
+            }
         }
     }
     for (at, text) in &maker.files.idle {

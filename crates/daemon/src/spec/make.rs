@@ -1,9 +1,11 @@
 //! From values that fit to declarations of the library.
 
+mod hook;
 mod policy;
 mod process;
 mod program;
 
+pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, schedule, watch};

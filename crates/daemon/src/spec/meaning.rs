@@ -25,6 +25,12 @@ pub fn meanings(loaded: &Loaded) -> String {
             text += &format!("  {line}\n");
         }
     }
+    for hook in &loaded.hooks {
+        text += &format!("hook {}\n", hook.name);
+        for line in hook.meaning().lines() {
+            text += &format!("  {line}\n");
+        }
+    }
     for warning in &loaded.warnings {
         text += &format!("warning: {warning}\n");
     }

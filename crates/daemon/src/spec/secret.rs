@@ -13,6 +13,32 @@ const MOST: u64 = 64 * 1024;
 /// How long a command may take that prints one.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Where a value stands that is shown and stored nowhere.
+#[derive(Clone)]
+pub struct Secret(Node);
+
+impl Secret {
+    pub(super) const fn new(reference: Node) -> Self {
+        Self(reference)
+    }
+
+    /// Reads the value as it is now. It may wait: for a disk, or for a command that prints it.
+    ///
+    /// # Errors
+    ///
+    /// In words, with the reference and the reason, and never with a value.
+    pub fn read(&self) -> Result<String, String> {
+        read(&self.0, &|name| std::env::var(name).ok())
+    }
+}
+
+/// It shows the reference.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&super::form::form(&self.0))
+    }
+}
+
 /// Reads the value that a reference names.
 ///
 /// # Errors

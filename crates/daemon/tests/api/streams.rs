@@ -131,6 +131,17 @@ impl Book for Shelf {
         Ok((from.max(3)..9).take(limit).map(event).collect())
     }
 
+    fn note(&self, _: &api::ConsoleNote) {}
+
+    fn notes(
+        &self,
+        _: Option<&str>,
+        _: Option<i64>,
+        _: usize,
+    ) -> io::Result<Vec<api::ConsoleNote>> {
+        Ok(Vec::new())
+    }
+
     fn journal(&self) -> api::Journal {
         let trouble = (!self.is_durable).then(|| String::from("no space left on device"));
         let (folder, durable) = ("/nowhere".into(), self.is_durable);

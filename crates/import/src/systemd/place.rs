@@ -376,7 +376,9 @@ fn cgroup(service: &mut Service<'_>) {
         ("CPUQuota", "cpu"),
     ];
     for (key, ours) in NAMES {
-        let Some((id, value)) = service.one(key) else { continue };
+        // A `%` in them is a percentage.
+        let Some(id) = service.unit.last(key, service.given) else { continue };
+        let value = service.given.value(id).to_owned();
         let made = match (key, values::size(&value)) {
             ("CPUQuota", _) => match value.trim_end_matches('%').parse::<u32>() {
                 Ok(percent) if percent > 0 => Some(format!("{percent}%")),

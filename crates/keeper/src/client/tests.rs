@@ -20,7 +20,7 @@ fn an_inventory_in_several_messages_is_heard_as_one() {
     };
     let hello = |inventories| {
         let (seq, kept) = (Sequence(0), 0);
-        Report::Hello { version: VERSION, pid: 1, brain: 0, seq, kept, inventories }
+        Report::Hello { version: VERSION, pid: 1, brain: 0, seq, kept, inventories, silence: None }
     };
     let mut hear = || brain.next(Some(Duration::ZERO)).expect("the keeper is there");
     // A keeper that dies on the way has said nothing: the next one says all of it.

@@ -1,5 +1,6 @@
 //! The brain of a keeper that is a process: its first child, started again for as long as it is needed.
 
+use super::signs::Signs;
 use super::wait::now;
 use super::{Due, Hold, Ours, Source};
 use crate::link::Link;
@@ -29,7 +30,7 @@ pub(crate) struct Brain {
     pub(super) command: Vec<Text>,
     pub(super) pid: Option<u32>,
     /// A brain that is no child of ours.
-    peer: Option<OwnedFd>,
+    peer: Option<(u32, OwnedFd)>,
     /// How often it has been started.
     pub(super) starts: u32,
     /// How many deaths followed each other closely.
@@ -41,6 +42,8 @@ pub(crate) struct Brain {
     unheard: Vec<i32>,
     /// How the last one ended.
     pub(super) status: Option<Status>,
+    /// Its signs of life.
+    pub(super) signs: Signs,
 }
 
 impl Brain {
@@ -55,6 +58,7 @@ impl Brain {
             is_due: false,
             unheard: Vec::new(),
             status: None,
+            signs: Signs::default(),
         }
     }
 
@@ -65,6 +69,21 @@ impl Brain {
 
     pub(super) const fn is_alive(&self) -> bool {
         self.pid.is_some()
+    }
+
+    /// Sends it a signal. Returns whether there is somebody to send it to.
+    pub(super) fn signal(&self, signal: i32) -> bool {
+        match (self.pid, &self.peer) {
+            (Some(pid), _) => signals::send_to(pid, signal),
+            (None, Some((_, peer))) => signals::send(peer.as_fd(), signal),
+            (None, None) => return false,
+        }
+        true
+    }
+
+    /// Returns its process, where there is one.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.pid.or_else(|| self.peer.as_ref().map(|(pid, _)| *pid))
     }
 }
 
@@ -145,6 +164,7 @@ impl Hold {
         let Link::Socket(link) = &mut self.link else { return };
         let pid = std::process::id();
         let brain = starts.saturating_sub(1);
+        let silence = self.brain.as_ref().and_then(|brain| brain.signs.silence);
         link.greet(socket, now(), held, |seq, kept, inventories| Report::Hello {
             version: VERSION,
             pid,
@@ -152,6 +172,7 @@ impl Hold {
             seq,
             kept,
             inventories,
+            silence,
         });
         let slots = 0..u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         for slot in slots {
@@ -193,10 +214,11 @@ impl Hold {
         match (brain.pid, &peer) {
             // Its end is what lets the next one begin: there are never two.
             (Some(pid), _) => signals::send_to(pid, libc::SIGKILL),
-            (None, Some(peer)) => signals::send(peer.as_fd(), libc::SIGKILL),
+            (None, Some((_, peer))) => signals::send(peer.as_fd(), libc::SIGKILL),
             (None, None) => {}
         }
         let is_child = brain.pid.is_some();
+        self.end_asides();
         self.drop_link();
         if !is_child {
             self.brain_again();
@@ -207,7 +229,10 @@ impl Hold {
     pub(super) fn meet_brain(&mut self, socket: OwnedFd) {
         let peer = rustix::net::sockopt::socket_peercred(&socket).ok().map(|peer| peer.pid);
         let flags = rustix::process::PidfdFlags::empty();
-        let peer = peer.and_then(|pid| rustix::process::pidfd_open(pid, flags).ok());
+        let peer = peer.and_then(|pid| {
+            let open = rustix::process::pidfd_open(pid, flags).ok()?;
+            Some((pid.as_raw_nonzero().get().cast_unsigned(), open))
+        });
         if let Some(brain) = &mut self.brain {
             brain.peer = peer;
         }
@@ -250,12 +275,16 @@ impl Hold {
         brain.status = Some(reaped.status.clone());
         // What it said last still counts.
         self.hear();
+        self.end_asides();
         self.drop_link();
         self.brain_again();
     }
 
     fn brain_again(&mut self) {
         let Some(brain) = &mut self.brain else { return };
+        if let Some(due) = brain.signs.end() {
+            self.waiting.cancel(due);
+        }
         if self.leaving.is_some() || std::mem::replace(&mut brain.is_due, true) {
             return;
         }
@@ -278,13 +307,8 @@ impl Hold {
             _ => {}
         }
         let Some(brain) = &mut self.brain else { return };
-        match (brain.pid, &brain.peer) {
-            (Some(pid), _) => signals::send_to(pid, caught.signal),
-            (None, Some(peer)) => signals::send(peer.as_fd(), caught.signal),
-            (None, None) if !brain.unheard.contains(&caught.signal) => {
-                brain.unheard.push(caught.signal);
-            }
-            (None, None) => {}
+        if !brain.signal(caught.signal) && !brain.unheard.contains(&caught.signal) {
+            brain.unheard.push(caught.signal);
         }
     }
 }

@@ -40,6 +40,8 @@ impl Hold {
         let arguments =
             if arguments.is_empty() { self.settings.arguments.clone() } else { arguments };
         self.upgrade = Some(Upgrade { program, arguments });
+        // The next program knows nothing of them; who ordered them orders them again.
+        self.end_asides();
     }
 
     /// Becomes another program as soon as no run is in the middle of its end.

@@ -31,6 +31,10 @@ impl Hold {
             Order::Execute { key, ticket, command, timeout } => {
                 self.execute(&key, ticket, command, timeout);
             }
+            Order::Aside { ticket, process, input, timeout } => {
+                self.aside(ticket, &process, &input, timeout);
+            }
+            Order::Alive { within } => self.brain_lives(within),
             Order::Kill(key) => self.kill(&key),
             Order::Freeze { key, frozen } => {
                 if let Some(slot) = self.find(&key) {
@@ -91,6 +95,7 @@ impl Hold {
     /// Ends once nothing is held; with `kill` everything that is held is ended by force.
     pub(super) fn leave(&mut self, kill: bool) {
         self.leaving = Some(kill);
+        self.end_asides();
         if !kill {
             return;
         }

@@ -310,6 +310,7 @@ impl SocketLink {
             | Report::Descriptors { .. }
             | Report::Fact { .. }
             | Report::Typed { .. }
+            | Report::Aside { .. }
             | Report::Left { .. } => &[],
         };
         let mut bytes = Vec::new();
@@ -409,7 +410,9 @@ fn in_frames(held: Vec<Held>, frames: &mut Vec<Vec<u8>>) {
 /// Puts the body of its frame where an order has its bytes.
 fn with_body(mut order: Order, body: Vec<u8>) -> Order {
     match &mut order {
-        Order::Input { bytes, .. } | Order::Type { bytes, .. } => *bytes = body,
+        Order::Input { bytes, .. }
+        | Order::Type { bytes, .. }
+        | Order::Aside { input: bytes, .. } => *bytes = body,
         _ => {}
     }
     order

@@ -11,6 +11,34 @@ use std::ptr;
 #[derive(Debug)]
 pub(crate) struct Signals(OwnedFd);
 
+/// SIGQUIT as something to wait for on a thread of its own, whatever the others are doing.
+///
+/// To be made before the program has other threads: the signal is blocked in the thread that makes this, and in those
+/// it makes later.
+#[derive(Debug)]
+pub struct Quit(Signals);
+
+impl Quit {
+    /// Begins to hear it.
+    ///
+    /// # Errors
+    ///
+    /// There are no descriptors left: the signal is blocked all the same.
+    pub fn open() -> io::Result<Self> {
+        Signals::open(&[libc::SIGQUIT]).map(Self)
+    }
+
+    /// Waits for the next one.
+    pub fn wait(&self) {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        while self.0.next().is_none() {
+            let mut fds = [PollFd::from_borrowed_fd(self.0.fd(), PollFlags::IN)];
+            // A signal of another kind only makes it look again.
+            _ = poll(&mut fds, None::<&Timespec>);
+        }
+    }
+}
+
 /// One signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caught {

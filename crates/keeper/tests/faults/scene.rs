@@ -359,7 +359,10 @@ impl Scene {
                     panic!("{}", self.dump(&wrong));
                 }
             }
-            Report::Descriptors { .. } | Report::Screen { .. } | Report::Left { .. } => {}
+            Report::Descriptors { .. }
+            | Report::Screen { .. }
+            | Report::Aside { .. }
+            | Report::Left { .. } => {}
         }
     }
 

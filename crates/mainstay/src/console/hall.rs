@@ -147,7 +147,9 @@ impl Hall {
                 places.hear_fact(fact);
                 return Some(report);
             }
-            Report::Inventory(_) | Report::Descriptors { .. } => return Some(report),
+            Report::Inventory(_) | Report::Descriptors { .. } | Report::Aside { .. } => {
+                return Some(report);
+            }
             Report::Screen { viewer, bytes, lost } => {
                 if let Some(seat) = places.seats.get_mut(&viewer) {
                     seat.show(bytes, lost);

@@ -175,6 +175,7 @@ impl Lane {
             Report::Descriptors { .. }
             | Report::Screen { .. }
             | Report::Typed { .. }
+            | Report::Aside { .. }
             | Report::Left { .. } => return,
         };
         self.last = Some(seq);

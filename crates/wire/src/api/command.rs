@@ -96,6 +96,11 @@ pub enum Verb {
     },
     /// End the tree in order. Again: skip to force. A third time: end at once.
     Drain {},
+    /// Tell a hook of a fact that is none, and wait for what comes of it.
+    TestHook {
+        /// The name of the hook.
+        hook: String,
+    },
     /// Replace brain and keeper by another program, with everything kept (admin).
     Upgrade {
         /// The program; absent: the file that the keeper was started from.
@@ -123,6 +128,7 @@ impl Verb {
             Self::Remove {} => "remove",
             Self::Apply { .. } => "apply",
             Self::Drain {} => "drain",
+            Self::TestHook { .. } => "test-hook",
             Self::Upgrade { .. } => "upgrade",
         }
     }

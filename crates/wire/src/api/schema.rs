@@ -1,8 +1,9 @@
 //! The JSON Schemas of the forms.
 
 use super::{
-    Alert, Check, Checks, Child, Choice, Command, Event, EventPage, Explanation, Lag, LogLine,
-    LogPage, Me, Nothing, Problem, Reply, Run, SignIn, Simulated, Simulation, Status,
+    Alert, Check, Checks, Child, Choice, Command, ConsoleAsks, ConsoleNote, ConsoleSays, Delivery,
+    Dump, Event, EventPage, Explanation, Lag, LogLine, LogPage, Me, Nothing, Problem, Reply, Run,
+    SignIn, Simulated, Simulation, Status,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
@@ -19,12 +20,16 @@ pub fn schemas() -> Map<String, Value> {
     said.subschema_for::<Explanation>();
     said.subschema_for::<Run>();
     said.subschema_for::<Alert>();
+    said.subschema_for::<Delivery>();
+    said.subschema_for::<Dump>();
     said.subschema_for::<Event>();
     said.subschema_for::<EventPage>();
     said.subschema_for::<Lag>();
     said.subschema_for::<LogLine>();
     said.subschema_for::<LogPage>();
     said.subschema_for::<Reply>();
+    said.subschema_for::<ConsoleSays>();
+    said.subschema_for::<ConsoleNote>();
     said.subschema_for::<Check>();
     said.subschema_for::<Checks>();
     said.subschema_for::<Problem>();
@@ -36,6 +41,7 @@ pub fn schemas() -> Map<String, Value> {
     asked.subschema_for::<SignIn>();
     asked.subschema_for::<Nothing>();
     asked.subschema_for::<Simulation>();
+    asked.subschema_for::<ConsoleAsks>();
     let mut all = said.take_definitions(true);
     all.extend(asked.take_definitions(true));
     all

@@ -35,6 +35,9 @@ pub enum Report {
         /// In how many messages the inventory comes: one frame does not take all of very many children.
         #[serde(default = "one")]
         inventories: u32,
+        /// The brain before this one gave no sign of life, and was ended for it.
+        #[serde(default)]
+        silence: Option<Silence>,
     },
     /// Everything that is held, or a part of it. The second message, and those behind it that the first has announced.
     Inventory(Vec<Held>),
@@ -74,6 +77,17 @@ pub enum Report {
         /// How many were refused: the child does not read, or does not run.
         refused: u64,
     },
+    /// A command that belongs to no child is over.
+    Aside {
+        /// The brain's number.
+        ticket: u64,
+        /// How; absent: it did not begin, or took too long and was killed.
+        status: Option<Status>,
+        /// The last it printed.
+        output: Text,
+        /// Why it did not begin.
+        error: Option<StartError>,
+    },
     /// The viewer sees nothing more: its child is forgotten, has no terminal, or was never there.
     Left {
         /// Who.
@@ -81,6 +95,16 @@ pub enum Report {
         /// Why.
         why: String,
     },
+}
+
+/// A brain that gave no sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Silence {
+    /// Its process; 0 where that is not known.
+    pub pid: u32,
+    /// For how long.
+    pub lasted: Duration,
 }
 
 const fn one() -> u32 {

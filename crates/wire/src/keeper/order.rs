@@ -90,6 +90,26 @@ pub enum Order {
         /// How long it may take before it is killed.
         timeout: Duration,
     },
+    /// Runs a command that belongs to no child, in a session of its own. [`Report::Aside`](super::Report::Aside)
+    /// follows, unless the brain dies first: then it is ended, and nobody is told.
+    Aside {
+        /// The brain's own number for it.
+        ticket: u64,
+        /// The command and where it runs. What is said about its input, its output and how it is held counts for
+        /// nothing here.
+        process: Arc<Process>,
+        /// What it reads. The bytes are the body of the frame.
+        #[serde(skip)]
+        input: Vec<u8>,
+        /// How long it may take before it is killed, with its process group.
+        timeout: Duration,
+    },
+    /// The brain's sign of life. Where none follows for this long, the keeper asks for a dump (SIGQUIT), ends the brain
+    /// and starts it again; zero: no sign is to be waited for any more.
+    Alive {
+        /// How long.
+        within: Duration,
+    },
     /// Ends a run by force, with all that belongs to it. `Ended` follows once all of it is gone.
     Kill(Key),
     /// Suspends every process of a run, or lets them go on.

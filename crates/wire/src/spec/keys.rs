@@ -2,6 +2,7 @@
 
 mod child;
 mod group;
+mod hook;
 mod parts;
 mod process;
 mod root;

@@ -3,7 +3,9 @@
 use super::{Route, Says};
 use crate::api::caller::Role;
 use crate::api::query::{Form, Parameter};
-use crate::api::{choices, command, events, health, logs, openapi, read, sign_in, simulate};
+use crate::api::{
+    choices, command, console, events, health, logs, openapi, read, sign_in, simulate,
+};
 
 /// Numbers that every reader of JSON holds exactly.
 const LARGEST: u64 = (1 << 53) - 1;
@@ -96,6 +98,26 @@ pub(crate) static ROUTES: &[Route] = &[
     },
     Route {
         is_get: true,
+        path: "/v1/deliveries",
+        role: Some(Role::Viewer),
+        about: "What hooks were told and are to be told, the latest first",
+        parameters: &[Parameter { name: "hook", form: Form::Text, about: "Of this hook alone" }],
+        says: Says::Many("Delivery"),
+        statuses: &[],
+        answer: answer!(read::deliveries),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/dump",
+        role: Some(Role::Operator),
+        about: "What the brain is doing, thread by thread",
+        parameters: &[],
+        says: Says::One("Dump"),
+        statuses: &[501],
+        answer: answer!(read::dump),
+    },
+    Route {
+        is_get: true,
         path: "/v1/events",
         role: Some(Role::Viewer),
         about: "What happened: a page, or with `Accept: text/event-stream` as it happens",
@@ -172,6 +194,46 @@ pub(crate) static ROUTES: &[Route] = &[
         says: Says::One("Child"),
         statuses: &[404, 408],
         answer: answer!(read::wait),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/console/{path}",
+        role: Some(Role::Viewer),
+        about: "The terminal of a child: what it prints, and with the role operator what is typed",
+        parameters: &[Parameter {
+            name: "read_only",
+            form: Form::Flag,
+            about: "Whether to look alone, which viewers may",
+        }],
+        says: Says::Socket("ConsoleSays", "ConsoleAsks"),
+        statuses: &[404, 409, 426, 503],
+        answer: answer!(console::console),
+    },
+    Route {
+        is_get: true,
+        path: "/v1/consoles",
+        role: Some(Role::Operator),
+        about: "What was done at the terminals of children, the latest first",
+        parameters: &[
+            Parameter {
+                name: "path",
+                form: Form::Path,
+                about: "Of this child and all below it alone",
+            },
+            Parameter {
+                name: "limit",
+                form: Form::Count(1, 1_000),
+                about: "At most so many; otherwise 50",
+            },
+            Parameter {
+                name: "before",
+                form: Form::Moment,
+                about: "Only what was done before this moment: that of the last one of a page",
+            },
+        ],
+        says: Says::Many("ConsoleNote"),
+        statuses: &[404, 501],
+        answer: answer!(console::notes),
     },
     Route {
         is_get: false,

@@ -228,7 +228,7 @@ fn ladder(node: &Node) -> Vec<Duration> {
     node.each().iter().filter_map(|rung| scalar::span(rung.text()?)).collect()
 }
 
-fn shape(node: &Node) -> Option<Shape> {
+pub(super) fn shape(node: &Node) -> Option<Shape> {
     match &node.value {
         Value::Empty | Value::Lost => None,
         Value::Scalar(text) if text == "none" => Some(Shape::None),

@@ -5,7 +5,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::sync::Arc;
 
 fn hello(seq: Sequence, kept: u64, inventories: u32) -> Report {
-    Report::Hello { version: 1, pid: 2, brain: 0, seq, kept, inventories }
+    Report::Hello { version: 1, pid: 2, brain: 0, seq, kept, inventories, silence: None }
 }
 
 /// A link, greeted by a brain that has read nothing so far.

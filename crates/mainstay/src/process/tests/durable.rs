@@ -131,7 +131,15 @@ impl Life {
         self.said = 20;
         let seq = Sequence(self.said + kept);
         let inventories = 1;
-        self.report(Report::Hello { version: 1, pid: 1, brain: 1, seq, kept, inventories });
+        self.report(Report::Hello {
+            version: 1,
+            pid: 1,
+            brain: 1,
+            seq,
+            kept,
+            inventories,
+            silence: None,
+        });
         let held = held.iter().map(|(child, run, pid)| Held {
             key: Key { child: (*child).into(), run: *run },
             pid: *pid,

@@ -5,7 +5,8 @@ mod things;
 
 use super::{Group, Key, Takes, key, word};
 pub(super) use signs::{LIFE, SIGNS};
-use things::{IO_PRIORITY, LIMITS, LOG, RLIMIT, SECRET, SOCKET};
+pub(super) use things::SECRET;
+use things::{IO_PRIORITY, LIMITS, LOG, RLIMIT, SOCKET};
 
 const TEXTS: Takes = Takes::Either(&[Takes::Text, Takes::List(&Takes::Text)]);
 

@@ -1,6 +1,7 @@
 //! What the file says at its top.
 
 use super::group::GROUP;
+use super::hook::HOOK;
 use super::parts::{LIMITS_OF, ON_EXHAUSTED};
 use super::{Group, Key, Takes, key, word};
 
@@ -177,6 +178,20 @@ const PROGRAM: &[Key] = &[
         "",
         "Where commands are taken.",
         "{mode: \"0660\"}",
+    ),
+    key(
+        "hooks",
+        Takes::Map(&Takes::Group(&HOOK)),
+        "",
+        "Who is told of failures, by names of one's own: a command that is run, or a web address that is posted to.",
+        "{pager: {url: \"https://ops.example.org/hooks\", on: [given-up, recovered]}}",
+    ),
+    key(
+        "watchdog",
+        Takes::Either(&[Takes::Word(&[word("never", "no sign is waited for")]), Takes::Span]),
+        "`30s`",
+        "How long the brain may give no sign of life before its keeper asks it for a dump, ends it and starts it again.",
+        "1m",
     ),
 ];
 

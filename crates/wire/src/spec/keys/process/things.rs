@@ -4,7 +4,7 @@ use super::super::{COUNT, Group, Takes, key, word};
 
 const TEXTS: Takes = Takes::Either(&[Takes::Text, Takes::List(&Takes::Text)]);
 
-pub(super) const SECRET: Group = Group {
+pub(in super::super) const SECRET: Group = Group {
     what: "a secret",
     keys: &[&[
         key(
