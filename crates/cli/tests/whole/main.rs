@@ -3,4 +3,5 @@
 mod crashes;
 mod harness;
 mod lives;
+mod moved;
 mod wrong;

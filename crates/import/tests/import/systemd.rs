@@ -132,6 +132,7 @@ fn units_that_belong_together_become_one_tree() {
             "setup.service",
             "[Unit]\nAfter=late.service\n[Service]\nType=oneshot\nExecStart=/bin/a\nExecStart=/bin/b\n",
         ),
+        ("late.service", "[Unit]\nAfter=setup.service\n[Service]\nExecStart=/bin/late\n"),
         (
             "api.socket",
             "[Socket]\nListenStream=127.0.0.1:8080\nListenStream=/run/api.sock\nSocketMode=0660\nNoDelay=yes\n",
