@@ -62,7 +62,7 @@ pub(crate) fn environment(node: &Node, given: &mut Given) -> Vec<(String, String
         }
         Some(_) => node.lost(given, "this is no name of a variable"),
         None => {
-            node.lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so")
+            node.lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so");
         }
     };
     for (name, value) in node.entries() {

@@ -18,7 +18,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
     for path in paths {
         let shown = path.display().to_string();
         let mut root = parse(&text(files, path)?, &shown)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let project = root.at("name").and_then(Node::text).map(str::to_owned);
         let project = project
             .or_else(|| folder.file_name().map(|name| name.to_string_lossy().to_lowercase()));
@@ -80,10 +80,22 @@ fn top(key: &str, node: &Node, model: &mut Model, given: &mut Given) {
             if let Some(text) = node.text() {
                 model.top.set("name", name(text));
             }
-            node.kept(given, "`name`, and the first part of the names of containers, volumes and networks");
+            node.kept(
+                given,
+                "`name`, and the first part of the names of containers, volumes and \
+                networks",
+            );
         }
-        "volumes" => node.changed(given, "docker makes a volume when a container names it, as PROJECT_NAME; options of a driver are lost"),
-        "networks" => node.lost(given, "all containers are in one network, PROJECT_default: make others by `docker network create`"),
+        "volumes" => node.changed(
+            given,
+            "docker makes a volume when a container names it, as \
+            PROJECT_NAME; options of a driver are lost",
+        ),
+        "networks" => node.lost(
+            given,
+            "all containers are in one network, PROJECT_default: make \
+            others by `docker network create`",
+        ),
         "configs" | "secrets" => node.lost(given, "mount the file: add it to `-v` in the command"),
         "include" => node.lost(given, "import the other file too, and take it in with `include`"),
         _ if key.starts_with("x-") => node.kept(given, "for its anchors alone, as there"),

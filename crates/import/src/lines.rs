@@ -6,19 +6,19 @@ use std::path::Path;
 
 /// Says what is wrong with the path of an environment file as a value of `env_file`; nothing if it can be read.
 pub(crate) fn trouble(files: &dyn Files, path: &Path) -> Option<String> {
-    let text = match files.text(path) {
-        Ok(text) => text,
-        Err(_) => {
-            return Some(
-                "the file cannot be read here: add `env_file` once it is there, for the spec file requires it".into(),
-            );
-        }
+    let Ok(text) = files.text(path) else {
+        return Some(
+            "the file cannot be read here: add `env_file` once it is there, for the spec file \
+             requires it"
+                .into(),
+        );
     };
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with('#') && !is_pair(line) {
             return Some(format!(
-                "line {} of it is no `NAME=VALUE` as `env_file` takes it: mend it, then add `env_file`",
+                "line {} of it is no `NAME=VALUE` as `env_file` takes it: mend it, then add \
+                    `env_file`",
                 number + 1
             ));
         }

@@ -52,8 +52,8 @@ pub(crate) struct Settings(Vec<(String, Value)>);
 pub(crate) enum Value {
     /// Taken literally, but for [`INSTANCE`].
     Text(String),
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Value {
@@ -202,7 +202,8 @@ fn settle_needs(children: &mut [Child], given: &mut Given) {
             let why = if need.child == own {
                 "a child cannot need itself"
             } else if !names.contains(&need.child) {
-                "no sibling of that name was imported: import it too, or let it run before the daemon does"
+                "no sibling of that name was imported: import it too, or let it run before the \
+                    daemon does"
             } else if reaches(&edges, &need.child, &own) {
                 "left out, for the two would wait for each other"
             } else {

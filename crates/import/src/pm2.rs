@@ -77,7 +77,7 @@ fn register(root: &mut Node, file: &str, given: &mut Given) {
                         }
                     }
                     Yaml::Map(_) | Yaml::List(_) | Yaml::Text(_) | Yaml::Empty => {
-                        node.register(given, file, "", key)
+                        node.register(given, file, "", key);
                     }
                 }
             }

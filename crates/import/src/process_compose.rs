@@ -17,7 +17,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
     for path in paths {
         let shown = path.display().to_string();
         let mut root = parse(&text(files, path)?, &shown)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let shell = shell(&root);
         if let Yaml::Map(entries) = &mut root.value {
             for (name, node) in entries.iter_mut() {
@@ -81,7 +81,7 @@ fn top(name: &str, node: &Node, model: &mut Model, given: &mut Given) {
         "shell" => node.kept(given, "the words in front of commands that need a shell"),
         "is_strict" => node.kept(given, "a spec file is always strict"),
         "ordered_shutdown" => {
-            node.kept(given, "children stop in the reverse of the order in which they started")
+            node.kept(given, "children stop in the reverse of the order in which they started");
         }
         "disable_env_expansion" => node
             .lost(given, "`${NAME}` is always filled in: write `$${NAME}` where it is not meant"),
@@ -99,10 +99,10 @@ fn top(name: &str, node: &Node, model: &mut Model, given: &mut Given) {
             "a variable that a command prints is a secret: `secrets: {NAME: {command: ..}}`",
         ),
         "is_tui_disabled" | "disable_tui" => {
-            node.kept(given, "`mainstay up` has no terminal interface")
+            node.kept(given, "`mainstay up` has no terminal interface");
         }
         "is_dotenv_disabled" => {
-            node.lost(given, "take `env_file` out of the spec file, if it is there")
+            node.lost(given, "take `env_file` out of the spec file, if it is there");
         }
         "extends" => node.lost(given, "import the other file too, and take it in with `include`"),
         "namespaces" => node.lost(given, "`labels` group children; supervisors hold them together"),

@@ -43,14 +43,18 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
             if name == "release" {
                 // Heroku's release phase; foreman runs it like any other.
                 child.set("on_demand", "true");
-                given.changed(id, "a release phase does not start by itself (`on_demand`): `mainstay start` runs it");
+                given.changed(
+                    id,
+                    "a release phase does not start by itself (`on_demand`): \
+                    `mainstay start` runs it",
+                );
             } else {
                 child.set("significant", "true");
                 given.kept(id, "`command`; PORT is that of foreman without a formation");
             }
             match shell::split(command) {
                 Ok(words) if shell::names_program(&words) && !shell::needs_shell(command) => {
-                    child.set("command", shell::words(&words))
+                    child.set("command", shell::words(&words));
                 }
                 Ok(_) | Err(_) => {
                     child.set("command", command);
@@ -61,7 +65,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
             port += 100;
             model.children.push(child);
         }
-        dot_env(&mut model, path.parent().unwrap_or(Path::new("")), files, &mut given);
+        dot_env(&mut model, path.parent().unwrap_or_else(|| Path::new("")), files, &mut given);
     }
     model.top.set("auto_shutdown", "any-significant");
     model.top.put("defaults", "inherit", "all");

@@ -8,7 +8,8 @@ use crate::model::{Child, Draft, Model, Names, Value};
 use crate::{Files, ImportError, shell, text};
 use std::path::PathBuf;
 
-const CONSOLE: &str = "no port is opened for it: `mainstay attach` reaches its terminal, and the network only where the spec file says so";
+const CONSOLE: &str = "no port is opened for it: `mainstay attach` reaches its terminal, and the \
+    network only where the spec file says so";
 
 pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, ImportError> {
     let mut given = Given::default();
@@ -119,7 +120,7 @@ fn section_of(
             "env_file" => given.lost(id, "say `env_file`, where the file holds lines `NAME=VALUE`"),
             "port" => given.lost(id, CONSOLE),
             "host" => {
-                given.lost(id, "every section is run here: leave out those of other machines")
+                given.lost(id, "every section is run here: leave out those of other machines");
             }
             _ => {}
         }

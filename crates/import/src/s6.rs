@@ -199,7 +199,11 @@ fn file(child: &mut Child, name: &str, first: &str, kind: &str, id: Id, given: &
             }
             Ok(_) | Err(_) => given.lost(id, "a descriptor is from 3 to 1023"),
         },
-        "down" if kind == "oneshot" => given.lost(id, "nothing undoes a oneshot: say a child of its own, and `start` it"),
+        "down" if kind == "oneshot" => given.lost(
+            id,
+            "nothing undoes a oneshot: say a child of \
+            its own, and `start` it",
+        ),
         "down" => {
             child.set("on_demand", "true");
             given.kept(id, "`on_demand`: it waits for `mainstay start`");
@@ -214,7 +218,11 @@ fn file(child: &mut Child, name: &str, first: &str, kind: &str, id: Id, given: &
         },
         "timeout-up" | "timeout-down" => match first {
             "0" | "" => given.kept(id, "no bound"),
-            _ => given.lost(id, "no bound is set on a whole run: let the command end itself (`timeout`)"),
+            _ => given.lost(
+                id,
+                "no bound is set on a whole run: let the command end itself \
+                (`timeout`)",
+            ),
         },
         "flag-newpidns" => {
             child.set("pid_namespace", "true");
@@ -222,19 +230,34 @@ fn file(child: &mut Child, name: &str, first: &str, kind: &str, id: Id, given: &
         }
         "finish" => given.lost(
             id,
-            "nothing is run after the end of a run, and its exit code 125 means nothing: let `run` do it, or a sibling with \
+            "nothing is run after the end of a run, and its exit code 125 means nothing: let \
+                `run` do it, or a sibling with \
              `needs: {child: .., on_restart: restart}`",
         ),
         "timeout-finish" => given.lost(id, "there is no `finish`"),
         "max-death-tally" => given.lost(id, "the journal keeps every end: `mainstay history`"),
         "lock-fd" => given.lost(id, "the keeper never starts a second copy: no lock is held"),
         "log" | "producer-for" | "consumer-for" | "pipeline-name" => {
-            given.lost(id, "what it prints is in the log of the child, rotated by `log`, and goes to no other child");
+            given.lost(
+                id,
+                "what it prints is in the log of the child, rotated by `log`, and \
+                goes to no other child",
+            );
         }
         "conf" => given.lost(id, "runit's `run` reads it by itself, if it does"),
-        "check" => given.lost(id, "say it as a probe: `liveness: {probes: [{kind: readiness, exec: ./check}]}`"),
-        "control" => given.lost(id, "signals are sent by `stop` and `reload`: no program comes in between"),
-        "flag-essential" => given.lost(id, "`mainstay stop` and `quarantine` stop it like any other"),
+        "check" => given.lost(
+            id,
+            "say it as a probe: `liveness: {probes: [{kind: readiness, \
+            exec: ./check}]}`",
+        ),
+        "control" => given.lost(
+            id,
+            "signals are sent by `stop` and `reload`: no program comes \
+            in between",
+        ),
+        "flag-essential" => {
+            given.lost(id, "`mainstay stop` and `quarantine` stop it like any other");
+        }
         "flag-recommended" | "essential" => given.lost(id, "there is no such mark"),
         "nosetsid" => given.lost(id, "say `session: shared`"),
         "data" | "env" | "event" | "supervise" | "root" | "scripts" => {

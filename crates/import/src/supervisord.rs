@@ -66,7 +66,8 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
     }
     for section in sections.iter().filter(|section| section.name.starts_with("group:")) {
         let Some(id) = section.id("programs") else { continue };
-        for program in given.value(id).to_owned().split(',').map(str::trim) {
+        let programs = given.value(id).to_owned();
+        for program in programs.split(',').map(str::trim) {
             let has = |section: &Section| {
                 section
                     .name
@@ -102,7 +103,7 @@ fn included(
     if given.is_judged(id) {
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+    let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
     let here = folder.display().to_string();
     let mut found = Vec::new();
     for pattern in given.value(id).to_owned().split_whitespace() {
@@ -195,13 +196,16 @@ fn daemon(section: &Section, here: &str, model: &mut Model, given: &mut Given) {
                     Ok(number) => {
                         let map = Value::map([(limit, Value::from(number))]);
                         match model.top.value("defaults") {
-                            Some(Value::Map(all)) if all.iter().any(|(key, _)| key == "rlimits") => {
+                            Some(Value::Map(all))
+                                if all.iter().any(|(key, _)| key == "rlimits") =>
+                            {
                                 given.lost(id, format!("say `rlimits: {{{limit}: {number}}}` too"));
                             }
                             Some(_) | None => {
                                 model.top.put("defaults", "rlimits", map);
                                 let text = format!(
-                                    "`rlimits: {{{limit}: ..}}` in `defaults`: for the processes; the program itself raises its own"
+                                    "`rlimits: {{{limit}: ..}}` in `defaults`: for the \
+                                        processes; the program itself raises its own"
                                 );
                                 given.changed(id, text);
                             }
@@ -212,18 +216,23 @@ fn daemon(section: &Section, here: &str, model: &mut Model, given: &mut Given) {
             }
             "user" => given.lost(
                 id,
-                "the program does not change its own user: start it as that user, or say `user` of each child",
+                "the program does not change its own user: start it as that user, or say `user` \
+                    of each child",
             ),
-            "logfile" | "logfile_maxbytes" | "logfile_backups" | "loglevel" | "silent" => given.lost(
-                id,
-                "the program itself writes to its standard error; what happened is in the journal: `mainstay events`",
-            ),
+            "logfile" | "logfile_maxbytes" | "logfile_backups" | "loglevel" | "silent" => given
+                .lost(
+                    id,
+                    "the program itself writes to its standard error; what happened is in the \
+                    journal: `mainstay events`",
+                ),
             "pidfile" => given.lost(id, "there is none: the control socket tells whether it lives"),
-            "childlogdir" | "nocleanup" => given.lost(
+            "childlogdir" | "nocleanup" => given
+                .lost(id, "logs without a `log` stand in the folder `logs` of the state, and stay"),
+            "strip_ansi" => given.lost(
                 id,
-                "logs without a `log` stand in the folder `logs` of the state, and stay",
+                "logs keep what was printed; `mainstay logs` strips \
+                it where colour is off",
             ),
-            "strip_ansi" => given.lost(id, "logs keep what was printed; `mainstay logs` strips it where colour is off"),
             _ => {}
         }
     }
@@ -233,7 +242,8 @@ fn daemon(section: &Section, here: &str, model: &mut Model, given: &mut Given) {
 fn elsewhere(section: &Section, kind: &str, given: &mut Given) {
     let why = match kind {
         "unix_http_server" => {
-            "the control socket is that of `api:`, with rights by user instead of a password: `api: {socket: .., mode: ..}`"
+            "the control socket is that of `api:`, with rights by user instead of a password: \
+                `api: {socket: .., mode: ..}`"
         }
         "inet_http_server" => {
             "the API is reached over TCP with TLS and tokens alone: `api: {tcp: ..}`"

@@ -1,5 +1,6 @@
 //! Unit files of systemd: services become children, sockets and timers parts of them.
 
+mod bounds;
 mod calendar;
 mod ends;
 mod lost;
@@ -78,7 +79,7 @@ fn is_unit(name: &str) -> bool {
 fn read_unit(path: &Path, files: &dyn Files, given: &mut Given) -> Result<Unit, ImportError> {
     let name =
         path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     // An instance has no file of its own, but for that of its template.
     let template = name.split_once('@').and_then(|(prefix, rest)| {
         let kind = rest.rsplit_once('.')?.1;
@@ -126,7 +127,11 @@ fn child_of(unit: &Unit, names: &[String], files: &dyn Files, given: &mut Given)
         let place = unit.ids().next().map(|id| given.place(id));
         if let Some(place) = place {
             let id = given.add(place, "", unit.name.as_str(), "");
-            given.changed(id, "a template has instances by number: name one of them instead (`NAME@INSTANCE.service`) to import it alone");
+            given.changed(
+                id,
+                "a template has instances by number: name one of them instead \
+                (`NAME@INSTANCE.service`) to import it alone",
+            );
             given.about([id], &called);
         }
     }
@@ -166,7 +171,8 @@ fn child_of(unit: &Unit, names: &[String], files: &dyn Files, given: &mut Given)
 fn elsewhere(unit: &Unit, kind: &str, given: &mut Given) {
     let why = match kind {
         "path" => {
-            "nothing is started when a path changes; a child that runs is restarted by `restart_on_change`"
+            "nothing is started when a path changes; a child that runs is restarted by \
+                `restart_on_change`"
         }
         "target" | "slice" => {
             "a target or a slice is a supervisor here: put its children below one"

@@ -209,7 +209,11 @@ impl Reader {
             }
             Event::DocumentEnd => self.is_done = true,
             Event::UnresolvedAlias(_) => return false,
-            _ => {}
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::Anchor(..)
+            | _ => {}
         }
         true
     }

@@ -154,7 +154,11 @@ fn image(service: &str, node: &Node, here: &Here<'_>, given: &mut Given) -> Opti
         }
     }
     let (at, image) = said?;
-    at.changed(given, "its container runs by `docker run` in the foreground, by the docker of this machine; it is removed when it ends");
+    at.changed(
+        given,
+        "its container runs by `docker run` in the foreground, by the docker of \
+        this machine; it is removed when it ends",
+    );
     Some(image)
 }
 
@@ -180,12 +184,23 @@ fn option(
     } else if let Some((_, option)) = LISTS.iter().find(|(known, _)| *known == key) {
         let all: Option<Vec<String>> = node.texts().iter().map(|text| filled(text)).collect();
         match all.filter(|all| !all.is_empty()) {
-            Some(all) if key != "env_file" || all.iter().all(|file| here.files.exists(&here.folder.join(file))) => {
+            Some(all)
+                if key != "env_file"
+                    || all.iter().all(|file| here.files.exists(&here.folder.join(file))) =>
+            {
                 words.extend(all.into_iter().flat_map(|text| [(*option).to_owned(), text]));
                 word(given);
             }
-            Some(_) => node.lost(given, "the file is not there: docker would not start without it; add `--env-file` once it is"),
-            None => node.lost(given, "a list of texts alone is taken, with variables as `${NAME:-default}`"),
+            Some(_) => node.lost(
+                given,
+                "the file is not there: docker would not start without \
+                it; add `--env-file` once it is",
+            ),
+            None => node.lost(
+                given,
+                "a list of texts alone is taken, with variables as \
+                `${NAME:-default}`",
+            ),
         }
     } else if let Some((_, option)) = MAPS.iter().find(|(known, _)| *known == key) {
         map(node, option, words, given);
@@ -221,7 +236,10 @@ fn map(node: &Node, option: &str, words: &mut Vec<String>, given: &mut Given) {
                 node.kept(given, "an option of `docker run`");
             }
             None => {
-                node.lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so")
+                node.lost(
+                    given,
+                    "a variable is filled in as `${NAME:-default}` alone: write it so",
+                );
             }
         }
     }
@@ -292,14 +310,19 @@ fn rest(
         }
         ("logging", _) => node.lost(given, "what it prints is in the log of the child as well: `log` bounds that, `--log-driver` the other"),
         ("networks" | "links" | "external_links", _) => {
-            node.lost(given, "all containers are in one network, PROJECT_default, in which each has the name of its service");
+            node.lost(given, "all containers are in one network, PROJECT_default, in which each \
+                has the name of its service");
         }
-        ("profiles", _) => node.lost(given, "it starts with the others: say `on_demand: true` where it is not to"),
-        ("deploy" | "scale", _) => node.lost(given, "one container runs: say `instances`, and give each a name with `${instance}`; limits are `mem_limit`, `cpus`, `pids_limit`"),
-        ("configs" | "secrets", _) => node.lost(given, "mount the file: add it to `-v` in the command"),
+        ("profiles", _) => node.lost(given, "it starts with the others: say `on_demand: true` \
+            where it is not to"),
+        ("deploy" | "scale", _) => node.lost(given, "one container runs: say `instances`, and \
+            give each a name with `${instance}`; limits are `mem_limit`, `cpus`, `pids_limit`"),
+        ("configs" | "secrets", _) => node.lost(given, "mount the file: add it to `-v` in the \
+            command"),
         ("develop" | "extends" | "credential_spec" | "gpus" | "blkio_config" | "storage_opt" | "attach" | "post_start"
         | "pre_stop" | "models" | "provider" | "use_api_socket" | "label_file" | "interface_name" | "cgroup", _) => {
-            node.lost(given, "not said to `docker run`: add the option to the command where it has one");
+            node.lost(given, "not said to `docker run`: add the option to the command where it \
+                has one");
         }
         _ if key.starts_with("x-") => node.kept(given, "for its anchors alone, as there"),
         _ => {}
@@ -330,7 +353,11 @@ fn addresses(
         let said = if is_named { format!("{}_{said}", here.project) } else { said };
         words.extend([option.to_owned(), said]);
         if is_volume {
-            node.changed(given, "`--volume`: a path that begins with `.` is relative to the folder of the spec file; a named volume is PROJECT_NAME");
+            node.changed(
+                given,
+                "`--volume`: a path that begins with `.` is relative to the \
+                folder of the spec file; a named volume is PROJECT_NAME",
+            );
         } else {
             node.kept(given, "`--publish`");
         }

@@ -68,7 +68,7 @@ pub(super) fn health(child: &mut Child, node: &Node, container: &str, given: &mu
             match words.split_first().map(|(kind, words)| (kind.as_str(), words)) {
                 Some(("CMD", words)) => exec.extend(words.iter().cloned()),
                 Some(("CMD-SHELL", words)) => {
-                    exec.extend(["/bin/sh".into(), "-c".into(), words.join(" ")])
+                    exec.extend(["/bin/sh".into(), "-c".into(), words.join(" ")]);
                 }
                 _ => return check.kept(given, "nothing is asked"),
             }
@@ -106,7 +106,7 @@ pub(super) fn health(child: &mut Child, node: &Node, container: &str, given: &mu
     for (key, value) in check.entries() {
         match key.as_str() {
             "test" | "interval" | "timeout" | "retries" | "disable" => {
-                value.kept(given, "a readiness probe, by `docker exec`")
+                value.kept(given, "a readiness probe, by `docker exec`");
             }
             "start_period" => value.changed(given, "`initial`: nothing is asked until then"),
             "start_interval" => value.lost(given, "there is one interval, `every`"),
@@ -139,8 +139,16 @@ pub(super) fn depends(child: &mut Child, node: &Node, given: &mut Given) {
         for (key, value) in how.entries() {
             match (key.as_str(), value.text()) {
                 ("condition", _) => value.kept(given, "`needs`"),
-                ("restart", _) => value.changed(given, "`on_restart`: at every end of the other, and not only when compose restarts it"),
-                ("required", Some("false")) => value.lost(given, "it waits for the other in any case"),
+                ("restart", _) => value.changed(
+                    given,
+                    "`on_restart`: at every end of the other, \
+                    and not only when compose restarts it",
+                ),
+                ("required", Some("false")) => value.lost(
+                    given,
+                    "it waits for the other in any \
+                    case",
+                ),
                 _ => value.kept(given, "as here"),
             }
         }

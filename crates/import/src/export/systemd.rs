@@ -103,7 +103,11 @@ fn kind(process: &Process, made: &mut Unit, given: &mut Given) {
         match (node.text(), notifies) {
             (_, true) => node.kept(given, "Type="),
             (Some("immediate"), _) => node.kept(given, "Type=exec"),
-            _ => node.lost(given, "systemd has no such sign of being ready: the unit is started once its program runs"),
+            _ => node.lost(
+                given,
+                "systemd has no such sign of being ready: the unit is started \
+                once its program runs",
+            ),
         }
     }
     if is_oneshot && let Some(node) = process.keys.at("restart") {
@@ -268,7 +272,7 @@ fn restart(process: &Process, made: &mut Unit, given: &mut Given) {
             None => growing(node, made, given),
         },
         Some((node, Yaml::List(_) | Yaml::Empty)) => {
-            node.lost(given, "say RestartSec=, RestartSteps= and RestartMaxDelaySec=")
+            node.lost(given, "say RestartSec=, RestartSteps= and RestartMaxDelaySec=");
         }
         None => {}
     }
@@ -329,10 +333,22 @@ fn limit(process: &Process, made: &mut Unit, given: &mut Given) {
             made.unit.push(("StartLimitIntervalSec", span.to_owned()));
             made.unit.push(("StartLimitBurst", burst.to_string()));
             match (count, within.starts_with("tumbling")) {
-                (Some("starts"), true) => node.kept(given, "StartLimitBurst= and StartLimitIntervalSec="),
-                _ => node.changed(given, "StartLimitBurst= starts in a window that opens with the first"),
+                (Some("starts"), true) => node.kept(
+                    given,
+                    "StartLimitBurst= and \
+                    StartLimitIntervalSec=",
+                ),
+                _ => node.changed(
+                    given,
+                    "StartLimitBurst= starts in a window that opens with \
+                    the first",
+                ),
             }
         }
-        None => node.lost(given, "systemd counts starts in a window alone: say StartLimitBurst= and StartLimitIntervalSec="),
+        None => node.lost(
+            given,
+            "systemd counts starts in a window alone: say StartLimitBurst= \
+            and StartLimitIntervalSec=",
+        ),
     }
 }

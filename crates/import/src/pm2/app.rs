@@ -128,16 +128,28 @@ fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mu
                 }
             }
         }
-        _ if key.starts_with("env_") => node.lost(given, "there is one environment: `include` another file, or set variables with `${NAME:-default}`"),
+        _ if key.starts_with("env_") => node.lost(
+            given,
+            "there is one environment: `include` \
+            another file, or set variables with `${NAME:-default}`",
+        ),
         "instances" => match (count, text.as_str()) {
             (Some(_), _) => node.kept(given, "instances, numbered from 0 as there"),
             (None, "1") => node.kept(given, "one child"),
-            (None, "0" | "max" | "-1") => node.lost(given, "how many processors there are is not asked: say the number, as in `NAME@0..3`"),
+            (None, "0" | "max" | "-1") => node.lost(
+                given,
+                "how many processors there are is not \
+                asked: say the number, as in `NAME@0..3`",
+            ),
             (None, _) => node.lost(given, "this is no number"),
         },
         "exec_mode" => match text.as_str() {
             "fork" | "fork_mode" => node.kept(given, "a process of its own"),
-            _ => node.lost(given, "no cluster: let instances share a port by `sockets` (LISTEN_FDS), or give each its own with `${instance}`"),
+            _ => node.lost(
+                given,
+                "no cluster: let instances share a port by `sockets` \
+                (LISTEN_FDS), or give each its own with `${instance}`",
+            ),
         },
         "instance_var" => node.kept(given, "`environment`"),
         "user" | "uid" => {
@@ -155,44 +167,99 @@ fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mu
         "cron_restart" | "cron" if is_off => node.kept(given, "off, as here"),
         "cron_restart" | "cron" => node.lost(
             given,
-            "a schedule starts a child, and does not restart one that runs: say `recycle: 24h`, or `schedule: {cron: .., overlap: replace}` \
+            "a schedule starts a child, and does not restart one that runs: say `recycle: 24h`, \
+                or `schedule: {cron: .., overlap: replace}` \
              with `restart: never`",
         ),
         "watch" => match &node.value {
             Yaml::List(_) => {
                 child.set("restart_on_change", Value::list(node.texts()));
-                node.changed(given, "`restart_on_change`: these files and folders, and not what is below the folders");
+                node.changed(
+                    given,
+                    "`restart_on_change`: these files and folders, and not what \
+                    is below the folders",
+                );
             }
             Yaml::Text(_) if is_off => node.kept(given, "off, as here"),
-            Yaml::Text(_) | Yaml::Empty | Yaml::Map(_) => node.lost(given, "say which files: `restart_on_change: [PATH]`"),
+            Yaml::Text(_) | Yaml::Empty | Yaml::Map(_) => node.lost(
+                given,
+                "say which files: \
+                `restart_on_change: [PATH]`",
+            ),
         },
-        "ignore_watch" | "watch_delay" | "watch_options" => node.lost(given, "`restart_on_change` has the paths that count, and `debounce`"),
+        "ignore_watch" | "watch_delay" | "watch_options" => node.lost(
+            given,
+            "`restart_on_change` \
+            has the paths that count, and `debounce`",
+        ),
         "max_memory_restart" => match units::size(&text) {
             Some(size) if size > 0 => {
                 child.settings.put("limits", "memory", units::bytes(size));
                 node.changed(
                     given,
-                    "`limits: {memory: ..}`: the kernel ends it at once, for which the daemon needs a cgroup of its own with that controller; \
+                    "`limits: {memory: ..}`: the kernel ends it at once, for which the daemon \
+                        needs a cgroup of its own with that controller; \
                      without one the child does not start",
                 );
             }
             Some(_) | None => node.lost(given, "this is no size"),
         },
         "wait_ready" if is_off => node.kept(given, "off, as here"),
-        "wait_ready" => node.lost(given, "`process.send('ready')` reaches nobody: let it say `READY=1` (`ready: notify`), or print a line (`ready: {line: ..}`)"),
-        "listen_timeout" => node.lost(given, "it bounds `wait_ready`: `ready_timeout` beside `ready`"),
+        "wait_ready" => node.lost(
+            given,
+            "`process.send('ready')` reaches nobody: let it say \
+            `READY=1` (`ready: notify`), or print a line (`ready: {line: ..}`)",
+        ),
+        "listen_timeout" => node.lost(
+            given,
+            "it bounds `wait_ready`: `ready_timeout` beside \
+            `ready`",
+        ),
         "shutdown_with_message" if is_off => node.kept(given, "off, as here"),
-        "shutdown_with_message" => node.lost(given, "no message reaches `process.on('message')`: it gets the signal; or `stop: [{message: ..}]` on its standard input"),
-        "autorestart" | "max_restarts" | "min_uptime" | "restart_delay" | "exp_backoff_restart_delay" | "stop_exit_codes"
-        | "kill_timeout" | "treekill" | "kill_signal" | "kill_retry_time" | "script" | "args" | "interpreter" => {}
+        "shutdown_with_message" => node.lost(
+            given,
+            "no message reaches `process.on('message')`: \
+            it gets the signal; or `stop: [{message: ..}]` on its standard input",
+        ),
+        "autorestart"
+        | "max_restarts"
+        | "min_uptime"
+        | "restart_delay"
+        | "exp_backoff_restart_delay"
+        | "stop_exit_codes"
+        | "kill_timeout"
+        | "treekill"
+        | "kill_signal"
+        | "kill_retry_time"
+        | "script"
+        | "args"
+        | "interpreter" => {}
         "autostart" if text == "true" => node.kept(given, "it starts with the tree"),
         "autostart" => {
             child.set("on_demand", "true");
             node.kept(given, "`on_demand`: it waits for `mainstay start`");
         }
-        "pid_file" | "pid" | "source_map_support" | "disable_source_map_support" | "vizion" | "force" | "pmx" | "automation"
-        | "disable_trace" | "trace" | "v8" | "event_loop_inspector" | "deep_monitoring" | "increment_var" | "filter_env"
-        | "append_env_to_name" | "post_update" | "disable_logs" | "uploader" | "port" | "exec_interpreter" => {
+        "pid_file"
+        | "pid"
+        | "source_map_support"
+        | "disable_source_map_support"
+        | "vizion"
+        | "force"
+        | "pmx"
+        | "automation"
+        | "disable_trace"
+        | "trace"
+        | "v8"
+        | "event_loop_inspector"
+        | "deep_monitoring"
+        | "increment_var"
+        | "filter_env"
+        | "append_env_to_name"
+        | "post_update"
+        | "disable_logs"
+        | "uploader"
+        | "port"
+        | "exec_interpreter" => {
             if !(is_off || key == "exec_interpreter") {
                 node.lost(given, "there is no such setting");
             } else {
@@ -234,7 +301,7 @@ fn restarts(child: &mut Child, app: &Node, given: &mut Given) {
             }
         }
         (Some((node, None)), _) | (None, Some((node, None))) => {
-            node.lost(given, "this is no span of time")
+            node.lost(given, "this is no span of time");
         }
         (None, Some((node, Some(fixed)))) => {
             child.set("backoff", units::span(fixed));
@@ -263,7 +330,11 @@ fn restarts(child: &mut Child, app: &Node, given: &mut Given) {
                 child.set("budget", Value::map(limit));
             }
             for node in [most, uptime].into_iter().flatten() {
-                node.changed(given, "`budget`: so many failures in the span of both together; every failure in it counts, also of a longer run");
+                node.changed(
+                    given,
+                    "`budget`: so many failures in the span of both together; \
+                    every failure in it counts, also of a longer run",
+                );
             }
         }
         _ => [most, uptime]
@@ -344,7 +415,11 @@ fn log(child: &mut Child, app: &Node, given: &mut Given) {
             child.settings.put("log", "path", path);
         }
         for node in [out, err, both].into_iter().flatten() {
-            node.changed(given, "`log`: both outputs are in one file, which is rotated; lines say where they came from");
+            node.changed(
+                given,
+                "`log`: both outputs are in one file, which is rotated; lines \
+                say where they came from",
+            );
         }
     }
     let has_log = child.settings.value("log").is_some();

@@ -83,7 +83,10 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
                 node.kept(given, "`folder`");
             }
             None => {
-                node.lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so")
+                node.lost(
+                    given,
+                    "a variable is filled in as `${NAME:-default}` alone: write it so",
+                );
             }
         },
         "environment" => {
@@ -98,7 +101,8 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
             node.kept(given, "`ready: {line: ..}`");
         }
         "log_location" => {
-            child.settings.put("log", "path", text);
+            let path = text.replace("{PC_REPLICA_NUM}", &INSTANCE.to_string());
+            child.settings.put("log", "path", path);
             node.kept(given, "`log`");
         }
         "log_configuration" => log(child, node, given),
@@ -109,7 +113,7 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
         "replicas" => match text.parse::<u64>() {
             Ok(1..=10_000) => node.kept(given, "instances, numbered from 0 as there"),
             Ok(_) | Err(_) => {
-                node.lost(given, "there is one instance: say how many, from 1 to 10000")
+                node.lost(given, "there is one instance: say how many, from 1 to 10000");
             }
         },
         "disabled" => {
@@ -140,7 +144,8 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
             child.set("on_demand", "true");
             node.lost(
                 given,
-                "a program that puts itself into the background is lost to a supervisor, so it does not start by itself \
+                "a program that puts itself into the background is lost to a supervisor, so it \
+                    does not start by itself \
                  (`on_demand`): run it in the foreground, then take that out",
             );
         }
@@ -162,7 +167,7 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
         "is_elevated" => node.lost(given, "run the daemon as root, and say `user` of the others"),
         "disable_ansi_colors" => node.lost(given, "set NO_COLOR in `environment`"),
         "disable_dotenv" | "is_dotenv_disabled" => {
-            node.lost(given, "`env_file` at the top is for all: say it of the others alone")
+            node.lost(given, "`env_file` at the top is for all: say it of the others alone");
         }
         "launch_timeout_seconds" => node
             .lost(given, "it was for daemons: `start_timeout` and `ready_timeout` bound a start"),
@@ -197,7 +202,7 @@ fn depends(child: &mut Child, node: &Node, given: &mut Given) {
         let node = condition.unwrap_or(how);
         match word {
             "process_completed" => {
-                node.changed(given, "`until: completed`: after a clean end alone")
+                node.changed(given, "`until: completed`: after a clean end alone");
             }
             _ => node.kept(given, "`needs`"),
         }
@@ -233,7 +238,7 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
         match rule.as_str() {
             "no" | "false" | "always" | "on_failure" => at.kept(given, "`restart`"),
             "exit_on_failure" => {
-                at.kept(given, "`budget` of no restart, and `on_exhausted: shutdown`")
+                at.kept(given, "`budget` of no restart, and `on_exhausted: shutdown`");
             }
             _ => at.lost(given, "there is no such rule: it is not restarted"),
         }
@@ -265,17 +270,33 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
             "backoff_seconds" if restarts => value.kept(given, "`backoff`"),
             "max_restarts" if restarts => match value.text().map(str::parse::<u64>) {
                 Some(Ok(0)) => value.kept(given, "`budget: none`"),
-                Some(Ok(_)) => value.changed(given, "`budget`: restarts in a row, which a stable minute ends; then it is quarantined"),
+                Some(Ok(_)) => value.changed(
+                    given,
+                    "`budget`: restarts in a row, which a stable \
+                    minute ends; then it is quarantined",
+                ),
                 Some(Err(_)) | None => value.lost(given, "this is no number"),
             },
-            "backoff_seconds" | "max_restarts" => value.kept(given, "without effect there, without a restart"),
+            "backoff_seconds" | "max_restarts" => value.kept(
+                given,
+                "without effect there, \
+                without a restart",
+            ),
             "exit_on_end" if value.text().and_then(units::switch) == Some(true) => {
                 child.set("significant", "true");
                 model.top.set("auto_shutdown", "any-significant");
-                value.kept(given, "`significant`, with `auto_shutdown: any-significant` at the top");
+                value.kept(
+                    given,
+                    "`significant`, with `auto_shutdown: any-significant` at the \
+                    top",
+                );
             }
             "exit_on_end" => value.kept(given, "off, as here"),
-            "exit_on_skipped" => value.lost(given, "nothing is skipped: it waits for what it needs"),
+            "exit_on_skipped" => value.lost(
+                given,
+                "nothing is skipped: it waits for what it \
+                needs",
+            ),
             _ => {}
         }
     }
@@ -303,10 +324,10 @@ fn shutdown(child: &mut Child, node: &Node, here: &Here<'_>, given: &mut Given) 
         match key.as_str() {
             "command" => value.kept(given, "`stop`; then force"),
             "signal" if units::signal(text).is_none() => {
-                value.lost(given, "there is no such signal")
+                value.lost(given, "there is no such signal");
             }
             "signal" | "parent_only" if command.is_some() => {
-                value.kept(given, "without effect there, beside a command")
+                value.kept(given, "without effect there, beside a command");
             }
             "timeout_seconds" if seconds(value).is_none() => value.lost(given, "this is no number"),
             "signal" | "timeout_seconds" | "parent_only" => value.kept(given, "`stop`"),
@@ -337,7 +358,11 @@ fn log(child: &mut Child, node: &Node, given: &mut Given) {
     }
     for id in node.ids() {
         if !given.is_judged(id) {
-            given.lost(id, "lines are written as they come, with or without stamps, or as JSON: `log: {format: ..}`");
+            given.lost(
+                id,
+                "lines are written as they come, with or without stamps, or as JSON: \
+                `log: {format: ..}`",
+            );
         }
     }
 }
@@ -408,7 +433,8 @@ fn probes(child: &mut Child, node: &Node, here: &Here<'_>, given: &mut Given) {
         }
         probe_numbers(node, &mut probe, given);
         if kind == "readiness" {
-            let text = "the readiness probe: while it fails the child is not ready; process-compose would end and restart it";
+            let text = "the readiness probe: while it fails the child is not ready; \
+                process-compose would end and restart it";
             for at in [exec.and_then(|exec| exec.at("command")), http].into_iter().flatten() {
                 at.changed(given, text);
             }

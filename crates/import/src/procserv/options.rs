@@ -67,7 +67,11 @@ pub(super) fn lines(
             model.children.extend(child);
         } else {
             let id = given.add(place, "", line.as_str(), "");
-            given.lost(id, "only lines that begin with procServ are read: do by other means what this one does");
+            given.lost(
+                id,
+                "only lines that begin with procServ are read: do by other means what \
+                this one does",
+            );
         }
     }
 }
@@ -215,14 +219,18 @@ fn option(child: &mut Child, name: &str, value: &str, id: Id, given: &mut Given)
         "logstamp" => given.kept(id, "lines have stamps"),
         "timefmt" => given.changed(id, "stamps are RFC 3339"),
         "foreground" | "debug" | "quiet" => {
-            given.kept(id, "children always stay in the foreground")
+            given.kept(id, "children always stay in the foreground");
         }
         "pidfile" | "info-file" => {
-            given.lost(id, "`mainstay status` says its process and what it does: no file does")
+            given.lost(id, "`mainstay status` says its process and what it does: no file does");
         }
         "port" | "logport" | "allow" | "restrict" => console(id, given),
         "ignore" | "killcmd" | "autorestartcmd" | "logoutcmd" => {
-            given.lost(id, "keys of a console are not set here: `mainstay restart`, `pause` and `resume` do what they did");
+            given.lost(
+                id,
+                "keys of a console are not set here: `mainstay restart`, `pause` and \
+                `resume` do what they did",
+            );
         }
         _ => given.lost(id, "it starts nothing"),
     }

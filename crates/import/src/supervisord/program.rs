@@ -109,7 +109,8 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
         "eventlistener" => {
             child.set("on_demand", "true");
             child.set("stdin", "pipe");
-            let why = "nobody speaks the event protocol with it, so it does not start by itself (`on_demand`): \
+            let why = "nobody speaks the event protocol with it, so it does not start by itself \
+                (`on_demand`): \
                        read `mainstay events -f --json` or the API's stream instead";
             for key in ["events", "buffer_size", "result_handler"] {
                 if let Some(id) = section.id(key) {
@@ -240,7 +241,11 @@ fn retries(child: &mut Child, section: &Section, given: &mut Given) {
             Some(span) if span.is_zero() => {
                 child.set("backoff", "none");
                 child.set("budget", "none");
-                given.kept(id, "`backoff: none` and `budget: none`: with 0 nothing is retried slower, or given up");
+                given.kept(
+                    id,
+                    "`backoff: none` and `budget: none`: with 0 nothing is retried \
+                    slower, or given up",
+                );
             }
             Some(span) => {
                 child.set("stable_after", units::span(span));
@@ -347,10 +352,10 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
                 given.kept(id, "`output: null`");
             }
             "none" | "off" => {
-                given.changed(id, "both outputs are in one log; lines say where they came from")
+                given.changed(id, "both outputs are in one log; lines say where they came from");
             }
             "syslog" => {
-                given.lost(id, "nothing goes to syslog: read the log, or `mainstay logs -f`")
+                given.lost(id, "nothing goes to syslog: read the log, or `mainstay logs -f`");
             }
             file if file.starts_with("/dev/") => {
                 given.changed(
@@ -359,7 +364,11 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
                 );
             }
             _ if is_err && taken => {
-                given.changed(id, "both outputs are in the log of `stdout_logfile`; lines say where they came from");
+                given.changed(
+                    id,
+                    "both outputs are in the log of `stdout_logfile`; lines say \
+                    where they came from",
+                );
             }
             _ => given.kept(id, "`log`"),
         }
@@ -396,7 +405,11 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
         if !is_right {
             given.lost(id, "this is no number");
         } else if !has_log || !key.starts_with(side) {
-            given.changed(id, "the log of the child is rotated by its `log`, and without one at 10 MiB, with 10 older files");
+            given.changed(
+                id,
+                "the log of the child is rotated by its `log`, and without one at \
+                10 MiB, with 10 older files",
+            );
         } else if is_size && units::size(&value).is_some_and(|size| (1..4096).contains(&size)) {
             given.changed(id, "a log has at least 4096 bytes");
         } else if is_size && units::size(&value) == Some(0) {

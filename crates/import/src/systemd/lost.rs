@@ -75,12 +75,14 @@ const LOST: &[(&[&str], &str)] = &[
             "Personality",
             "MemoryKSM",
         ],
-        "no namespaces, system call filters or labels are set up: the process sees all that its user may see. Where this \
+        "no namespaces, system call filters or labels are set up: the process sees all that its \
+            user may see. Where this \
          is what keeps a service safe, leave it with systemd or put it into a container",
     ),
     (
         &["AmbientCapabilities"],
-        "no capability is handed to a program that lacks it: give the file its capability (setcap), or open the port with `sockets`",
+        "no capability is handed to a program that lacks it: give the file its capability \
+            (setcap), or open the port with `sockets`",
     ),
     (&["DynamicUser"], "no user is made for a run: make one, and say `user`"),
     (&["PAMName"], "no PAM session is opened"),
@@ -96,7 +98,8 @@ const LOST: &[(&[&str], &str)] = &[
             "LogNamespace",
             "LogFilterPatterns",
         ],
-        "what it prints is in the log of the child (`mainstay logs`), not in syslog or the system's journal",
+        "what it prints is in the log of the child (`mainstay logs`), not in syslog or the \
+            system's journal",
     ),
     (
         &[
@@ -121,7 +124,8 @@ const LOST: &[(&[&str], &str)] = &[
             "*ActionExitStatus",
             "RebootArgument",
         ],
-        "no unit is started and nothing is rebooted when it fails: a spent budget raises an alert, and events say the rest (`mainstay events -f`)",
+        "no unit is started and nothing is rebooted when it fails: a spent budget raises an \
+            alert, and events say the rest (`mainstay events -f`)",
     ),
     (
         &[
@@ -159,7 +163,8 @@ const LOST: &[(&[&str], &str)] = &[
             "DefaultMemory*",
             "EffectiveMemory*",
         ],
-        "not set: start the program behind `taskset`, `chrt` or `env` where it matters; `limits` has memory, cpu, pids and weights",
+        "not set: start the program behind `taskset`, `chrt` or `env` where it matters; `limits` \
+            has memory, cpu, pids and weights",
     ),
     (
         &[
@@ -171,7 +176,8 @@ const LOST: &[(&[&str], &str)] = &[
             "LimitRTPRIO",
             "LimitRTTIME",
         ],
-        "`rlimits` has as, core, cpu, data, fsize, memlock, nofile, nproc and stack alone: set it with `prlimit` in front of the command",
+        "`rlimits` has as, core, cpu, data, fsize, memlock, nofile, nproc and stack alone: set \
+            it with `prlimit` in front of the command",
     ),
     (
         &["LoadCredential*", "SetCredential*", "ImportCredential"],
@@ -179,7 +185,8 @@ const LOST: &[(&[&str], &str)] = &[
     ),
     (
         &["ExecStopPost"],
-        "nothing is run after the end of a run: let a sibling with `needs: {child: .., on_restart: restart}` do it",
+        "nothing is run after the end of a run: let a sibling with `needs: {child: .., \
+            on_restart: restart}` do it",
     ),
     (&["ExecReloadPost"], "nothing is run after a reload"),
     (
@@ -265,7 +272,8 @@ const LOST: &[(&[&str], &str)] = &[
     (&["Assert*"], "nothing is asserted before a start: let the command itself fail"),
     (
         &["Condition*"],
-        "this condition is not asked: let the command ask, and end with 0 where it has nothing to do",
+        "this condition is not asked: let the command ask, and end with 0 where it has nothing \
+            to do",
     ),
 ];
 

@@ -84,16 +84,23 @@ fn one(
     match child.needs.iter_mut().find(|need| need.child == to_name) {
         Some(need) => need.on_restart = need.on_restart.or(on_restart),
         None => {
-            child.needs.push(Need { child: to_name.clone(), until, on_restart, from: Some(id) })
+            child.needs.push(Need { child: to_name.clone(), until, on_restart, from: Some(id) });
         }
     }
     match key {
         "After" | "Before" => given.changed(
             id,
-            format!("`needs`: it waits until `{to_name}` is there; systemd goes on too when that has failed"),
+            format!(
+                "`needs`: it waits until `{to_name}` is there; systemd goes on too when that \
+                has failed"
+            ),
         ),
         "Requires" => given.changed(id, "`needs`: it also waits, which `Requires=` alone does not"),
-        "PartOf" => given.changed(id, "`needs` with `on_restart: restart`: it is restarted with the other, and not stopped with it"),
+        "PartOf" => given.changed(
+            id,
+            "`needs` with `on_restart: restart`: it is restarted with \
+            the other, and not stopped with it",
+        ),
         _ => given.kept(id, "`needs`"),
     }
 }
@@ -104,12 +111,14 @@ fn unknown(key: &str, id: Id, other: &str, given: &mut Given) {
     match kind {
         "target" | "slice" | "mount" | "device" | "swap" => given.lost(
             id,
-            "a state of the machine, which the tree does not know: order the unit of the daemon itself after it",
+            "a state of the machine, which the tree does not know: order the unit of the daemon \
+                itself after it",
         ),
         _ if matches!(key, "After" | "Before" | "Wants") => given.lost(
             id,
             "not imported with it: import both together, or order the unit of the daemon itself",
         ),
-        _ => given.lost(id, "not imported with it, and not started by this tree: import both together"),
+        _ => given
+            .lost(id, "not imported with it, and not started by this tree: import both together"),
     }
 }

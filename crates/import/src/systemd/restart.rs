@@ -23,14 +23,25 @@ impl Service<'_> {
                 self.child.set("restart", "always");
                 self.given.kept(id, "`restart: always`");
             }
-            Some((id, "on-failure")) => self.given.kept(id, "`restart: on-failure`, as the preset has it"),
+            Some((id, "on-failure")) => self.given.kept(
+                id,
+                "`restart: on-failure`, as the \
+                preset has it",
+            ),
             Some((id, rule @ ("on-abnormal" | "on-abort" | "on-watchdog"))) => self.given.changed(
                 id,
-                format!("`restart: on-failure`: a failing exit code is followed by another run too, which `{rule}` would not do"),
+                format!(
+                    "`restart: on-failure`: a failing exit code is followed by another run \
+                    too, which `{rule}` would not do"
+                ),
             ),
             Some((id, "on-success")) => {
                 self.child.set("restart", "never");
-                self.given.lost(id, "there is no rule that restarts after a clean end alone: it is not restarted");
+                self.given.lost(
+                    id,
+                    "there is no rule that restarts after a clean end alone: it \
+                    is not restarted",
+                );
             }
             Some((id, rule)) => {
                 self.child.set("restart", "never");
@@ -141,7 +152,7 @@ impl Service<'_> {
                 match (is_success, is_always) {
                     (true, _) => self.given.kept(id, "`success`"),
                     (false, false) => {
-                        self.given.changed(id, "`success`: it is final because it is a clean end")
+                        self.given.changed(id, "`success`: it is final because it is a clean end");
                     }
                     (false, true) => self
                         .given

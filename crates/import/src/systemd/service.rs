@@ -129,16 +129,22 @@ impl Service<'_> {
             "notify-reload" => self.given.kept(id, "`ready: notify` and `reload: {notify: ..}`"),
             "oneshot" => self.given.changed(
                 id,
-                "`restart: never`; others wait for its end with `until: completed`. HUP, INT, PIPE and TERM are clean ends too",
+                "`restart: never`; others wait for its end with `until: completed`. HUP, INT, \
+                    PIPE and TERM are clean ends too",
             ),
             "forking" => {
                 if let Some((id, _)) = self.one("PIDFile") {
-                    self.given.lost(id, "no such file is read: the process that is started is the main one");
+                    self.given.lost(
+                        id,
+                        "no such file is read: the process that is started is \
+                        the main one",
+                    );
                 }
                 self.child.set("on_demand", "true");
                 self.given.lost(
                     id,
-                    "a program that puts itself into the background is lost to a supervisor, so it does not start by \
+                    "a program that puts itself into the background is lost to a supervisor, so \
+                        it does not start by \
                      itself (`on_demand`): give it the option that keeps it in the foreground, then take that out",
                 );
             }
@@ -211,7 +217,8 @@ impl Service<'_> {
                 } else if is_always {
                     self.given.lost(
                         id,
-                        "not asked: with `restart: always` a child that has nothing to do would be run again and again",
+                        "not asked: with `restart: always` a child that has nothing to do would \
+                            be run again and again",
                     );
                 } else {
                     let (not, path) = match value.strip_prefix('!') {
@@ -222,7 +229,11 @@ impl Service<'_> {
                         "{{ {not}test {test} {} || exit 0; }}",
                         crate::shell::quote(path)
                     ));
-                    self.given.changed(id, "`/bin/sh` asks before each run; if it does not hold, the run is a clean end");
+                    self.given.changed(
+                        id,
+                        "`/bin/sh` asks before each run; if it does not hold, \
+                        the run is a clean end",
+                    );
                 }
             }
         }
@@ -230,7 +241,11 @@ impl Service<'_> {
         for (id, command) in self.commands("ExecCondition") {
             self.note_prefixes(id, &command);
             if is_always {
-                self.given.lost(id, "not asked: with `restart: always` a child that has nothing to do would be run again and again");
+                self.given.lost(
+                    id,
+                    "not asked: with `restart: always` a child that has nothing \
+                    to do would be run again and again",
+                );
             } else {
                 asks.push(format!("{{ {} || exit 0; }}", command.as_line()));
                 self.given.changed(
@@ -266,7 +281,10 @@ impl Service<'_> {
             let what = if kind == "oneshot" { "until: completed" } else { "until: ready" };
             self.given.lost(
                 id,
-                format!("say it as a child of its own: `restart: never` and `needs: {{child: .., {what}, on_restart: restart}}`"),
+                format!(
+                    "say it as a child of its own: `restart: never` and `needs: {{child: .., \
+                    {what}, on_restart: restart}}`"
+                ),
             );
         }
     }
@@ -323,7 +341,11 @@ impl Service<'_> {
         }
         if let Some((id, is_on)) = self.switch("RemainAfterExit") {
             if is_on {
-                self.given.changed(id, "it counts as completed, and is not stopped at the end: what undoes it is a child of its own");
+                self.given.changed(
+                    id,
+                    "it counts as completed, and is not stopped at the end: \
+                    what undoes it is a child of its own",
+                );
             } else {
                 self.given.kept(id, "a child that has ended is down");
             }

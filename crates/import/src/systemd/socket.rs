@@ -28,7 +28,11 @@ pub(super) fn read(unit: &Unit, made: &mut [Made], given: &mut Given) {
     let accept = unit.last("Accept", given);
     if accept.is_some_and(|id| units::switch(given.value(id)) == Some(true)) {
         for id in unit.ids() {
-            given.lost(id, "a process for each connection (`Accept=yes`) is not made: run a program that accepts by itself");
+            given.lost(
+                id,
+                "a process for each connection (`Accept=yes`) is not made: run a \
+                program that accepts by itself",
+            );
         }
         return;
     }
@@ -88,7 +92,11 @@ pub(super) fn read(unit: &Unit, made: &mut [Made], given: &mut Given) {
         match key.as_str() {
             "Description" => given.kept(id, "the child has a description of its own"),
             "WantedBy" | "RequiredBy" => {
-                given.changed(id, "its sockets are open with the tree, and it starts at the first connection (`on_demand`)");
+                given.changed(
+                    id,
+                    "its sockets are open with the tree, and it starts at the \
+                    first connection (`on_demand`)",
+                );
             }
             _ if section == "Socket" && OTHERS.contains(&key.as_str()) => {
                 given.lost(

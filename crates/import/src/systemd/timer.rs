@@ -29,7 +29,7 @@ pub(super) fn read(unit: &Unit, made: &mut [Made], given: &mut Given) {
     for id in unit.all("OnCalendar", given) {
         match (calendar::cron(given.value(id)), &schedule) {
             (_, Some(_)) => {
-                given.lost(id, "a child has one schedule: say the other one of another child")
+                given.lost(id, "a child has one schedule: say the other one of another child");
             }
             (Some(cron), None) => {
                 given.kept(id, "`schedule: {cron: ..}`");
@@ -46,7 +46,11 @@ pub(super) fn read(unit: &Unit, made: &mut [Made], given: &mut Given) {
         match values::span(given.value(id)) {
             Some(Span::For(span)) if schedule.is_none() && span >= Duration::from_secs(1) => {
                 schedule = Some(Value::map([("every", units::span(span))]));
-                given.changed(id, "`schedule: {every: ..}`: from one start to the next, the first after that span");
+                given.changed(
+                    id,
+                    "`schedule: {every: ..}`: from one start to the next, the \
+                    first after that span",
+                );
             }
             Some(_) | None => given.lost(id, "a child has one schedule, at most once a second"),
         }
@@ -66,7 +70,11 @@ pub(super) fn read(unit: &Unit, made: &mut [Made], given: &mut Given) {
             "Description" => given.kept(id, "the child has a description of its own"),
             "WantedBy" | "RequiredBy" => given.kept(id, "schedules begin with the tree"),
             "OnBootSec" | "OnStartupSec" | "OnActiveSec" => {
-                given.lost(id, "a schedule begins with the tree: its first start is after `every`, or when `cron` says so");
+                given.lost(
+                    id,
+                    "a schedule begins with the tree: its first start is after \
+                    `every`, or when `cron` says so",
+                );
             }
             "Persistent" => match units::switch(given.value(id)) {
                 Some(false) => given.kept(id, "what was missed is not made up for"),

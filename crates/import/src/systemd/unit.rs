@@ -241,7 +241,8 @@ mod tests {
     fn lines_go_on_and_empty_ones_reset() {
         let mut given = Given::default();
         let mut unit = Unit::new("a.service");
-        let text = "# c\n[Service]\nExecStart=/bin/a \\\n# c\n  -b\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\n";
+        let text = "# c\n[Service]\nExecStart=/bin/a \\\n# c\n  \
+            -b\nEnvironment=A=1\nEnvironment=\nEnvironment=B=2\n";
         unit.read(text, "a.service", &mut given).expect("it is right");
         let start = unit.last("ExecStart", &mut given).expect("there");
         assert_eq!(given.value(start), "/bin/a -b");

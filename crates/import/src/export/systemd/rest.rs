@@ -47,8 +47,16 @@ pub(super) fn stop(process: &Process, made: &mut Unit, given: &mut Given) {
         made.service.push(("TimeoutStopSec", last));
         match (is_exact, steps.len()) {
             (true, 1) => node.kept(given, "KillSignal=, ExecStop= and TimeoutStopSec="),
-            (true, _) => node.changed(given, "ExecStop=, then KillSignal=; one TimeoutStopSec= for each of them"),
-            (false, _) => node.lost(given, "systemd has one signal before force, and no messages: see KillSignal= and ExecStop="),
+            (true, _) => node.changed(
+                given,
+                "ExecStop=, then KillSignal=; one TimeoutStopSec= \
+                for each of them",
+            ),
+            (false, _) => node.lost(
+                given,
+                "systemd has one signal before force, and no \
+                messages: see KillSignal= and ExecStop=",
+            ),
         }
     } else {
         made.service.push((
