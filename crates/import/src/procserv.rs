@@ -8,9 +8,6 @@ use crate::model::{Child, Draft, Model, Names, Value};
 use crate::{Files, ImportError, shell, text};
 use std::path::PathBuf;
 
-const CONSOLE: &str = "no port is opened for it: `mainstay attach` reaches its terminal, and the \
-    network only where the spec file says so";
-
 pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, ImportError> {
     let mut given = Given::default();
     let mut model = Model::default();
@@ -74,6 +71,8 @@ fn section_of(
     child.set("user", "nobody");
     child.settings.put("environment", "PROCSERV_NAME", section.name.clone());
     child.settings.put("environment", "IOCNAME", section.name.clone());
+    // What `procServ-launcher` says to procServ.
+    child.settings.put("console", "ignore", "^D^C^]");
     let mut keys: Vec<(String, Id)> =
         section.keys.iter().map(|(key, id)| (key.clone(), *id)).collect();
     for (key, id) in defaults.iter().flat_map(|defaults| &defaults.keys) {
@@ -118,13 +117,15 @@ fn section_of(
                 }
             }
             "env_file" => given.lost(id, "say `env_file`, where the file holds lines `NAME=VALUE`"),
-            "port" => given.lost(id, CONSOLE),
+            "port" if value == "-1" || value.is_empty() => given.kept(id, "no port"),
+            "port" => endpoint(&mut child, "listen", &value, id, given),
             "host" => {
-                given.lost(id, "every section is run here: leave out those of other machines");
+                given.lost(id, "every section is run here: leave out those of other machines")
             }
             _ => {}
         }
     }
+    settle(&mut child);
     if child.settings.value("command").is_none() {
         for id in section.ids().collect::<Vec<_>>() {
             given.lost(id, "a section without a command is left out");
@@ -134,9 +135,54 @@ fn section_of(
     Some(child)
 }
 
-/// A port is not honoured.
-fn console(id: Id, given: &mut Given) {
-    given.lost(id, CONSOLE);
+/// Opens a console where procServ did.
+fn endpoint(child: &mut Child, key: &str, value: &str, id: Id, given: &mut Given) {
+    let port = value.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let is_path = value.strip_prefix("unix:").is_some_and(|path| !path.is_empty());
+    let host = value.rsplit_once(':').map(|(host, _)| host);
+    let is_net = port.is_some_and(|port| port > 0)
+        && host.is_none_or(|host| host.parse::<std::net::Ipv4Addr>().is_ok());
+    if is_path || is_net {
+        let mut all = match child.settings.value("console") {
+            Some(Value::Map(all)) => {
+                all.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone())
+            }
+            Some(Value::Text(_) | Value::List(_)) | None => None,
+        };
+        match &mut all {
+            Some(Value::List(all)) => all.push(Value::from(value)),
+            Some(Value::Text(_) | Value::Map(_)) | None => all = Some(Value::list([value])),
+        }
+        if let Some(all) = all {
+            child.settings.put("console", key, all);
+        }
+        given.kept(id, format!("`console: {{{key}: ..}}`"));
+    } else {
+        given.lost(id, "no endpoint that `console` takes: `PORT`, `ADDRESS:PORT` or `unix:PATH`");
+    }
+}
+
+/// Leaves out a console that listens nowhere, which says nothing.
+fn settle(child: &mut Child) {
+    let listens = match child.settings.value("console") {
+        Some(Value::Map(all)) => {
+            all.iter().any(|(key, _)| matches!(key.as_str(), "listen" | "log_listen"))
+        }
+        Some(Value::Text(_) | Value::List(_)) | None => true,
+    };
+    let all = match child.settings.value("console") {
+        Some(Value::Map(all)) if listens => all.clone(),
+        Some(Value::Map(_)) => return child.settings.remove("console"),
+        Some(Value::Text(_) | Value::List(_)) | None => return,
+    };
+    // Keys were noted one by one, and stand together.
+    let (keys, mut rest): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(key, _)| key.starts_with("keys."));
+    if !keys.is_empty() {
+        let named = keys.into_iter().map(|(key, value)| (key.replace("keys.", ""), value));
+        rest.push(("keys".into(), Value::map(named)));
+    }
+    child.settings.set("console", Value::Map(rest));
 }
 
 /// Returns a stop that sends one signal.

@@ -1,6 +1,6 @@
 //! Command lines of procServ, one on each line of a file.
 
-use super::{child, console, killed_by};
+use super::{child, endpoint, killed_by, settle};
 use crate::given::{Given, Id};
 use crate::model::{Child, Model, Names, Value};
 use crate::report::Place;
@@ -141,7 +141,7 @@ fn one(
         && let Some((port, command)) = rest.split_first()
     {
         let id = given.add(place.clone(), "procServ", "port", port.as_str());
-        console(id, given);
+        found.push(("port", port.clone(), id));
         rest = command;
     }
     let command = given.add(place.clone(), "procServ", "command", rest.join(" "));
@@ -167,6 +167,7 @@ fn one(
         option(&mut made, name, &value, id, given);
     }
     given.about(ids, &made.name);
+    settle(&mut made);
     Some(made)
 }
 
@@ -211,27 +212,44 @@ fn option(child: &mut Child, name: &str, value: &str, id: Id, given: &mut Given)
             }
             None => given.lost(id, "there is no such signal"),
         },
-        "logfile" if value == "-" => given.kept(id, "`mainstay up` shows what children print"),
-        "logfile" => {
-            child.settings.put("log", "path", value);
-            given.changed(id, "`log`, which is rotated at 10 MiB");
-        }
-        "logstamp" => given.kept(id, "lines have stamps"),
-        "timefmt" => given.changed(id, "stamps are RFC 3339"),
         "foreground" | "debug" | "quiet" => {
             given.kept(id, "children always stay in the foreground");
         }
-        "pidfile" | "info-file" => {
-            given.lost(id, "`mainstay status` says its process and what it does: no file does");
-        }
-        "port" | "logport" | "allow" | "restrict" => console(id, given),
-        "ignore" | "killcmd" | "autorestartcmd" | "logoutcmd" => {
-            given.lost(
-                id,
-                "keys of a console are not set here: `mainstay restart`, `pause` and \
-                `resume` do what they did",
-            );
-        }
-        _ => given.lost(id, "it starts nothing"),
+        "pidfile" => given.lost(
+            id,
+            "`mainstay status` says its process: no file does, but for `info_file` of a console",
+        ),
+        _ => console(child, name, value, id, given),
     }
+}
+
+/// Options about the console.
+fn console(child: &mut Child, name: &str, value: &str, id: Id, given: &mut Given) {
+    let key = match name {
+        "port" => return endpoint(child, "listen", value, id, given),
+        "logport" => return endpoint(child, "log_listen", value, id, given),
+        "restrict" => return given.kept(id, "a console listens on this machine alone"),
+        "logstamp" => {
+            let text = "say it as `stamp` of the transcript; the `log` of the child has stamps";
+            return given.lost(id, text);
+        }
+        "killcmd" | "autorestartcmd" | "logoutcmd" => {
+            let key = match name {
+                "killcmd" => "kill",
+                "autorestartcmd" => "toggle",
+                _ => "logout",
+            };
+            child.settings.put("console", &format!("keys.{key}"), value);
+            return given.kept(id, "`console: {keys: ..}`");
+        }
+        "logfile" => "transcript",
+        "timefmt" => "time",
+        "info-file" => "info_file",
+        "ignore" => "ignore",
+        "allow" => "allow",
+        _ => return given.lost(id, "it starts nothing"),
+    };
+    let value = if name == "allow" { "true" } else { value };
+    child.settings.put("console", key, value);
+    given.kept(id, format!("`console: {{{key}: ..}}`"));
 }
