@@ -44,6 +44,7 @@ mod trouble;
 mod web;
 mod words;
 
+pub(crate) use apart::apart;
 pub use around::{About, Book, Program, Specs};
 pub use caller::{Caller, Role, Roles};
 pub(crate) use look::alert_kind;

@@ -24,16 +24,16 @@ mod signals;
 mod signs;
 mod specs;
 mod telling;
+mod tending;
 mod trails;
 mod voice;
 
 use crate::api::{self, Service};
-use crate::hook::{Hooks, Tap};
+use crate::hook::Tap;
 use crate::journal::{self, Journal, OpenError};
 use crate::journald::Journald;
 use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
-use above::Above;
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
@@ -41,7 +41,7 @@ use doors::Doors;
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
-use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
+use mainstay::{Owner, StartError, Tree};
 use mainstay_core::{Command, CommandId, Effects, Input, Snapshot, Verb};
 use mainstay_keeper::{Client, Quit};
 use mainstay_wire::Text;
@@ -53,14 +53,12 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
-use signals::{Heard, Signals};
 use specs::FileSpecs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use telling::Telling;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -350,15 +348,18 @@ impl Program {
             pulse: Arc::clone(&dump.pulse),
         };
         let exporter = Arc::clone(&outside.exporter);
-        let known = (Arc::clone(&keeper), orders.clone(), hear, exporter);
+        let last = hooks::last(Arc::clone(&hooks), Arc::clone(&self.journal));
+        let known = (Arc::clone(&keeper), orders.clone(), (hear, last, exporter));
         let owner = self.start((tree, snapshot), client, clocks, (&books, hearers), known)?;
         let handle = owner.handle();
+        let books = Arc::new(books);
+        about.take_consoles(&handle, Arc::clone(&books) as Arc<dyn api::Book>);
         let specs = Arc::new(FileSpecs::new(
             self.settings.source.clone(),
             &self.settings.state,
             handle.clone(),
             Arc::clone(&about),
-            Arc::clone(&outside),
+            (Arc::clone(&outside), !goes_on),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
@@ -368,7 +369,7 @@ impl Program {
         let service = Service::new(handle.clone())
             .exporter(Arc::clone(&outside.exporter))
             .name(&self.settings.name)
-            .book(Arc::new(books))
+            .book(books)
             .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
             .program(Arc::clone(&about) as Arc<dyn api::Program>);
         let (stop, stopped) = watch::channel(());
@@ -381,7 +382,10 @@ impl Program {
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, (&about, &hooks), &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            if report.is_some() {
+                about.close_consoles().await;
+            }
             // Its last answers, the one to `down` among them, take a second at most.
             drop(stop);
             report
@@ -459,7 +463,7 @@ impl Program {
         client: Client,
         clocks: Clocks,
         (books, hearers): (&Books, Hearers),
-        (keeper, orders, hear, exporter): (Arc<Keeper>, Orders, link::Hear, Arc<Exporter>),
+        (keeper, orders, heard): (Arc<Keeper>, Orders, (link::Hear, link::Last, Arc<Exporter>)),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -484,14 +488,14 @@ impl Program {
             brain: self.settings.brain_command.clone(),
         };
         let (journal, voice) = (Arc::clone(&self.journal), Arc::clone(&self.voice));
-        let client = Mutex::new(Some((client, hear)));
+        let client = Mutex::new(Some((client, heard)));
         let open = move |tell| {
             let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (client, hear) = client.ok_or_else(|| io::Error::other("it was opened before"))?;
+            let (client, (hear, last, exporter)) =
+                client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let exporter = Arc::clone(&exporter);
-            let known = (keeper, hear, exporter);
+            let known = (keeper, hear, last, exporter);
             let link = link::begin(client, commands, journal, voice, known, tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
@@ -500,128 +504,12 @@ impl Program {
         let tree = tree.keeper(identity(&self.settings), open).durable(durable).history(HISTORY);
         Ok(tree.start()?)
     }
-
-    /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
-    async fn catch_up(&self, handle: &Handle, loaded: &Loaded, about: &About) -> bool {
-        let request = handle.by("mainstay").apply(loaded.tree.clone(), "the spec file has changed");
-        match request.await {
-            Ok(_) => true,
-            Err(error) => {
-                let why = in_full(&error);
-                let text = format!("the spec file has changed and cannot be applied: {why}");
-                self.voice.say(&text);
-                about.notice(text);
-                false
-            }
-        }
-    }
-
-    /// Keeps the tree running until it ends, and does what signals ask.
-    /// Returns nothing where the next brain goes on with it.
-    async fn tend_to(
-        &self,
-        owner: Owner,
-        specs: &FileSpecs,
-        (about, hooks): (&About, &Hooks),
-        keeper: &Keeper,
-        asked: &Notify,
-    ) -> Option<Report> {
-        let handle = owner.handle();
-        let above = Above::find();
-        above.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving\n", about.keeper_pid()));
-        let mut beat = tokio::time::interval(above.watchdog.unwrap_or(DAY) / 2);
-        let mut signals = Signals::new();
-        let mut ended = std::pin::pin!(handle.ended());
-        let mut telling =
-            self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
-        loop {
-            tokio::select! {
-                report = &mut ended => {
-                    Telling::rest(&mut telling).into_iter().for_each(|said| self.voice.tell(&said));
-                    // While there is a keeper: what is told of the end is told now, or in the next life.
-                    self.written().await;
-                    let _ = tokio::time::timeout(LAST, hooks.settled()).await;
-                    drop(owner);
-                    return Some(Report::clone(&report));
-                }
-                () = keeper.left.notified() => {
-                    // Dropped it would drain the tree, which is not over.
-                    std::mem::forget(owner);
-                    return None;
-                }
-                heard = signals.next() => match heard {
-                    Heard::End(name) => {
-                        above.tell("STOPPING=1\n");
-                        drop(handle.by(name).drain("signal").await);
-                    }
-                    Heard::Reload => {
-                        let now = monotonic().as_micros();
-                        above.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"));
-                        match specs.reload().await {
-                            Ok(text) => self.voice.say(&text),
-                            Err(text) => {
-                                self.voice.say(&text);
-                                about.notice(text);
-                            }
-                        }
-                        above.tell("READY=1\n");
-                    }
-                },
-                () = asked.notified() => self.dump(&handle).await,
-                // It goes by way of the loop: a tree that stands still gives no sign.
-                _ = beat.tick(), if above.watchdog.is_some() => {
-                    if handle.child("").await.is_ok() {
-                        above.tell("WATCHDOG=1\n");
-                    }
-                }
-                said = Telling::next(&mut telling) => self.voice.tell(&said),
-            }
-        }
-    }
-
-    /// Writes down all that is known, for whoever has only a signal left.
-    async fn dump(&self, handle: &Handle) {
-        let Ok(views) = handle.status().await else { return };
-        for view in views {
-            let standing = format!("{:?}", view.standing).to_lowercase();
-            self.voice.say(&format!("{}: {standing}, {} runs", view.path, view.runs));
-        }
-    }
-
-    /// Waits until the system has what was decided so far, or cannot have it.
-    async fn written(&self) {
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let last = self.journal.state().last;
-        self.journal.when(last, journal::When::Written, Box::new(move |_| _ = tell.send(())));
-        let _ = tokio::time::timeout(LAST, told).await;
-    }
-
-    fn say_end(&self, report: &Report) {
-        let is_silent = self.settings.is_bare || !self.settings.is_foreground;
-        if is_silent && (matches!(report.ending, Ending::Asked) || report.code() == 0) {
-            return;
-        }
-        for line in report.to_string().lines() {
-            self.voice.say(line);
-        }
-    }
-
-    /// Waits until all is on the disk.
-    fn settle(&self, last: u64) {
-        let (tell, told) = std::sync::mpsc::channel();
-        self.journal.when(last, journal::When::Durable, Box::new(move |_| _ = tell.send(())));
-        // A disk that stands still holds nobody up for ever.
-        let _ = told.recv_timeout(Duration::from_secs(5));
-    }
 }
 
 /// Events kept for readers that come later or are slow.
 const HISTORY: usize = 16_384;
 /// How long a keeper may take to say who it is.
 const GREETING: Duration = Duration::from_secs(5);
-/// How long the last deliveries may take at the end of a tree.
-const LAST: Duration = Duration::from_secs(5);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Returns an error with all its causes.
 fn in_full(error: &dyn std::error::Error) -> String {

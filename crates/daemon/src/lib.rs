@@ -2,6 +2,7 @@
 //!
 //! - [`spec`]: from `mainstay.yaml` to a declared tree, or a list of everything wrong with it.
 //! - [`tend`]: what is done by the clock and at a change of files.
+//! - [`console`]: terminals of children on the network.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
 //! - [`hook`]: who is told when something fails, is given up or recovers.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
@@ -11,6 +12,7 @@
 pub mod api;
 mod attend;
 pub mod brain;
+pub mod console;
 mod fault;
 pub mod hook;
 pub mod journal;

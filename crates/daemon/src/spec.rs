@@ -29,8 +29,10 @@ mod variable;
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
 pub use place::SpecProblems;
+pub(crate) use scalar::rights;
 pub use secret::Secret;
 
+use crate::console;
 use crate::hook::Hook;
 use crate::journal;
 use crate::otlp;
@@ -58,6 +60,8 @@ pub struct Loaded {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -105,6 +109,8 @@ pub struct Fragment {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

@@ -5,7 +5,7 @@ mod table;
 use super::Service;
 use super::caller::{Caller, Role};
 use super::query::{Parameter, Query};
-use super::tls::Secure;
+use super::tls::{self, Secure};
 use super::trouble::Trouble;
 use super::web;
 use axum::Router;
@@ -17,7 +17,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,7 +100,11 @@ impl Route {
         let (mut parts, body) = request.into_parts();
         let secure = parts.extensions.get::<Arc<Secure>>().cloned();
         check_origin(&service, &parts.headers, secure.is_some())?;
-        let caller = parts.extensions.get::<Caller>().cloned();
+        let mut caller = parts.extensions.get::<Caller>().cloned();
+        for most in parts.headers.get_all("mainstay-role") {
+            let most = most.to_str().unwrap_or("");
+            caller = caller.map(|caller| caller.at_most(most)).transpose()?;
+        }
         let caller = match (caller, self.role) {
             (Some(caller), Some(role)) => {
                 caller.require(role)?;
@@ -191,7 +194,7 @@ async fn unfit(method: Method, uri: Uri) -> Trouble {
 /// any other name may be a stranger's that leads here.
 fn check_origin(service: &Service, headers: &HeaderMap, is_checked: bool) -> Result<(), Trouble> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let here = host.filter(|host| is_checked || is_number_or_local(host));
+    let here = host.filter(|host| is_checked || tls::is_number_or_local(tls::name_in(host)));
     let is_known = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or("");
         let from = origin.split_once("://").map(|(_, from)| from);
@@ -212,14 +215,6 @@ fn check_origin(service: &Service, headers: &HeaderMap, is_checked: bool) -> Res
     };
     let text = format!("pages from {stranger} get no answer");
     Err(Trouble::new(StatusCode::FORBIDDEN, "origin", text))
-}
-
-fn is_number_or_local(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-    });
-    let number = name.trim_start_matches('[').trim_end_matches(']');
-    number.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 /// Returns what follows `head` in the path of an address, with its `%` signs resolved.

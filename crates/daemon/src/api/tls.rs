@@ -332,13 +332,9 @@ pub(super) fn check_host<B>(request: &Request<B>, hosts: &[String]) -> Result<()
         return Err(Trouble::bad("host", "a request has one header `Host`"));
     };
     let host = host.to_str().unwrap_or("");
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-    });
-    let number = name.trim_start_matches('[').trim_end_matches(']');
-    let is_ours = number.parse::<IpAddr>().is_ok()
-        || name.eq_ignore_ascii_case("localhost")
-        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let name = name_in(host);
+    let is_ours =
+        is_number_or_local(name) || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
     if is_ours {
         Ok(())
     } else {
@@ -346,6 +342,19 @@ pub(super) fn check_host<B>(request: &Request<B>, hosts: &[String]) -> Result<()
         let hint = "a listed name of this server, its number and `localhost` are";
         Err(Trouble::new(StatusCode::FORBIDDEN, "host", text).hint(hint))
     }
+}
+
+/// Returns the name in a header `Host`, without the port.
+pub(super) fn name_in(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    })
+}
+
+/// Returns whether nobody else can have a name lead here that is written like this.
+pub(super) fn is_number_or_local(name: &str) -> bool {
+    let number = name.trim_start_matches('[').trim_end_matches(']');
+    number.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 /// Compares without stopping at the first difference. That the lengths differ is no secret.

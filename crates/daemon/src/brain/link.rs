@@ -29,6 +29,7 @@ pub(super) struct KeeperLink {
     voice: Arc<Voice>,
     keeper: Arc<Keeper>,
     exporter: Arc<Exporter>,
+    last: Last,
     gone: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -89,13 +90,16 @@ pub(super) struct Commands {
 /// Hears reports before the tree does, and returns those that are for the tree.
 pub(super) type Hear = Box<dyn Fn(Report) -> Option<Report> + Send>;
 
+/// Does what needs a keeper and is to be done before it leaves.
+pub(super) type Last = Box<dyn Fn() + Send + Sync>;
+
 /// Begins to hear the keeper.
 pub(super) fn begin(
     client: Client,
     commands: Commands,
     journal: Arc<Journal>,
     voice: Arc<Voice>,
-    (keeper, hear, exporter): (Arc<Keeper>, Hear, Arc<Exporter>),
+    (keeper, hear, last, exporter): (Arc<Keeper>, Hear, Last, Arc<Exporter>),
     tell: Tell,
 ) -> io::Result<KeeperLink> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -114,7 +118,7 @@ pub(super) fn begin(
     };
     std::thread::Builder::new().name("mainstay-link".into()).spawn(move || line.serve())?;
     let gone = Mutex::new(gone);
-    Ok(KeeperLink { orders, wake, journal, voice, keeper, exporter, gone })
+    Ok(KeeperLink { orders, wake, journal, voice, keeper, exporter, last, gone })
 }
 
 impl KeeperLink {
@@ -191,6 +195,9 @@ impl Link for KeeperLink {
         if self.keeper.is_left_alone() {
             return; // The next brain goes on with it.
         }
+        // The loop is at its end and gives no signs of life any more.
+        Self::put(&self.orders, &self.wake, Order::Alive { within: Duration::ZERO });
+        (self.last)();
         Self::put(&self.orders, &self.wake, Order::Leave { kill: true });
         let gone = self.gone.into_inner().unwrap_or_else(PoisonError::into_inner);
         // It ends when the order is handed over.

@@ -11,6 +11,7 @@ use mainstay_core::command::Act;
 use mainstay_wire::api::Problem;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The spec file of a daemon.
@@ -22,6 +23,8 @@ pub(super) struct FileSpecs {
     outside: Arc<Outside>,
     /// What was loaded last and may be applied next.
     loaded: Mutex<Option<Loaded>>,
+    /// Whether a life of the tree begins, and no console has been opened in it yet.
+    begins: AtomicBool,
 }
 
 impl FileSpecs {
@@ -30,10 +33,10 @@ impl FileSpecs {
         state: &Path,
         handle: Handle,
         about: Arc<About>,
-        outside: Arc<Outside>,
+        (outside, begins): (Arc<Outside>, bool),
     ) -> Self {
-        let loaded = Mutex::default();
-        Self { source, state: state.to_owned(), handle, about, outside, loaded }
+        let (loaded, begins) = (Mutex::default(), AtomicBool::new(begins));
+        Self { source, state: state.to_owned(), handle, about, outside, loaded, begins }
     }
 
     fn logs(&self) -> PathBuf {
@@ -50,6 +53,7 @@ impl FileSpecs {
         let _ = std::fs::write(applied, mark(&loaded));
         self.about.declare(&loaded);
         self.about.tend(&self.handle, &loaded.tending);
+        self.about.present(&loaded.consoles, self.begins.swap(false, Ordering::Relaxed));
         self.outside.follow(&loaded);
     }
 
@@ -110,10 +114,12 @@ impl Specs for FileSpecs {
         let logs = self.logs();
         let found = spec::fragment(text, &as_if, &environment, Some(&logs));
         let found = found.map_err(|problems| problem(&problems))?;
-        if found.tending != Tending::default() {
+        if found.tending != Tending::default() || !found.consoles.is_empty() {
             return Err(Problem {
                 code: "spec".into(),
-                text: "`schedule` and `restart_on_change` are kept by the spec file alone".into(),
+                text:
+                    "`schedule`, `restart_on_change` and `console` are kept by the spec file alone"
+                        .into(),
                 hint: Some(
                     "write the child there, and bring the tree in line: `mainstay apply`".into(),
                 ),

@@ -93,6 +93,7 @@ pub(super) fn text(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
         api,
         journal,
         observe,
@@ -131,6 +132,7 @@ pub(super) fn fragment(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
     })
 }
 

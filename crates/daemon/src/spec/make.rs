@@ -1,11 +1,13 @@
 //! From values that fit to declarations of the library.
 
+mod console;
 mod hook;
 mod policy;
 mod process;
 mod program;
 mod telemetry;
 
+pub(super) use console::{console, info};
 pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
@@ -23,8 +25,8 @@ impl Findings<'_> {
         self.0.push(Problem::new(at.at, text, help));
     }
 
-    /// Finds something whose line in the file is not shown.
-    pub(super) fn secret(&mut self, at: &Node, text: String) {
+    /// The same of something that may be a secret: it is not shown.
+    pub(super) fn hidden(&mut self, at: &Node, text: impl Into<String>) {
         self.0.push(Problem { is_secret: true, ..Problem::new(at.at, text, "") });
     }
 }

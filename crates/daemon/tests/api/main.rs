@@ -4,6 +4,7 @@
 mod around;
 mod choices;
 mod commands;
+mod consoles;
 mod describes;
 mod gates;
 mod health;

@@ -41,7 +41,7 @@ fn target(node: &Node, found: &mut Findings<'_>) -> Option<Target> {
         Ok(target) => Some(target),
         // What is wrong may be that there is a secret in it.
         Err(error @ TargetError::Secret) => {
-            found.secret(node, format!("nothing can be sent there: {error}"));
+            found.hidden(node, format!("nothing can be sent there: {error}"));
             None
         }
         Err(error @ (TargetError::Form | TargetError::Scheme | TargetError::Host { .. })) => {
@@ -67,7 +67,7 @@ fn headers(
             Ok(value) => value,
             Err(why) => {
                 let text = format!("the header `{}` cannot be read: {why}", name.text);
-                found.secret(reference, text);
+                found.hidden(reference, text);
                 continue;
             }
         };
@@ -79,7 +79,7 @@ fn headers(
             }
             Err(_) => {
                 let text = format!("the value of `{}` cannot stand in a header", name.text);
-                found.secret(reference, text);
+                found.hidden(reference, text);
             }
         }
     }
