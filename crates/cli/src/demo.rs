@@ -19,7 +19,7 @@ pub(crate) fn demo(args: &DemoArgs, global: &Global) -> Result<ExitCode, Fault> 
     let name = global.name.clone().unwrap_or_else(|| "demo".into());
     if !global.quiet {
         say(&format!(
-            "Four flaky children. In another terminal: `mainstay --name {name} status --watch`, \
+            "Four flaky children. In another terminal: `mainstay --name {name} top`, \
              `mainstay --name {name} explain crasher`. Ctrl-C ends it.\n"
         ))?;
     }

@@ -14,6 +14,7 @@ mod doors;
 mod dump;
 mod hooks;
 mod link;
+mod outside;
 mod own;
 mod program;
 mod pulse;
@@ -23,14 +24,16 @@ mod signals;
 mod signs;
 mod specs;
 mod telling;
+mod tending;
 mod trails;
 mod voice;
 
 use crate::api::{self, Service};
-use crate::hook::{Hooks, Tap};
+use crate::hook::Tap;
 use crate::journal::{self, Journal, OpenError};
+use crate::journald::Journald;
+use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
-use above::Above;
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
@@ -38,25 +41,24 @@ use doors::Doors;
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
-use mainstay::{Ending, Handle, Owner, Report, StartError, Tree};
-use mainstay_core::{Command, CommandId, Effects, Input, Verb};
+use mainstay::{Owner, StartError, Tree};
+use mainstay_core::{Command, CommandId, Effects, Input, Snapshot, Verb};
 use mainstay_keeper::{Client, Quit};
 use mainstay_wire::Text;
 use mainstay_wire::hook::Kept;
 use mainstay_wire::journal::{Closed, Record};
 use mainstay_wire::keeper::{Order, Report as Told};
+use outside::Outside;
 use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
-use signals::{Heard, Signals};
 use specs::FileSpecs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use telling::Telling;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -176,7 +178,7 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     // Whoever embeds this has a subscriber already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
-    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour);
+    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
     let ready = match prepare(settings, voice, began) {
         Ok(ready) => ready,
         Err(error) => {
@@ -332,6 +334,11 @@ impl Program {
             // Nothing of what was declared before is started.
             self.redeclare(&tree, &about)?;
         }
+        let snapshot = self.snapshot(&tree)?;
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        if let Some(loaded) = &self.loaded {
+            outside.follow(loaded);
+        }
         let state = self.settings.state.clone();
         let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
         let seen = Arc::clone(&about);
@@ -340,8 +347,10 @@ impl Program {
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
             pulse: Arc::clone(&dump.pulse),
         };
-        let known = (Arc::clone(&keeper), orders.clone(), hear);
-        let owner = self.start(tree, client, clocks, (&books, hearers), known)?;
+        let exporter = Arc::clone(&outside.exporter);
+        let last = hooks::last(Arc::clone(&hooks), Arc::clone(&self.journal));
+        let known = (Arc::clone(&keeper), orders.clone(), (hear, last, exporter));
+        let owner = self.start((tree, snapshot), client, clocks, (&books, hearers), known)?;
         let handle = owner.handle();
         let books = Arc::new(books);
         about.take_consoles(&handle, Arc::clone(&books) as Arc<dyn api::Book>);
@@ -350,14 +359,15 @@ impl Program {
             &self.settings.state,
             handle.clone(),
             Arc::clone(&about),
-            !goes_on,
+            (Arc::clone(&outside), !goes_on),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
         {
             specs.is_present(loaded);
         }
-        let service = Service::new(handle)
+        let service = Service::new(handle.clone())
+            .exporter(Arc::clone(&outside.exporter))
             .name(&self.settings.name)
             .book(books)
             .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
@@ -372,7 +382,7 @@ impl Program {
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, (&about, &hooks), &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
             if report.is_some() {
                 about.close_consoles().await;
             }
@@ -380,7 +390,11 @@ impl Program {
             drop(stop);
             report
         };
-        let (report, ()) = tokio::join!(tending, doors.serve(service, stopped));
+        let closed = || doors::closed(stopped.clone());
+        let observing = outside.observe(&service, &about, &self.voice, closed());
+        let exporting = outside.exporter.run(handle, closed());
+        let serving = doors.serve(service.clone(), stopped.clone());
+        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);
@@ -418,6 +432,21 @@ impl Program {
         Ok(())
     }
 
+    /// Returns the tree that is begun, or gone on with.
+    fn snapshot(&mut self, declared: &Tree) -> Result<Snapshot, BrainError> {
+        if let Some(snapshot) = self.recovered.tree.take() {
+            return Ok(snapshot);
+        }
+        let (spec, _) = declared.clone().into_spec().map_err(StartError::from)?;
+        Ok(mainstay_core::Tree::new(&spec).snapshot())
+    }
+
+    /// Makes what tells a collector of the tree, from its next event on.
+    fn exporter(&self, snapshot: &Snapshot) -> Exporter {
+        let salt = otlp::salt(snapshot.settings.seed, &identity(&self.settings));
+        Exporter::new(&self.settings.name, salt, self.recovered.next_event)
+    }
+
     /// Returns when the tree began, in wall time.
     fn began(&self, clocks: Clocks) -> i64 {
         let root = self.recovered.tree.as_ref().and_then(|tree| tree.children.first()?.as_ref());
@@ -429,12 +458,12 @@ impl Program {
 
     /// Begins the tree, or goes on with it.
     fn start(
-        &mut self,
-        tree: Tree,
+        &self,
+        (tree, snapshot): (Tree, Snapshot),
         client: Client,
         clocks: Clocks,
         (books, hearers): (&Books, Hearers),
-        (keeper, orders, hear): (Arc<Keeper>, Orders, link::Hear),
+        (keeper, orders, heard): (Arc<Keeper>, Orders, (link::Hear, link::Last, Arc<Exporter>)),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -446,13 +475,6 @@ impl Program {
             hearers,
         );
         let Recovered { next_event, now, goes_on, .. } = self.recovered;
-        let snapshot = match self.recovered.tree.take() {
-            Some(snapshot) => snapshot,
-            None => {
-                let (spec, _) = tree.clone().into_spec().map_err(StartError::from)?;
-                mainstay_core::Tree::new(&spec).snapshot()
-            }
-        };
         // Written before anything is decided: what follows in the journal follows from this.
         recorder.begin(
             &snapshot,
@@ -466,13 +488,15 @@ impl Program {
             brain: self.settings.brain_command.clone(),
         };
         let (journal, voice) = (Arc::clone(&self.journal), Arc::clone(&self.voice));
-        let client = Mutex::new(Some((client, hear)));
+        let client = Mutex::new(Some((client, heard)));
         let open = move |tell| {
             let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (client, hear) = client.ok_or_else(|| io::Error::other("it was opened before"))?;
+            let (client, (hear, last, exporter)) =
+                client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let link = link::begin(client, commands, journal, voice, (keeper, hear), tell)?;
+            let known = (keeper, hear, last, exporter);
+            let link = link::begin(client, commands, journal, voice, known, tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
         };
@@ -480,128 +504,12 @@ impl Program {
         let tree = tree.keeper(identity(&self.settings), open).durable(durable).history(HISTORY);
         Ok(tree.start()?)
     }
-
-    /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
-    async fn catch_up(&self, handle: &Handle, loaded: &Loaded, about: &About) -> bool {
-        let request = handle.by("mainstay").apply(loaded.tree.clone(), "the spec file has changed");
-        match request.await {
-            Ok(_) => true,
-            Err(error) => {
-                let why = in_full(&error);
-                let text = format!("the spec file has changed and cannot be applied: {why}");
-                self.voice.say(&text);
-                about.notice(text);
-                false
-            }
-        }
-    }
-
-    /// Keeps the tree running until it ends, and does what signals ask.
-    /// Returns nothing where the next brain goes on with it.
-    async fn tend_to(
-        &self,
-        owner: Owner,
-        specs: &FileSpecs,
-        (about, hooks): (&About, &Hooks),
-        keeper: &Keeper,
-        asked: &Notify,
-    ) -> Option<Report> {
-        let handle = owner.handle();
-        let above = Above::find();
-        above.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving\n", about.keeper_pid()));
-        let mut beat = tokio::time::interval(above.watchdog.unwrap_or(DAY) / 2);
-        let mut signals = Signals::new();
-        let mut ended = std::pin::pin!(handle.ended());
-        let mut telling =
-            self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
-        loop {
-            tokio::select! {
-                report = &mut ended => {
-                    Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
-                    // While there is a keeper: what is told of the end is told now, or in the next life.
-                    self.written().await;
-                    let _ = tokio::time::timeout(LAST, hooks.settled()).await;
-                    drop(owner);
-                    return Some(Report::clone(&report));
-                }
-                () = keeper.left.notified() => {
-                    // Dropped it would drain the tree, which is not over.
-                    std::mem::forget(owner);
-                    return None;
-                }
-                heard = signals.next() => match heard {
-                    Heard::End(name) => {
-                        above.tell("STOPPING=1\n");
-                        drop(handle.by(name).drain("signal").await);
-                    }
-                    Heard::Reload => {
-                        let now = monotonic().as_micros();
-                        above.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"));
-                        match specs.reload().await {
-                            Ok(text) => self.voice.say(&text),
-                            Err(text) => {
-                                self.voice.say(&text);
-                                about.notice(text);
-                            }
-                        }
-                        above.tell("READY=1\n");
-                    }
-                },
-                () = asked.notified() => self.dump(&handle).await,
-                // It goes by way of the loop: a tree that stands still gives no sign.
-                _ = beat.tick(), if above.watchdog.is_some() => {
-                    if handle.child("").await.is_ok() {
-                        above.tell("WATCHDOG=1\n");
-                    }
-                }
-                line = Telling::next(&mut telling) => self.voice.say(&line),
-            }
-        }
-    }
-
-    /// Writes down all that is known, for whoever has only a signal left.
-    async fn dump(&self, handle: &Handle) {
-        let Ok(views) = handle.status().await else { return };
-        for view in views {
-            let standing = format!("{:?}", view.standing).to_lowercase();
-            self.voice.say(&format!("{}: {standing}, {} runs", view.path, view.runs));
-        }
-    }
-
-    /// Waits until the system has what was decided so far, or cannot have it.
-    async fn written(&self) {
-        let (tell, told) = tokio::sync::oneshot::channel();
-        let last = self.journal.state().last;
-        self.journal.when(last, journal::When::Written, Box::new(move |_| _ = tell.send(())));
-        let _ = tokio::time::timeout(LAST, told).await;
-    }
-
-    fn say_end(&self, report: &Report) {
-        let is_silent = self.settings.is_bare || !self.settings.is_foreground;
-        if is_silent && (matches!(report.ending, Ending::Asked) || report.code() == 0) {
-            return;
-        }
-        for line in report.to_string().lines() {
-            self.voice.say(line);
-        }
-    }
-
-    /// Waits until all is on the disk.
-    fn settle(&self, last: u64) {
-        let (tell, told) = std::sync::mpsc::channel();
-        self.journal.when(last, journal::When::Durable, Box::new(move |_| _ = tell.send(())));
-        // A disk that stands still holds nobody up for ever.
-        let _ = told.recv_timeout(Duration::from_secs(5));
-    }
 }
 
 /// Events kept for readers that come later or are slow.
 const HISTORY: usize = 16_384;
 /// How long a keeper may take to say who it is.
 const GREETING: Duration = Duration::from_secs(5);
-/// How long the last deliveries may take at the end of a tree.
-const LAST: Duration = Duration::from_secs(5);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Returns an error with all its causes.
 fn in_full(error: &dyn std::error::Error) -> String {

@@ -35,10 +35,11 @@ pub use secret::Secret;
 use crate::console;
 use crate::hook::Hook;
 use crate::journal;
+use crate::otlp;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
-use mainstay_wire::spec::{Api, Journal};
+use mainstay_wire::spec::{Api, Journal, Observe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,10 @@ pub struct Loaded {
     pub api: Api,
     /// How much the journal keeps.
     pub journal: Journal,
+    /// What scrapers and kubelets see.
+    pub observe: Observe,
+    /// Where telemetry goes, if anywhere.
+    pub otlp: Option<otlp::Settings>,
     /// Who is told of failures.
     pub hooks: Vec<Hook>,
     /// How long the brain may give no sign of life; zero: for ever.

@@ -8,13 +8,14 @@
 //! not enough, then every fact that was not acknowledged, in order.
 
 mod fact;
+mod notice;
 mod order;
 pub mod state;
 
 pub use fact::{
-    Ended, Fact, Held, Lost, Notice, Report, Role, Sequence, Silence, StartError, Status, Step,
-    Usage, Whence,
+    Ended, Fact, Held, Lost, Report, Role, Sequence, Silence, StartError, Status, Step, Usage,
 };
+pub use notice::{Notice, Whence};
 pub use order::{Order, Passed, Whom};
 
 use serde::{Deserialize, Serialize};

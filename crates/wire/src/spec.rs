@@ -12,7 +12,7 @@ mod settings;
 pub use console::{Console, Endpoint, Keys, Mode, Transcript};
 pub use reference::reference;
 pub use schema::schema;
-pub use settings::{Api, Every, Journal, Overlap, Schedule, Tcp, Watch};
+pub use settings::{Api, Every, Journal, Observe, Overlap, Schedule, Tcp, Watch};
 
 /// Returns a spec file with comments to begin with: what `mainstay init` writes.
 pub const fn template() -> &'static str {

@@ -43,7 +43,9 @@ impl Desk {
         let body = self.client.read("/dump").await?;
         if !self.print_json(&body)? {
             let dump: Dump = self.client.parse(&body)?;
-            say(&show::tame(dump.text.trim_end(), true))?;
+            for line in dump.text.lines() {
+                say(&show::tame(line, false))?;
+            }
         }
         Ok(Exit::Done)
     }

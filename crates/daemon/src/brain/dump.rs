@@ -111,10 +111,16 @@ fn written(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the last dump of a brain, if it left one.
+/// Returns the dump that a brain has left in the last minute, if it left one: what it was asked for before somebody
+/// ended it, not what somebody had asked for in better times.
 pub(super) fn of(state: &Path, pid: u32) -> Option<PathBuf> {
     let end = format!("-{pid}.txt");
-    let is_its = |path: &&PathBuf| path.to_string_lossy().ends_with(&end);
+    let is_its = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let at = name.strip_prefix("brain-").and_then(|rest| rest.strip_suffix(&end));
+        let at = at.and_then(|at| at.parse::<i64>().ok());
+        at.is_some_and(|at| wall().saturating_sub(at) < 60_000)
+    };
     written(&folder(state)).iter().rev().find(is_its).cloned()
 }
 

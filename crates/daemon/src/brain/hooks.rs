@@ -1,13 +1,17 @@
 //! How hooks are connected with the brain: what they go on from, what they hear, and how they reach the keeper.
 
 use super::clock::{self, Clocks};
-use super::link::{Hear, Orders};
+use super::link::{Hear, Last, Orders};
 use super::program::About;
 use super::{Program, Voice, dump};
 use crate::hook::{Answer, Asides, Carrier, Hooks, Store};
+use crate::journal::{Journal, When};
 use mainstay_wire::keeper::Report;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// The record of deliveries, as complaints and notices name it.
 const RECORD: &str = "the record of deliveries";
@@ -47,6 +51,14 @@ impl Program {
         if let Some(loaded) = &self.loaded {
             about.declare(loaded);
         }
+        let journals =
+            [(&self.journal, "journal"), (&self.runs, "runs"), (&self.consoles, "consoles")];
+        for (journal, part) in journals {
+            // A trouble of the life before may be over, and nobody else says so.
+            if journal.state().trouble.is_none() {
+                hooks.program(part, None);
+            }
+        }
         let signs = std::mem::take(&mut self.recovered.signs);
         if !signs.is_empty() {
             hooks.take(signs);
@@ -83,6 +95,27 @@ pub(super) fn hear(
         | Report::Screen { .. }
         | Report::Typed { .. }
         | Report::Left { .. } => Some(report),
+    })
+}
+
+/// How long the last deliveries may take at the end of a tree.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Returns what waits for the last deliveries, while there is a keeper to run commands: what is not told by then is told
+/// in the next life. It is called at the end of the loop, and makes room for others on its thread.
+pub(super) fn last(hooks: Arc<Hooks>, journal: Arc<Journal>) -> Last {
+    let runtime = Handle::current();
+    Box::new(move || {
+        let told = async {
+            let (tell, told) = oneshot::channel();
+            let last = journal.state().last;
+            journal.when(last, When::Written, Box::new(move |_| _ = tell.send(())));
+            // What cannot be written is told nevertheless.
+            let _ = told.await;
+            hooks.settled().await;
+        };
+        let wait = || runtime.block_on(tokio::time::timeout(LAST, told));
+        let _ = tokio::task::block_in_place(wait);
     })
 }
 

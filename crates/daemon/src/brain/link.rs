@@ -3,10 +3,12 @@
 
 use super::Voice;
 use crate::journal::{Journal, When};
+use crate::otlp::Exporter;
 use mainstay::durable::{Link, Orders as KeeperOrders, Tell};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Order, Report};
+use mainstay_wire::keeper::{Key, Order, Report};
+use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use std::io;
@@ -26,6 +28,8 @@ pub(super) struct KeeperLink {
     journal: Arc<Journal>,
     voice: Arc<Voice>,
     keeper: Arc<Keeper>,
+    exporter: Arc<Exporter>,
+    last: Last,
     gone: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -42,6 +46,8 @@ pub(super) struct Keeper {
     stays: AtomicBool,
     /// Told when that is so.
     pub(super) left: Notify,
+    /// Told once it has been told to leave: a brain that ends before that is started again.
+    pub(super) dismissed: Notify,
 }
 
 impl Keeper {
@@ -86,13 +92,16 @@ pub(super) struct Commands {
 /// Hears reports before the tree does, and returns those that are for the tree.
 pub(super) type Hear = Box<dyn Fn(Report) -> Option<Report> + Send>;
 
+/// Does what needs a keeper and is to be done before it leaves.
+pub(super) type Last = Box<dyn Fn() + Send + Sync>;
+
 /// Begins to hear the keeper.
 pub(super) fn begin(
     client: Client,
     commands: Commands,
     journal: Arc<Journal>,
     voice: Arc<Voice>,
-    (keeper, hear): (Arc<Keeper>, Hear),
+    (keeper, hear, last, exporter): (Arc<Keeper>, Hear, Last, Arc<Exporter>),
     tell: Tell,
 ) -> io::Result<KeeperLink> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -110,7 +119,8 @@ pub(super) fn begin(
         _ends: ends,
     };
     std::thread::Builder::new().name("mainstay-link".into()).spawn(move || line.serve())?;
-    Ok(KeeperLink { orders, wake, journal, voice, keeper, gone: Mutex::new(gone) })
+    let gone = Mutex::new(gone);
+    Ok(KeeperLink { orders, wake, journal, voice, keeper, exporter, last, gone })
 }
 
 impl KeeperLink {
@@ -118,6 +128,18 @@ impl KeeperLink {
         if orders.send(order).is_ok() {
             // A counter that is full has not been read for ages.
             let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+impl KeeperLink {
+    /// Tells a run into which trace its own work belongs, unless its spec says so.
+    fn belong(&self, key: &Key, process: &mut Arc<Process>) {
+        let name = Text::from("TRACEPARENT");
+        let is_said = process.environment.set.iter().any(|(known, _)| *known == name);
+        if let Some(parent) = self.exporter.parent(&key.child, key.run).filter(|_| !is_said) {
+            let environment = &mut Arc::make_mut(process).environment;
+            environment.set.push((name, Text::from(parent)));
         }
     }
 }
@@ -136,6 +158,7 @@ impl Link for KeeperLink {
             }
             Order::Start { key, mut process } => {
                 self.voice.lend(&key.child, &mut process);
+                self.belong(&key, &mut process);
                 Order::Start { key, process }
             }
             Order::Change { key, mut process } => {
@@ -174,10 +197,14 @@ impl Link for KeeperLink {
         if self.keeper.is_left_alone() {
             return; // The next brain goes on with it.
         }
+        // The loop is at its end and gives no signs of life any more.
+        Self::put(&self.orders, &self.wake, Order::Alive { within: Duration::ZERO });
+        (self.last)();
         Self::put(&self.orders, &self.wake, Order::Leave { kill: true });
         let gone = self.gone.into_inner().unwrap_or_else(PoisonError::into_inner);
         // It ends when the order is handed over.
         let _ = gone.recv_timeout(patience);
+        self.keeper.dismissed.notify_one();
     }
 }
 

@@ -165,6 +165,18 @@ impl About {
         }
     }
 
+    /// Notes what keeps something from being served, or that nothing does any more. Returns whether that is news.
+    pub(super) fn unserved(&self, what: &str, trouble: Option<&str>) -> bool {
+        let beginning = format!("{what} cannot be served: ");
+        let notice = trouble.map(|why| format!("{beginning}{why}"));
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = notices.iter().find(|notice| notice.starts_with(&beginning)).cloned();
+        notices.retain(|notice| !notice.starts_with(&beginning));
+        let is_news = before != notice;
+        notices.extend(notice);
+        is_news
+    }
+
     /// Notes what the spec says about children.
     pub(super) fn describe(&self, words: Words) {
         *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;

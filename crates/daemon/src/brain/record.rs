@@ -114,8 +114,9 @@ impl Recorder {
 impl durable::Journal for Recorder {
     fn step(&mut self, step: &Step<'_>) {
         let Step { at, input, events, first, tree } = step;
-        self.hearers.pulse.begin(self.last + 1, events.first().map_or("none", story::kind));
-        crate::fault::point("loop.step");
+        let kind = events.first().map_or("none", story::kind);
+        self.hearers.pulse.begin(self.last + 1, kind);
+        crate::fault::point(if kind == "commanded" { "loop.command" } else { "loop.step" });
         let wall = self.clocks.wall();
         let form = StepRef { at: *at, wall, first: *first, input, events };
         self.last = self.journal.append(&form.to_json());

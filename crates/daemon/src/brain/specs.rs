@@ -1,5 +1,6 @@
 //! Where the declaration of the tree comes from, again and again.
 
+use super::outside::Outside;
 use super::program::{About, Words};
 use super::{Source, in_full};
 use crate::api::Specs;
@@ -19,6 +20,7 @@ pub(super) struct FileSpecs {
     state: PathBuf,
     handle: Handle,
     about: Arc<About>,
+    outside: Arc<Outside>,
     /// What was loaded last and may be applied next.
     loaded: Mutex<Option<Loaded>>,
     /// Whether a life of the tree begins, and no console has been opened in it yet.
@@ -31,10 +33,10 @@ impl FileSpecs {
         state: &Path,
         handle: Handle,
         about: Arc<About>,
-        begins: bool,
+        (outside, begins): (Arc<Outside>, bool),
     ) -> Self {
         let (loaded, begins) = (Mutex::default(), AtomicBool::new(begins));
-        Self { source, state: state.to_owned(), handle, about, loaded, begins }
+        Self { source, state: state.to_owned(), handle, about, outside, loaded, begins }
     }
 
     fn logs(&self) -> PathBuf {
@@ -52,6 +54,7 @@ impl FileSpecs {
         self.about.declare(&loaded);
         self.about.tend(&self.handle, &loaded.tending);
         self.about.present(&loaded.consoles, self.begins.swap(false, Ordering::Relaxed));
+        self.outside.follow(&loaded);
     }
 
     /// Reads the spec file again and applies it. Returns what came of it, in words.

@@ -135,9 +135,8 @@ impl Troubled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay::{Exit, OnExhausted, RunId};
+    use mainstay::{Class, Exit, OnExhausted, RunId};
     use mainstay_core::LimitId;
-    use mainstay_core::exit::Class;
     use std::time::Duration;
 
     const CHILD: ChildId = ChildId::ROOT;

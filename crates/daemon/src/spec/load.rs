@@ -72,6 +72,8 @@ pub(super) fn text(
     let mut found = Findings(&mut maker.files.problems);
     let tree = make::root(tree, &top, &mut found);
     let (api, journal) = (make::api(&top, &mut found), make::journal(&top));
+    let observe = make::observe(&top, &mut found);
+    let otlp = make::otlp(&top, environment, &mut found);
     let (hooks, watchdog) =
         (make::hooks(&top, &folder, &mut found), make::watchdog(&top, &mut found));
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
@@ -94,6 +96,8 @@ pub(super) fn text(
         consoles: maker.consoles,
         api,
         journal,
+        observe,
+        otlp,
         hooks,
         watchdog,
     })

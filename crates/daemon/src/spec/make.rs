@@ -5,12 +5,14 @@ mod hook;
 mod policy;
 mod process;
 mod program;
+mod telemetry;
 
 pub(super) use console::{console, info};
 pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
-pub(super) use program::{api, journal, schedule, watch};
+pub(super) use program::{api, journal, observe, schedule, watch};
+pub(super) use telemetry::otlp;
 
 use super::place::Problem;
 use super::syntax::Node;
@@ -21,5 +23,10 @@ pub(super) struct Findings<'a>(pub(super) &'a mut Vec<Problem>);
 impl Findings<'_> {
     pub(super) fn wrong(&mut self, at: &Node, text: impl Into<String>, help: &str) {
         self.0.push(Problem::new(at.at, text, help));
+    }
+
+    /// The same of something that may be a secret: it is not shown.
+    pub(super) fn hidden(&mut self, at: &Node, text: impl Into<String>) {
+        self.0.push(Problem { is_secret: true, ..Problem::new(at.at, text, "") });
     }
 }

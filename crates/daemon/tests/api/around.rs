@@ -3,7 +3,7 @@
 use crate::world::World;
 use mainstay::{Child, Context, Node, Standing, Tree, task, tree};
 use mainstay_daemon::api::{About, Program, Service, Specs};
-use mainstay_wire::api::{Problem, Reply};
+use mainstay_wire::api::{Alert, Delivery, DeliveryState, FactKind, Problem, Reply};
 use serde_json::{from_value, json};
 use std::sync::Arc;
 
@@ -50,6 +50,50 @@ impl Program for Words {
 
     fn next_start(&self, path: &str) -> Option<i64> {
         (path == "job" || path == "web").then_some(4_000_000_000_000)
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        vec![Alert {
+            path: String::new(),
+            kind: "journal-unwritten".into(),
+            text: "no space".into(),
+            since_at: 1,
+            again: 0,
+            over: false,
+            seen_by: None,
+            seen_why: None,
+            seen_at: None,
+        }]
+    }
+
+    fn deliveries(&self) -> Vec<Delivery> {
+        let of = |hook: &str| Delivery {
+            hook: hook.into(),
+            event: "x-1".into(),
+            fact: FactKind::GivenUp,
+            path: "web".into(),
+            program: None,
+            run: Some(3),
+            text: "its breaker opens".into(),
+            count: 1,
+            happened_at: 1,
+            decided_at: 1,
+            state: DeliveryState::Waiting,
+            tries: 1,
+            next_at: Some(4_000_000_000_000),
+            over_at: None,
+            last: Some("500".into()),
+            test: false,
+        };
+        vec![of("pager"), of("note")]
+    }
+
+    fn test_hook(&self, hook: &str) -> Result<String, Problem> {
+        Ok(format!("{hook} has taken it"))
+    }
+
+    fn dump(&self) -> Option<String> {
+        Some("loop: fine".into())
     }
 
     fn upgrade(&self, program: Option<&str>) -> Result<String, Problem> {
@@ -174,4 +218,30 @@ async fn the_program_tells_about_itself() {
     let bad = json!({"verb": {"upgrade": {"program": "/bin/true"}}, "why": "a test"});
     let (code, problem) = world.post(&bad.to_string()).await;
     assert_eq!((code, &problem["text"]), (409, &json!("/bin/true is no mainstay")));
+}
+
+#[tokio::test]
+async fn what_hooks_were_told_and_what_the_program_does_is_told() {
+    let world = world().await;
+    let (status, all) = world.get("/v1/deliveries").await;
+    assert_eq!(
+        (status, &all[0]["fact"], &all[1]["hook"]),
+        (200, &"given-up".into(), &"note".into())
+    );
+    let (_, one) = world.get("/v1/deliveries?hook=note").await;
+    assert_eq!(one.as_array().map(Vec::len), Some(1));
+    assert_eq!(one[0]["state"], "waiting");
+    let (_, alerts) = world.get("/v1/alerts").await;
+    assert_eq!(alerts[0]["kind"], "journal-unwritten");
+    assert_eq!(world.get("/v1/dump").await, (200, json!({"text": "loop: fine"})));
+    let reply = world.done(json!({"test-hook": {"hook": "pager"}}), "").await;
+    assert_eq!((&reply["text"], &reply["changed"]), (&"pager has taken it".into(), &true.into()));
+    world.stop().await;
+    // A service of its own has neither.
+    let world = World::new().await;
+    assert_eq!(world.get("/v1/deliveries").await, (200, json!([])));
+    assert_eq!(world.get("/v1/dump").await.0, 501);
+    let body = json!({"verb": {"test-hook": {"hook": "x"}}, "why": "to see"}).to_string();
+    assert_eq!(world.post(&body).await.0, 501);
+    world.stop().await;
 }

@@ -4,7 +4,9 @@
 
 mod basics;
 mod consoles;
+mod hooks;
 mod keys;
+mod outside;
 mod pages;
 mod runs;
 mod support;

@@ -361,6 +361,7 @@ impl Scene {
             }
             Report::Descriptors { .. }
             | Report::Screen { .. }
+            | Report::Typed { .. }
             | Report::Aside { .. }
             | Report::Left { .. } => {}
         }

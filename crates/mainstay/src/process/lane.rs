@@ -171,7 +171,8 @@ impl Lane {
                 self.met.held.get_or_insert_default().extend(held);
                 return;
             }
-            // Viewers have heard theirs already, and descriptors are kept by who holds the link.
+            // Viewers have heard theirs already, nobody here runs commands of its own, and descriptors are kept by who holds
+            // the link.
             Report::Descriptors { .. }
             | Report::Screen { .. }
             | Report::Typed { .. }

@@ -71,7 +71,7 @@ fn hook(name: &str, node: &Node, folder: &Path, found: &mut Findings<'_>) -> Opt
         .into_iter()
         .filter_map(|word| FactKind::ALL.into_iter().find(|fact| fact.word() == word))
         .collect();
-    if let (Some(at), true) = (node.get("on"), on.is_empty()) {
+    if let Some(at) = node.get("on").filter(|on| on.text().is_none() && on.each().is_empty()) {
         found.wrong(
             at,
             "a hook that is told of nothing has no effect",
@@ -136,7 +136,7 @@ fn receiver(node: &Node, folder: &Path, found: &mut Findings<'_>) -> Option<Rece
     let address = match url.text() {
         Some(text) => {
             if let Some(why) = wrong_address(text) {
-                found.wrong(url, format!("the hook cannot post there: {why}"), "");
+                found.hidden(url, format!("the hook cannot post there: {why}"));
             }
             Address::Plain(text.to_owned())
         }

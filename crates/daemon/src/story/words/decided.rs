@@ -108,11 +108,12 @@ fn rule_counted(why: Rule, counts: &[Counted], known: &dyn Known) -> String {
 
 /// Returns what it means that a limit is spent: `10 of 10 restarts in 10m are used`.
 pub(crate) fn spent(limit: &Limit, before: Option<u32>) -> String {
-    let before = before.unwrap_or(limit.most);
     match limit.count {
-        // The failure that is judged counts already.
-        Count::Failures => used(limit, before.saturating_add(1)),
-        Count::Restarts | Count::Starts => used(limit, before),
+        // The failure that is judged counts already, and was the one too many.
+        Count::Failures => {
+            used(limit, before.map_or(limit.most, |before| before.saturating_add(1)))
+        }
+        Count::Restarts | Count::Starts => used(limit, before.unwrap_or(limit.most)),
     }
 }
 
