@@ -241,11 +241,14 @@ impl Hub {
         {
             self.say(Around::killed(), Place::Anywhere);
         }
+        if press == Press::Toggle {
+            // Known before what follows from it: the end of the tree may.
+            self.mode = seen.mode.next();
+        }
         for deed in deeds {
             self.carry_out(*deed, &by, why).await.map_err(|error| in_full(&error))?;
         }
         if press == Press::Toggle {
-            self.mode = seen.mode.next();
             self.say(Around::toggled(seen.mode.next()), Place::Anywhere);
         }
         Ok(())
@@ -262,7 +265,8 @@ impl Hub {
             Deed::Resume => by.resume(path, why),
             Deed::Drain => by.drain(why),
             Deed::Raise => {
-                let view = self.look().await?;
+                // Where its one run has ended the tree already, there is nothing to start.
+                let Ok(view) = self.look().await else { return Ok(()) };
                 let is_coming = matches!(view.standing, Standing::Waiting | Standing::Blocked);
                 let is_down =
                     view.run.is_none() && (!is_coming || Seen::of(&view).mode == Mode::Off);

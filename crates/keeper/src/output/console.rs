@@ -6,20 +6,22 @@ use std::sync::Arc;
 
 impl Outputs {
     /// Has a viewer join the terminal of a child. [`Told::Screen`] follows with the last of what it
-    /// printed, or [`Told::Left`] where there is no terminal. Who is there already stays as it is.
+    /// printed, or [`Told::Left`] where there is no terminal. Who is there already stays as it is, and who comes
+    /// before the first run waits for it.
     pub fn attach(&mut self, name: &str, viewer: u64, is_read_only: bool) {
         if self.viewers.get(&viewer).is_some_and(|of| &**of == name) {
             return;
+        }
+        if !self.children.contains_key(name) {
+            // It has not run yet: who is there before its first run sees all of that.
+            self.child(&Arc::from(name)).audience = Some(Arc::default());
         }
         let found = self.children.get_key_value(name);
         let Some((name, audience)) =
             found.and_then(|(name, child)| Some((name, child.audience.as_ref()?)))
         else {
-            let why = match found {
-                Some(_) => "the child has no terminal",
-                None => "there is no such child",
-            };
-            return self.plane.board.tell(Told::Left { viewer, why: why.to_owned() });
+            let why = "the child has no terminal".to_owned();
+            return self.plane.board.tell(Told::Left { viewer, why });
         };
         lock(audience).join(viewer, is_read_only);
         self.plane.show(audience);
