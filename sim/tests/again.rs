@@ -3,7 +3,9 @@
 use mainstay_core::child::{Child, Rest, State, Want};
 use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::spec::Activation;
-use mainstay_core::{ChildId, Effect, Effects, Event, Exit, Health, Input, Moment, Snapshot, Tree};
+use mainstay_core::{
+    ChildId, Effect, Effects, Event, Exit, Health, Input, Moment, Refusal, Snapshot, Tree,
+};
 use mainstay_sim::canary::Sabotage;
 use mainstay_sim::dice::Dice;
 use mainstay_sim::run::run;
@@ -40,6 +42,10 @@ impl Sabotage for Reboots {
 
     fn weigh(&self, _: &Tree, health: Health) -> Health {
         health
+    }
+
+    fn foretell(&self, foretold: Result<bool, Refusal>) -> Result<bool, Refusal> {
+        foretold
     }
 }
 

@@ -101,6 +101,8 @@ export function childPage(view, signal) {
   });
   const update = () => {
     const child = tree.children.get(path);
+    // A supervisor has no terminal, and neither has what is no process.
+    for (const tab of tabs) if (tab.dataset.part === "console") tab.hidden = child?.kind === "supervisor" || path === "";
     const isRoot = path === "";
     page.hidden = !child && !isRoot;
     gone.hidden = !page.hidden;

@@ -142,7 +142,7 @@ export function simulatePage(_view, signal) {
     const last = Math.max(...all.flatMap((one) => [...one.begins_ms, ...one.serves.map((span) => (span.to_ms < one.horizon_ms ? span.to_ms : span.from_ms))]), 1);
     const to = Math.min(horizon, last * 1.08 + 1_000);
     pictures = [
-      () => picture.draw({ lanes: all.map((one) => lane(one)), from: 0, to, now: null, say: (at) => coarse(at) }),
+      () => picture.draw({ lanes: all.map((one) => lane(one)), from: 0, to, now: null, say: coarse, tick: coarse }),
     ];
     return [
       h(
@@ -180,7 +180,9 @@ function lane(told) {
     const serve = told.serves.find((span) => span.from_ms >= began && span.from_ms < Math.max(before, began + 1));
     const ended = serve ? serve.to_ms : Math.min(began + 1, before);
     const isLive = serve !== undefined && serve.to_ms >= told.horizon_ms;
-    const text = texts.get(began)?.replace(/^#\d+(, the trial,)? /, "") ?? "ended like the one before";
+    // What is folded ends like those before it.
+    const known = texts.get(began);
+    const text = (known?.startsWith("…") ? undefined : known)?.replace(/^#\d+(, the trial,)? /, "") ?? "ended like the one before";
     const isViolent = text.includes("signal") || text.includes("memory");
     const end = /** @type {import("../parts/picture.js").Bar["end"]} */ (isLive ? "live" : isViolent ? "violent" : text.includes("completed") ? "fine" : "failure");
     return { key: String(at), began, ready: serve?.from_ms ?? null, ended: isLive ? null : ended, end, name: `#${at + 1}`, text };

@@ -120,7 +120,7 @@ function row(path, offer) {
   const form = /** @type {Form} */ (FORMS[verb]);
   const id = unique();
   const isPossible = plain.possible || (more?.possible ?? false);
-  const text = plain.possible ? sentence(plain.effect) : `${sentence(plain.why_not ?? "not now")}${plain.hint ? ` ${sentence(plain.hint)}` : ""}`;
+  const text = plain.possible ? sentence(plain.effect) : `${sentence(plain.why_not ?? "not now")}${plain.hint ? ` ${plain.hint.startsWith("mainstay ") ? `\`${plain.hint}\`` : sentence(plain.hint)}` : ""}`;
   const button = h(
     "button",
     {

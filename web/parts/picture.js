@@ -2,7 +2,7 @@
 // Runs over time as a picture: one lane for each child or policy. What a colour says, an outline says as well; every run
 // can be reached with the arrow keys, and what is chosen is told in words below.
 
-import { coarse, moment, span } from "./clock.js";
+import { coarse, day, span } from "./clock.js";
 import { attribute, clothe, fill, framed, h, s, unique } from "./dom.js";
 
 /**
@@ -29,6 +29,7 @@ import { attribute, clothe, fill, framed, h, s, unique } from "./dom.js";
  * @property {number} to
  * @property {number | null} now `null` where time is not ours
  * @property {(at: number) => string} say a moment in words
+ * @property {(at: number, step: number) => string} tick the same below the picture, where marks stand so far apart
  */
 
 const [LANE, TOP, LEFT, RIGHT] = [46, 8, 14, 18];
@@ -155,7 +156,7 @@ export class Picture {
       const place = x(at);
       parts.push(s("path", { class: "grid", d: `M${place} ${TOP}V${height - 20}` }));
       const isLast = place > width - 40;
-      parts.push(s("text", { class: "tick", x: isLast ? width - 4 : place, y: height - 6, "text-anchor": isLast ? "end" : place < 30 ? "start" : "middle" }, scene.say(at)));
+      parts.push(s("text", { class: "tick", x: isLast ? width - 4 : place, y: height - 6, "text-anchor": isLast ? "end" : place < 30 ? "start" : "middle" }, scene.tick(at, step)));
     }
     scene.lanes.forEach((lane, at) => {
       const middle = TOP + at * LANE + LANE / 2;
@@ -289,10 +290,15 @@ function describe(lane, bars, scene) {
 }
 
 /**
- * How moments are written below a picture of the past.
+ * How moments are written below a picture of the past: with seconds where these differ, with the day where it begins.
  *
  * @param {number} at
+ * @param {number} step
  */
-export function timeOfDay(at) {
-  return moment(at);
+export function timeOfDay(at, step) {
+  const date = new Date(at);
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  if (time === "00:00" && date.getSeconds() === 0) return day(at);
+  return step < 60_000 ? `${time}:${two(date.getSeconds())}` : time;
 }

@@ -3,6 +3,7 @@
 //! Nothing that users run depends on this crate, and no rule of the product lives in it.
 
 mod no_std;
+mod pictures;
 mod reference;
 mod release;
 mod tidy;
@@ -18,6 +19,7 @@ Usage: cargo xtask <command>
 Commands:
   tidy            check sizes, leftovers, links, headers and words in the tree
   reference       write the pages that are made of tables: docs/reference
+  pictures        take the pictures of the dashboard and of the terminal anew: docs/pictures
   release         make what is published; `cargo xtask release --help` lists what it takes
   no-std          prove that mainstay-core needs neither std nor another crate
   table FILE      play one table of decisions and print all that happens
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ("tidy", []) => tidy::command(),
         ("no-std", []) => no_std::command(),
         ("reference", []) => reference::command(),
+        ("pictures", []) => pictures::command(),
         ("table", [file]) => table(file),
         ("table", _) => misused("`table` takes one file"),
         ("release", [word]) if matches!(word.as_str(), "--help" | "-h") => {
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
         }
         ("release", rest) => release::command(rest),
         ("sim", rest) => mainstay_sim::command(rest),
-        ("tidy" | "no-std" | "reference", [extra, ..]) => {
+        ("tidy" | "no-std" | "reference" | "pictures", [extra, ..]) => {
             misused(&format!("`{command}` takes no argument, but got `{extra}`"))
         }
         ("help" | "--help" | "-h", _) => {

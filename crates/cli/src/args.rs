@@ -5,19 +5,23 @@
 mod act;
 mod keep;
 mod look;
+mod neighbours;
+mod procserv;
 
 pub(crate) use act::{
     ActArgs, Acting, AddArgs, ApplyArgs, DownArgs, PauseArgs, ResetArgs, StartArgs, UpgradeArgs,
     Which,
 };
 pub(crate) use keep::{
-    CheckArgs, CompletionArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs, JournalCommand, ManArgs,
-    RestartRule, RunArgs, SimulateArgs, UpArgs,
+    CheckArgs, CompletionArgs, DashboardArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs,
+    JournalCommand, ManArgs, RestartRule, RunArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
-    AlertsArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs, HooksArgs, HooksCommand,
-    LogsArgs, PostmortemArgs, StatusArgs, WaitArgs, WaitFor,
+    AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
+    HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, TopArgs, WaitArgs, WaitFor,
 };
+pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source};
+pub(crate) use procserv::ProcservArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -90,10 +94,15 @@ pub(crate) enum Command {
     Down(DownArgs),
     /// Keep one command running, without a spec file
     Run(RunArgs),
+    /// Keep one command on a console that many share, by the command line of procServ
+    #[command(name = "procserv")]
+    Procserv(ProcservArgs),
     /// Start a small tree of flaky children to look at
     Demo(DemoArgs),
     /// Show the tree, or one child
     Status(StatusArgs),
+    /// Watch the tree, and act on it, on the whole terminal
+    Top(TopArgs),
     /// Start children, whatever the delay
     Start(StartArgs),
     /// Stop children; they stay down, over reboots too, until started
@@ -131,6 +140,10 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show what children print
     Logs(LogsArgs),
+    /// Join the terminal of a child: see what it prints, and type
+    Attach(AttachArgs),
+    /// List who did what at the terminals of children
+    Consoles(ConsolesArgs),
     /// Show what happened, in order
     Events(EventsArgs),
     /// Say why a child does what it does, and what would change it
@@ -139,6 +152,8 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Show all that is known of one run
     Postmortem(PostmortemArgs),
+    /// Open the dashboard in a browser, as whoever asks
+    Dashboard(DashboardArgs),
     /// Show what a policy would do, in virtual time
     Simulate(SimulateArgs),
     /// Check a spec file and say in plain words what it means
@@ -147,6 +162,10 @@ pub(crate) enum Command {
     Schema,
     /// Write a commented spec file to begin with
     Init(InitArgs),
+    /// Make a spec file of another supervisor's files, and report what became of each key
+    Import(ImportArgs),
+    /// Write the processes of a spec file for another supervisor, with the same report
+    Export(ExportArgs),
     /// Check this machine, and say what to do about what is wrong
     Doctor(DoctorArgs),
     /// Replace brain and keeper by another program, with everything kept

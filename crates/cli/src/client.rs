@@ -3,9 +3,13 @@
 //! The brain that answers may be replaced at any moment: what was refused or broken off is asked again for a
 //! moment. That is safe for commands, because each carries an id.
 
+mod console;
+mod seen;
 mod sse;
 mod stream;
 
+pub(crate) use console::{Console, Heard};
+pub(crate) use seen::Seen;
 pub(crate) use stream::{Message, Stream};
 
 use crate::fault::Fault;

@@ -1,11 +1,13 @@
 //! Carries out what was typed: asks the daemon, and shows the answer.
 
 mod act;
+mod attach;
 mod change;
 mod doctor;
 mod end;
 mod hooks;
 mod journal;
+mod neighbours;
 mod print;
 mod read;
 mod simulate;
@@ -14,13 +16,17 @@ mod status;
 mod stream;
 mod watch;
 
-use crate::args::{Arguments, Command, Global};
+pub(crate) use act::compose;
+pub(crate) use attach::DetachKeys;
+pub(crate) use stream::left_out;
+
+use crate::args::{Arguments, Command, DashboardArgs, Global};
 use crate::client::Client;
 use crate::fault::{Exit, Fault};
 use crate::place::{self, Surroundings};
 use crate::screen::{Screen, say};
 use crate::show;
-use crate::{brain, demo, run, up};
+use crate::{brain, dashboard, demo, procserv, run, top, up};
 use hyper::body::Bytes;
 use mainstay_wire::api::{Status, Verb};
 use std::process::ExitCode;
@@ -42,10 +48,13 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Run(args) => return run::run(args, global),
         Command::Keeper(args) => return brain::keep(args),
         Command::Brain(args) => return brain::decide(args),
+        Command::Procserv(args) => return procserv::procserv(args, global),
         Command::Demo(args) => return demo::demo(args, global),
         Command::Check(args) => spec::check(args, global)?,
         Command::Schema => spec::schema()?,
         Command::Init(args) => spec::init(args, global)?,
+        Command::Import(args) => neighbours::import(args, global)?,
+        Command::Export(args) => neighbours::export(args, global)?,
         Command::Doctor(args) if args.dump => ask(global, async |desk| desk.dump().await)?,
         Command::Doctor(_) => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,
@@ -53,9 +62,14 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Man(args) => print::manual(&args.folder)?,
         Command::Reference => print::reference()?,
         Command::Simulate(args) => simulate::simulate(args, global)?,
+        Command::Dashboard(args) => ask(global, async |desk| desk.dashboard(args).await)?,
         Command::CompleteChildren => ask(global, async |desk| desk.complete().await)?,
         Command::Down(args) => ask(global, async |desk| desk.down(args).await)?,
         Command::Status(args) => ask(global, async |desk| desk.status(args).await)?,
+        Command::Top(args) => {
+            top::check(global)?;
+            ask(global, async |desk| top::top(&desk.client, &desk.screen, args).await)?
+        }
         Command::Start(args) => {
             let verb = Verb::Start { over: args.over };
             ask(global, async |desk| desk.act(verb, &args.which, &args.acting).await)?
@@ -82,6 +96,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Add(args) => ask(global, async |desk| desk.add(args).await)?,
         Command::Apply(args) => ask(global, async |desk| desk.apply(args).await)?,
         Command::Wait(args) => ask(global, async |desk| desk.wait(args).await)?,
+        Command::Attach(args) => ask(global, async |desk| desk.attach(args).await)?,
+        Command::Consoles(args) => ask(global, async |desk| desk.consoles(args).await)?,
         Command::Logs(args) => ask(global, async |desk| desk.logs(args).await)?,
         Command::Events(args) => ask(global, async |desk| desk.events(args).await)?,
         Command::Explain(args) => ask(global, async |desk| desk.explain(args).await)?,
@@ -95,6 +111,11 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
 /// Waits until the tree serves.
 pub(crate) fn wait_for_all(timeout: Duration, global: &Global) -> Result<ExitCode, Fault> {
     Ok(ask(global, async |desk| desk.wait_for_all(timeout).await)?.into())
+}
+
+/// Waits until the daemon that is meant has answered.
+pub(crate) fn until_it_answers(global: &Global) -> Result<(), Fault> {
+    ask(global, async |desk| desk.tree().await.map(drop))
 }
 
 /// Carries out a command that needs nothing but children.
@@ -150,6 +171,13 @@ impl Desk {
         let mut seen = std::collections::BTreeSet::new();
         paths.retain(|path| seen.insert(path.clone()));
         Ok(paths)
+    }
+
+    /// Serves the dashboard of the daemon that is meant, if there is one.
+    async fn dashboard(&self, args: &DashboardArgs) -> Result<Exit, Fault> {
+        let name = self.tree().await?.name;
+        dashboard::serve(self.client.socket(), &name, args).await?;
+        Ok(Exit::Done)
     }
 
     /// Prints an answer as it is where that is asked for. False: it is to be shown to a person.

@@ -19,13 +19,13 @@ pub(crate) fn demo(args: &DemoArgs, global: &Global) -> Result<ExitCode, Fault> 
     let name = global.name.clone().unwrap_or_else(|| "demo".into());
     if !global.quiet {
         say(&format!(
-            "Four flaky children. In another terminal: `mainstay --name {name} status --watch`, \
+            "Four flaky children. In another terminal: `mainstay --name {name} top`, \
              `mainstay --name {name} explain crasher`. Ctrl-C ends it.\n"
         ))?;
     }
     let folder = std::env::current_dir().map_err(PlaceError::Here)?;
     let declared = Declared { name, file: folder, text: Some(SPEC.into()), state: None };
-    let manner = Manner { detach: false, wait: None, echo: true, bare: false };
+    let manner = Manner { detach: false, wait: None, echo: true, bare: false, tells: true };
     // It is found by its name, as is said above.
     let global = Global { name: Some(declared.name.clone()), ..global.clone() };
     begin(&declared, &manner, &global)

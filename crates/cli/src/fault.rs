@@ -62,6 +62,8 @@ pub(crate) enum Fault {
     Failed { text: String, hint: Option<String> },
     #[error("{text}")]
     TimedOut { text: String, hint: Option<String> },
+    #[error("cannot {step} port {port} of 127.0.0.1")]
+    Dashboard { port: u16, step: &'static str, source: io::Error },
     #[error("cannot {step} `{}`", .path.display())]
     File { path: PathBuf, step: &'static str, source: io::Error },
     #[error("cannot write the output")]
@@ -91,6 +93,7 @@ impl Fault {
             | Self::Refused { .. }
             | Self::Failed { .. }
             | Self::File { .. }
+            | Self::Dashboard { .. }
             | Self::Output(_)
             | Self::Runtime(_) => Exit::Failed,
         }
@@ -126,6 +129,7 @@ impl Fault {
             | Self::Usage { hint, .. }
             | Self::Failed { hint, .. }
             | Self::TimedOut { hint, .. } => hint.clone(),
+            Self::Dashboard { .. } => Some("another one is chosen with `--port`".into()),
             Self::Place(_)
             | Self::Connect { .. }
             | Self::Broken { .. }

@@ -1,18 +1,22 @@
 //! The program `mainstay`: keeps processes running, explains every decision, and survives its own death.
 //!
 //! `args` is what can be typed, `command` carries it out, `client` asks the daemon, `show` makes text of the answers,
-//! `place` knows where daemons live. `up`, `run` and `brain` are the daemon itself.
+//! `top` is the tree on a terminal, `place` knows where daemons live. `up`, `run`, `procserv` and `brain` are the daemon
+//! itself.
 
 mod args;
 mod brain;
 mod client;
 mod command;
+mod dashboard;
 mod demo;
 mod fault;
 mod place;
+mod procserv;
 mod run;
 mod screen;
 mod show;
+mod top;
 mod up;
 
 use clap::Parser;

@@ -49,7 +49,7 @@ impl Surroundings {
     }
 
     /// Returns the path in a variable; one that is empty or relative counts as absent.
-    fn path(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         (self.variable)(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     let here = std::env::current_dir().map_err(place::PlaceError::Here)?;
     let state = if args.no_journal { Some(forgotten()?) } else { args.state.clone() };
     let declared = Declared { text: Some(spec(&name, args)), name, file: here, state };
-    let manner = Manner { detach: false, wait: None, echo: true, bare: true };
+    let manner = Manner { detach: false, wait: None, echo: true, bare: true, tells: true };
     let result = begin(&declared, &manner, global);
     if let (true, Some(state)) = (args.no_journal, &declared.state)
         && !place::is_in_use(&state.join("journal"))

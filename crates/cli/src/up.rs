@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::place::{self, Place, Surroundings};
 use crate::screen::Screen;
 use mainstay_daemon::spec::Loaded;
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::net::UnixStream;
@@ -58,11 +59,19 @@ pub(crate) struct Manner {
     pub(crate) echo: bool,
     /// Whether that is without a prefix.
     pub(crate) bare: bool,
+    /// Whether what happens is told on standard error.
+    pub(crate) tells: bool,
 }
 
 impl Manner {
     fn of(args: &UpArgs) -> Self {
-        Self { detach: args.detach, wait: args.wait, echo: !args.no_output, bare: false }
+        Self {
+            detach: args.detach,
+            wait: args.wait,
+            echo: !args.no_output,
+            bare: false,
+            tells: true,
+        }
     }
 }
 
@@ -90,7 +99,7 @@ pub(crate) fn begin(
         text: declared.text.clone(),
         state: place.state.clone(),
         answers_at: global.socket.clone().unwrap_or_else(|| place.socket()),
-        foreground: !manner.detach,
+        foreground: !manner.detach && manner.tells,
         echo: manner.echo && !manner.detach,
         bare: manner.bare,
         colour: Screen::of(global).has_colour,
@@ -138,38 +147,16 @@ fn detach(
     manner: &Manner,
     global: &Global,
 ) -> Result<ExitCode, Fault> {
-    let path = place.state.join("daemon.log");
-    let fault = |source| Fault::File { path: path.clone(), step: "open the daemon's log", source };
-    let mut log =
-        OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(fault)?;
-    let from = log.seek(SeekFrom::End(0)).map_err(fault)?;
     let command = args.command("keeper")?;
     let Some((program, arguments)) = command.split_first() else {
         return Err(Fault::Failed { text: "there is no program to start".into(), hint: None });
     };
-    let mut started = Command::new(program.as_path())
-        .args(arguments.iter().map(|argument| argument.as_path()))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(fault)?)
-        .stderr(log.try_clone().map_err(fault)?)
-        .process_group(0)
-        .spawn()
-        .map_err(|source| Fault::File {
-            path: program.as_path().to_owned(),
-            step: "start",
-            source,
-        })?;
-    answers(&mut started, &args.answers_at).map_err(|()| {
-        let mut said = String::new();
-        // What it said before it ended is the reason.
-        let _ = log.seek(SeekFrom::Start(from)).and_then(|_| log.read_to_string(&mut said));
-        let said = said.trim();
-        let said = said.strip_prefix("error: ").unwrap_or(said);
-        Fault::Failed {
-            text: format!("{} did not come up: {said}", place.name),
-            hint: Some(format!("its log is {}", path.display())),
-        }
-    })?;
+    let behind = Behind {
+        program: program.as_path().to_owned(),
+        arguments: arguments.iter().map(|argument| argument.as_path().into()).collect(),
+        socket: args.answers_at.clone(),
+    };
+    behind.start(place)?;
     if !global.quiet {
         let count = loaded.names().count();
         let children = if count == 1 { "child" } else { "children" };
@@ -182,6 +169,46 @@ fn detach(
             command::wait_for_all(timeout, &global)
         }
         None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// A keeper that is to be started behind.
+pub(crate) struct Behind {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    /// Where its brain answers.
+    pub(crate) socket: PathBuf,
+}
+
+impl Behind {
+    /// Starts it, with a log of its own, and waits until its brain answers. Returns its process.
+    pub(crate) fn start(self, place: &Place) -> Result<u32, Fault> {
+        let path = place.state.join("daemon.log");
+        let fault =
+            |source| Fault::File { path: path.clone(), step: "open the daemon's log", source };
+        let mut log =
+            OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(fault)?;
+        let from = log.seek(SeekFrom::End(0)).map_err(fault)?;
+        let mut started = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(fault)?)
+            .stderr(log.try_clone().map_err(fault)?)
+            .process_group(0)
+            .spawn()
+            .map_err(|source| Fault::File { path: self.program.clone(), step: "start", source })?;
+        let answered = answers(&mut started, &self.socket);
+        answered.map(|()| started.id()).map_err(|()| {
+            let mut said = String::new();
+            // What it said before it ended is the reason.
+            let _ = log.seek(SeekFrom::Start(from)).and_then(|_| log.read_to_string(&mut said));
+            let said = said.trim();
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            Fault::Failed {
+                text: format!("{} did not come up: {said}", place.name),
+                hint: Some(format!("its log is {}", path.display())),
+            }
+        })
     }
 }
 

@@ -26,9 +26,11 @@ mod command;
 mod console;
 mod events;
 mod health;
-mod logs;
+pub(crate) mod logs;
 mod look;
+mod metrics;
 mod near;
+mod observe;
 mod openapi;
 mod query;
 mod read;
@@ -42,14 +44,19 @@ mod trouble;
 mod web;
 mod words;
 
+pub(crate) use apart::apart;
 pub use around::{About, Book, Program, Specs};
 pub use caller::{Caller, Role, Roles};
+pub(crate) use look::alert_kind;
+pub use observe::{Observed, serve_observed};
 pub use openapi::openapi;
 pub use route::router;
 pub use serve::{serve_tls, serve_unix};
 pub use socket::{BindError, Listener};
 pub use tls::{Secure, Tls, TlsError, Token};
 
+use crate::metrics::Metrics;
+use crate::otlp::Exporter;
 use look::Wall;
 use mainstay::Handle;
 use std::fmt;
@@ -78,6 +85,8 @@ struct Inner {
     origins: Vec<String>,
     /// Whether the tree has served once, which `/startupz` does not forget.
     has_served: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+    telemetry: Option<Arc<Exporter>>,
     /// How many policies may be played at once.
     simulations: Arc<Semaphore>,
 }
@@ -93,6 +102,8 @@ impl Service {
             program: None,
             origins: Vec::new(),
             has_served: Arc::default(),
+            metrics: Arc::new(Metrics::new(&handle)),
+            telemetry: None,
             simulations: Arc::new(Semaphore::new(SIMULATIONS)),
         };
         Self { handle, inner: Arc::new(inner) }
@@ -129,12 +140,46 @@ impl Service {
         self.with(|inner| inner.origins.push(origin.into()))
     }
 
+    /// Gives at most so many children numbers of their own in `/metrics`; otherwise a thousand.
+    #[must_use]
+    pub fn labelled_children(self, most: usize) -> Self {
+        self.bound_labels(most);
+        self
+    }
+
+    pub(crate) fn bound_labels(&self, most: usize) {
+        self.inner.metrics.bound(most);
+    }
+
+    /// Tells a collector of commands, and in `/metrics` how that gets on.
+    #[must_use]
+    pub(crate) fn exporter(self, exporter: Arc<Exporter>) -> Self {
+        self.with(|inner| inner.telemetry = Some(exporter))
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub(crate) fn telemetry(&self) -> Option<&Exporter> {
+        self.inner.telemetry.as_deref()
+    }
+
+    pub(crate) fn book_of(&self) -> Option<&dyn Book> {
+        self.inner.book.as_deref()
+    }
+
+    /// Returns when it was made, in milliseconds since 1970.
+    pub(crate) fn since(&self) -> i64 {
+        self.inner.since
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
         change(Arc::make_mut(&mut self.inner));
         self
     }
 
-    fn about(&self) -> About {
+    pub(crate) fn about(&self) -> About {
         self.inner.program.as_ref().map(|program| program.about()).unwrap_or_default()
     }
 }

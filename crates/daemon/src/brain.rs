@@ -14,6 +14,7 @@ mod doors;
 mod dump;
 mod hooks;
 mod link;
+mod outside;
 mod own;
 mod program;
 mod pulse;
@@ -30,6 +31,8 @@ mod voice;
 use crate::api::{self, Service};
 use crate::hook::Tap;
 use crate::journal::{self, Journal, OpenError};
+use crate::journald::Journald;
+use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
 use book::Books;
 use clock::Clocks;
@@ -39,12 +42,13 @@ use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
 use mainstay::{Owner, StartError, Tree};
-use mainstay_core::{Command, CommandId, Effects, Input, Verb};
+use mainstay_core::{Command, CommandId, Effects, Input, Snapshot, Verb};
 use mainstay_keeper::{Client, Quit};
 use mainstay_wire::Text;
 use mainstay_wire::hook::Kept;
 use mainstay_wire::journal::{Closed, Record};
 use mainstay_wire::keeper::{Order, Report as Told};
+use outside::Outside;
 use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
@@ -174,7 +178,7 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     // Whoever embeds this has a subscriber already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
-    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour);
+    let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
     let ready = match prepare(settings, voice, began) {
         Ok(ready) => ready,
         Err(error) => {
@@ -330,6 +334,11 @@ impl Program {
             // Nothing of what was declared before is started.
             self.redeclare(&tree, &about)?;
         }
+        let snapshot = self.snapshot(&tree)?;
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        if let Some(loaded) = &self.loaded {
+            outside.follow(loaded);
+        }
         let state = self.settings.state.clone();
         let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
         let seen = Arc::clone(&about);
@@ -338,24 +347,29 @@ impl Program {
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
             pulse: Arc::clone(&dump.pulse),
         };
+        let exporter = Arc::clone(&outside.exporter);
         let last = hooks::last(Arc::clone(&hooks), Arc::clone(&self.journal));
-        let known = (Arc::clone(&keeper), orders.clone(), (hear, last));
-        let owner = self.start(tree, client, clocks, (&books, hearers), known)?;
+        let known = (Arc::clone(&keeper), orders.clone(), (hear, last, exporter));
+        let owner = self.start((tree, snapshot), client, clocks, (&books, hearers), known)?;
         let handle = owner.handle();
+        let books = Arc::new(books);
+        about.take_consoles(&handle, Arc::clone(&books) as Arc<dyn api::Book>);
         let specs = Arc::new(FileSpecs::new(
             self.settings.source.clone(),
             &self.settings.state,
             handle.clone(),
             Arc::clone(&about),
+            (Arc::clone(&outside), !goes_on),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
         {
             specs.is_present(loaded);
         }
-        let service = Service::new(handle)
+        let service = Service::new(handle.clone())
+            .exporter(Arc::clone(&outside.exporter))
             .name(&self.settings.name)
-            .book(Arc::new(books))
+            .book(books)
             .specs(Arc::clone(&specs) as Arc<dyn api::Specs>)
             .program(Arc::clone(&about) as Arc<dyn api::Program>);
         let (stop, stopped) = watch::channel(());
@@ -369,11 +383,18 @@ impl Program {
         beside.spawn(async move { tells.serve().await });
         let tending = async {
             let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            if report.is_some() {
+                about.close_consoles().await;
+            }
             // Its last answers, the one to `down` among them, take a second at most.
             drop(stop);
             report
         };
-        let (report, ()) = tokio::join!(tending, doors.serve(service, stopped));
+        let closed = || doors::closed(stopped.clone());
+        let observing = outside.observe(&service, &about, &self.voice, closed());
+        let exporting = outside.exporter.run(handle, closed());
+        let serving = doors.serve(service.clone(), stopped.clone());
+        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);
@@ -411,6 +432,21 @@ impl Program {
         Ok(())
     }
 
+    /// Returns the tree that is begun, or gone on with.
+    fn snapshot(&mut self, declared: &Tree) -> Result<Snapshot, BrainError> {
+        if let Some(snapshot) = self.recovered.tree.take() {
+            return Ok(snapshot);
+        }
+        let (spec, _) = declared.clone().into_spec().map_err(StartError::from)?;
+        Ok(mainstay_core::Tree::new(&spec).snapshot())
+    }
+
+    /// Makes what tells a collector of the tree, from its next event on.
+    fn exporter(&self, snapshot: &Snapshot) -> Exporter {
+        let salt = otlp::salt(snapshot.settings.seed, &identity(&self.settings));
+        Exporter::new(&self.settings.name, salt, self.recovered.next_event)
+    }
+
     /// Returns when the tree began, in wall time.
     fn began(&self, clocks: Clocks) -> i64 {
         let root = self.recovered.tree.as_ref().and_then(|tree| tree.children.first()?.as_ref());
@@ -422,12 +458,12 @@ impl Program {
 
     /// Begins the tree, or goes on with it.
     fn start(
-        &mut self,
-        tree: Tree,
+        &self,
+        (tree, snapshot): (Tree, Snapshot),
         client: Client,
         clocks: Clocks,
         (books, hearers): (&Books, Hearers),
-        (keeper, orders, heard): (Arc<Keeper>, Orders, (link::Hear, link::Last)),
+        (keeper, orders, heard): (Arc<Keeper>, Orders, (link::Hear, link::Last, Arc<Exporter>)),
     ) -> Result<Owner, BrainError> {
         let mut recorder = Recorder::new(
             Arc::clone(&self.journal),
@@ -439,13 +475,6 @@ impl Program {
             hearers,
         );
         let Recovered { next_event, now, goes_on, .. } = self.recovered;
-        let snapshot = match self.recovered.tree.take() {
-            Some(snapshot) => snapshot,
-            None => {
-                let (spec, _) = tree.clone().into_spec().map_err(StartError::from)?;
-                mainstay_core::Tree::new(&spec).snapshot()
-            }
-        };
         // Written before anything is decided: what follows in the journal follows from this.
         recorder.begin(
             &snapshot,
@@ -462,11 +491,12 @@ impl Program {
         let client = Mutex::new(Some((client, heard)));
         let open = move |tell| {
             let client = client.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (client, (hear, last)) =
+            let (client, (hear, last, exporter)) =
                 client.ok_or_else(|| io::Error::other("it was opened before"))?;
             let (commands, voice) = (commands.clone(), Arc::clone(&voice));
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let link = link::begin(client, commands, journal, voice, (keeper, hear, last), tell)?;
+            let known = (keeper, hear, last, exporter);
+            let link = link::begin(client, commands, journal, voice, known, tell)?;
             orders.connect(&link);
             Ok(Box::new(link) as Box<dyn mainstay::durable::Link>)
         };

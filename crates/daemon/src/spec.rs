@@ -29,14 +29,17 @@ mod variable;
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
 pub use place::SpecProblems;
+pub(crate) use scalar::rights;
 pub use secret::Secret;
 
+use crate::console;
 use crate::hook::Hook;
 use crate::journal;
+use crate::otlp;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
-use mainstay_wire::spec::{Api, Journal};
+use mainstay_wire::spec::{Api, Journal, Observe};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,12 +60,18 @@ pub struct Loaded {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
     pub api: Api,
     /// How much the journal keeps.
     pub journal: Journal,
+    /// What scrapers and kubelets see.
+    pub observe: Observe,
+    /// Where telemetry goes, if anywhere.
+    pub otlp: Option<otlp::Settings>,
     /// Who is told of failures.
     pub hooks: Vec<Hook>,
     /// How long the brain may give no sign of life; zero: for ever.
@@ -100,6 +109,8 @@ pub struct Fragment {
     pub descriptions: BTreeMap<String, String>,
     /// What is done by the clock and at a change of files.
     pub tending: Tending,
+    /// What is open on the network, by the paths of children.
+    pub consoles: BTreeMap<String, console::Declared>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

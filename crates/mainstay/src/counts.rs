@@ -111,7 +111,7 @@ pub const fn cause_name(cause: &Cause) -> &'static str {
     }
 }
 
-const fn action_name(action: &Action) -> &'static str {
+pub(crate) const fn action_name(action: &Action) -> &'static str {
     match action {
         Action::AsWanted => "as-wanted",
         Action::Restart { .. } => "restart",

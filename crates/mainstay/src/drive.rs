@@ -406,8 +406,21 @@ impl Drive {
         self.perform(at);
     }
 
+    /// Counts how long a probe took that was asked in the present run.
+    fn note_probe(&self, at: Moment, input: &Input) {
+        let Input::Probed { child, run, probe, ok } = input else { return };
+        let found = self.tree.child(*child);
+        let is_present = found.and_then(|child| child.life()).is_some_and(|life| life.run == *run);
+        let watch = found.filter(|_| is_present).and_then(|child| child.watch.as_ref());
+        let asked = watch.and_then(|watch| watch.probes.get(usize::from(*probe)));
+        if let Some(asked) = asked.filter(|probe| probe.asked) {
+            self.shared.log.probed(*child, at, (*probe, *ok, at.since(asked.last)));
+        }
+    }
+
     /// Hands an input to the tree, and takes down what became of it.
     fn handle(&mut self, at: Moment, input: Input) {
+        self.note_probe(at, &input);
         #[cfg(feature = "durable")]
         if let Some(durable) = &mut self.durable {
             let is_due = self.tree.deadline().is_some_and(|(due, _)| due <= at);

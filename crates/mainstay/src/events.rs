@@ -7,12 +7,14 @@ mod words;
 
 use crate::counts::Counts;
 use crate::shared::Shared;
+use crate::tally::{self, Tally};
 use mainstay_core::{ChildId, Event, Health, Moment, Path, Tree};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 pub use words::Fact;
 
@@ -56,6 +58,7 @@ struct Ring {
     left: VecDeque<(u64, ChildId)>,
     health: Health,
     recorders: Vec<Weak<Mutex<Kept>>>,
+    tallies: Vec<Weak<Mutex<tally::Kept>>>,
     /// Readers that have read all there is, by their numbers.
     waiting: BTreeMap<u64, Waker>,
     /// The number of the next reader.
@@ -86,6 +89,7 @@ impl Log {
             left: VecDeque::new(),
             health,
             recorders: Vec::new(),
+            tallies: Vec::new(),
             waiting: BTreeMap::new(),
             readers: 0,
             observer: None,
@@ -127,7 +131,7 @@ impl Log {
         let forgotten = if ring.recorders.is_empty() { forgotten } else { 0 };
         for event in events.drain(..forgotten) {
             ring.learn_of(tree, &event);
-            ring.forget(&event);
+            ring.forget(at, &event);
         }
         for event in events.drain(..) {
             ring.learn_of(tree, &event);
@@ -162,6 +166,25 @@ impl Log {
 
     pub(crate) fn health(&self) -> Health {
         self.lock().health
+    }
+
+    /// Begins to count per child, with what is remembered: nothing is counted twice, and nothing in between is lost.
+    pub(crate) fn tally(&self, most: usize) -> Tally {
+        let mut ring = self.lock();
+        let tally = Tally::new(most, ring.records.front().map_or(Moment::ZERO, |(at, _)| *at));
+        {
+            let mut kept = tally.kept().lock().unwrap_or_else(PoisonError::into_inner);
+            for (at, event) in &ring.records {
+                kept.count(*at, event);
+            }
+        }
+        ring.tallies.push(Arc::downgrade(tally.kept()));
+        tally
+    }
+
+    /// Counts the answer of a probe, which is an event only where it differs from the one before.
+    pub(crate) fn probed(&self, child: ChildId, at: Moment, probe: (u8, bool, Duration)) {
+        self.lock().tell_tallies(|tally| tally.probed(child, at, probe));
     }
 
     /// Returns a number for a new reader.
@@ -246,8 +269,8 @@ impl Ring {
     }
 
     /// Counts a fact that nobody can read any more when the next one is written.
-    fn forget(&mut self, event: &Event) {
-        self.counts.count(event);
+    fn forget(&mut self, at: Moment, event: &Event) {
+        self.count(at, event);
         self.next += 1;
         self.records.clear();
     }
@@ -268,8 +291,26 @@ impl Ring {
         }
     }
 
+    fn count(&mut self, at: Moment, event: &Event) {
+        self.counts.count(event);
+        self.tell_tallies(|tally| tally.count(at, event));
+    }
+
+    fn tell_tallies(&mut self, mut tell: impl FnMut(&mut tally::Kept)) {
+        if self.tallies.is_empty() {
+            return;
+        }
+        self.tallies.retain(|kept| match kept.upgrade() {
+            Some(kept) => {
+                tell(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
+                true
+            }
+            None => false,
+        });
+    }
+
     fn write(&mut self, at: Moment, event: Event) {
-        self.counts.count(&event);
+        self.count(at, &event);
         let seq = self.next;
         self.next += 1;
         if !self.recorders.is_empty() {

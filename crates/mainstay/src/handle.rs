@@ -6,8 +6,10 @@ use crate::console::{Console, ConsoleError, ConsoleMode, Join};
 use crate::counts::Counts;
 use crate::events::{Events, Recorder};
 use crate::inbox::Request;
+use crate::measure::Measure;
 use crate::report::Report;
 use crate::shared::Shared;
+use crate::tally::Tally;
 use crate::view::{View, Views, Watching};
 use mainstay_core::command::Step;
 use mainstay_core::{
@@ -259,6 +261,34 @@ impl Handle {
     /// Returns what has happened so far, in exact numbers.
     pub fn counts(&self) -> Counts {
         self.shared.log.counts()
+    }
+
+    /// Counts per child from now on, and what is remembered of before: numbers for at most so many children, and for
+    /// all others together. The same child is always counted in the same place.
+    pub fn tally(&self, most: usize) -> Tally {
+        self.shared.log.tally(most)
+    }
+
+    /// Returns how every child but the root stands, in numbers, in the order of [`status`](Self::status).
+    ///
+    /// # Errors
+    ///
+    /// When the tree has ended.
+    pub async fn measures(&self) -> Result<Vec<Measure>, AskError> {
+        self.read(|tree, views| {
+            let mut found = Vec::new();
+            let mut open: Vec<ChildId> = vec![ChildId::ROOT];
+            while let Some(child) = open.pop().and_then(|id| tree.child(id)) {
+                if child.above.is_some() {
+                    found.push(Measure::of(tree, child, &views.beside));
+                }
+                let from = open.len();
+                open.extend(tree.children_of(child.id).map(|below| below.id));
+                open[from..].reverse();
+            }
+            found
+        })
+        .await
     }
 
     /// Reads the events that come from now on.

@@ -246,7 +246,8 @@
 //! | to see | ask |
 //! | --- | --- |
 //! | how the tree is, in one word and four counts | [`Handle::health`]: costs nothing |
-//! | what has happened, in exact numbers | [`Handle::counts`] |
+//! | what has happened, in exact numbers | [`Handle::counts`], [`Handle::tally`] |
+//! | how all children stand, in numbers | [`Handle::measures`] |
 //! | one child, or all | [`Handle::child`], [`Handle::status`] |
 //! | **why** a child does what it does, what comes next and what would change it | [`Handle::explain`] |
 //! | one child as it changes | [`Handle::watch`], [`Handle::wait_for`], [`Handle::wait_until`] |
@@ -324,6 +325,7 @@ mod handle;
 #[cfg(feature = "process")]
 pub mod host;
 mod inbox;
+mod measure;
 mod observe;
 mod owner;
 #[cfg(feature = "process")]
@@ -339,6 +341,7 @@ mod signals;
 mod slot;
 pub mod stage;
 mod supervise;
+mod tally;
 mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -362,11 +365,13 @@ pub use declare::{host, process};
 pub use end::{BoxError, End, Ended, Fault, Judge, Skipped};
 pub use events::{Events, Fact, Item, Record, Recorder};
 pub use handle::{AskError, Handle, Target, Watch};
+pub use measure::Measure;
 pub use owner::Owner;
 pub use registry::{Factory, MakeError, ParamError, Params, Registry};
 pub use report::{Ending, Report};
 pub use scope::SubTask;
 pub use supervise::{SuperviseError, supervise};
+pub use tally::{CLASSES, ChildCounts, Probes, Spread, Tallied, Tally};
 pub use view::View;
 pub use watchdog::{Blocked, Watchdog};
 

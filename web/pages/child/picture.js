@@ -5,7 +5,7 @@ import { Trouble, get, isLetGo, segment } from "../../api.js";
 import { child as childLink, present, query } from "../../state/route.js";
 import { endOf } from "../../state/standing.js";
 import { tree } from "../../state/tree.js";
-import { now, ticking } from "../../parts/clock.js";
+import { moment, now, ticking } from "../../parts/clock.js";
 import { attribute, fill, h } from "../../parts/dom.js";
 import { Picture, timeOfDay } from "../../parts/picture.js";
 import { failed, loading } from "../../parts/states.js";
@@ -68,7 +68,7 @@ export function runsPicture(path, signal) {
     const length = Math.max(10_000, at - from);
     // What comes next is in the picture where that does not push the past aside.
     const to = next > at && next - at < length * 0.4 ? next + length * 0.02 : at + length * 0.02;
-    picture.draw({ lanes, from: from - length * 0.02, to, now: at, say: timeOfDay });
+    picture.draw({ lanes, from: from - length * 0.02, to, now: at, say: moment, tick: timeOfDay });
   };
 
   const below = () => {

@@ -77,7 +77,7 @@ export function runsPart(path, signal) {
           h("td", { class: "figures" }, moment(run.began_at)),
           h("td", { class: "figures" }, run.lived_ms === null ? "" : span(run.lived_ms)),
           h("td", {}, h("span", { class: "end-cell" }, sign(name, tone), h("span", {}, run.cause?.text ?? ENDS[end]))),
-          h("td", { class: "muted" }, run.action?.text ?? ""),
+          h("td", { class: "muted" }, ...prose(run.action?.text ?? "", linked)),
           h("td", { class: "muted" }, run.by ?? ""),
         );
       }),

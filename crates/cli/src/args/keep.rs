@@ -75,6 +75,26 @@ pub(crate) struct DemoArgs {
     pub(crate) print: bool,
 }
 
+/// Arguments of `dashboard`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "It listens on 127.0.0.1 until it is interrupted. Whoever has the address that it prints acts as you: do not\n\
+                        pass it on.\n\
+                        Examples:\n  mainstay dashboard\n  \
+                        mainstay dashboard --read-only --port 7000 --no-open   # behind `ssh -L 7000:127.0.0.1:7000`"
+)]
+pub(crate) struct DashboardArgs {
+    /// The port to listen on; 0: any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Refuse everything that would change something
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Only print the address
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}
+
 /// Arguments of `simulate`.
 #[derive(Clone, Debug, Args)]
 #[command(

@@ -1,6 +1,7 @@
 //! Arguments of the commands that only look.
 
 use super::act::Acting;
+use crate::command::DetachKeys;
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 
@@ -16,6 +17,17 @@ pub(crate) struct StatusArgs {
     /// Only what is not as it should be
     #[arg(long)]
     pub(crate) trouble: bool,
+}
+
+/// Arguments of `top`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TopArgs {
+    /// The child to begin with [default: the first one]
+    #[arg(value_name = "CHILD")]
+    pub(crate) child: Option<String>,
+    /// Hear the mouse from the start; `m` turns it on and off
+    #[arg(long)]
+    pub(crate) mouse: bool,
 }
 
 /// Arguments of `alerts`.
@@ -111,6 +123,39 @@ pub(crate) struct LogsArgs {
     /// Leave out the names of the children
     #[arg(long)]
     pub(crate) no_names: bool,
+}
+
+/// Arguments of `attach`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "The child needs a terminal: `terminal: true` in its spec. Any number of people may be at it at once.\n\
+                  What is typed is written down, passwords too: `mainstay consoles` shows it.\n\
+                  Without a terminal of its own it types what it reads, and leaves when that has ended."
+)]
+pub(crate) struct AttachArgs {
+    /// The path of the child
+    #[arg(value_name = "CHILD")]
+    pub(crate) child: String,
+    /// Look alone: nothing is typed
+    #[arg(short, long)]
+    pub(crate) read_only: bool,
+    /// The keys that leave, one after the other: `ctrl-]`, `ctrl-p,ctrl-q`, or `none`
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-]")]
+    pub(crate) detach_keys: DetachKeys,
+    /// How long the child may print nothing, once the input has ended, before this leaves
+    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "1s")]
+    pub(crate) linger: Duration,
+}
+
+/// Arguments of `consoles`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConsolesArgs {
+    /// Paths of children, or patterns [default: all]
+    #[arg(value_name = "CHILD")]
+    pub(crate) children: Vec<String>,
+    /// How many of the latest at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub(crate) lines: u64,
 }
 
 /// Arguments of `events`.

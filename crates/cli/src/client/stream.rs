@@ -61,6 +61,11 @@ impl Stream {
         self.openings > 0
     }
 
+    /// Opens it, unless it is open. False: the daemon has gone.
+    pub(crate) async fn open(&mut self) -> Result<bool, Fault> {
+        if self.open.is_some() { Ok(true) } else { self.reopen().await }
+    }
+
     /// Returns the next message, or none when the daemon has gone.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, Fault> {
         loop {

@@ -63,20 +63,7 @@ impl Desk {
         acting: &Acting,
         if_run: Option<u64>,
     ) -> Result<Bytes, Fault> {
-        let id = match &acting.id {
-            Some(id) => id.clone(),
-            None => draw_id()?,
-        };
-        let command = Command {
-            verb,
-            target: target.into(),
-            why: acting.why.clone(),
-            who: acting.who.clone().or_else(user),
-            id: Some(id),
-            if_run,
-            if_revision: None,
-        };
-        self.client.command(&command).await
+        self.client.command(&compose(verb, target, acting, if_run)?).await
     }
 
     /// Shows what came of a command.
@@ -90,6 +77,28 @@ impl Desk {
             reply.durable || matches!(self.tree().await, Ok(Status { journal: None, .. }));
         say(&show::reply(&reply, is_kept, &self.screen))
     }
+}
+
+/// Returns a command with who asks and an id of its own.
+pub(crate) fn compose(
+    verb: Verb,
+    target: &str,
+    acting: &Acting,
+    if_run: Option<u64>,
+) -> Result<Command, Fault> {
+    let id = match &acting.id {
+        Some(id) => id.clone(),
+        None => draw_id()?,
+    };
+    Ok(Command {
+        verb,
+        target: target.into(),
+        why: acting.why.clone(),
+        who: acting.who.clone().or_else(user),
+        id: Some(id),
+        if_run,
+        if_revision: None,
+    })
 }
 
 /// Returns the name of the user who asks.

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::args::{EventsArgs, LogsArgs};
-use crate::client::{Message, address};
+use crate::client::{Message, Seen, address};
 use crate::fault::{Exit, Fault};
 use crate::screen::{Tint, say};
 use crate::show;
@@ -198,52 +198,10 @@ fn is_about(event: &Event, wanted: &str) -> bool {
 }
 
 /// Returns that something is left out.
-fn left_out(missed: Option<u64>, one: &str, several: &str) -> String {
+pub(crate) fn left_out(missed: Option<u64>, one: &str, several: &str) -> String {
     match missed {
         Some(missed) => format!("... {} left out", show::count(missed, one, several)),
         None => format!("... some {several} left out"),
-    }
-}
-
-/// How far each log has been shown, so that a stream that is opened again goes on without a gap or a repetition.
-#[derive(Default)]
-struct Seen {
-    /// The stamp of the last line of each child, and how many lines had it.
-    last: BTreeMap<String, (i64, u64)>,
-    /// How many lines with that stamp come again after the present opening.
-    again: BTreeMap<String, (i64, u64)>,
-    openings: u64,
-}
-
-impl Seen {
-    /// Notes a line. False: it was shown before the stream was opened again.
-    fn is_new(&mut self, line: &LogLine, openings: u64) -> bool {
-        if openings != self.openings {
-            self.openings = openings;
-            self.again.clone_from(&self.last);
-        }
-        let Some(at) = line.at else { return true };
-        if let Some((known, left)) = self.again.get_mut(&line.path) {
-            if at < *known {
-                return false;
-            }
-            if at == *known && *left > 0 {
-                *left -= 1;
-                return false;
-            }
-        }
-        let (last, count) = self.last.entry(line.path.clone()).or_insert((at, 0));
-        if *last == at {
-            *count += 1;
-        } else {
-            (*last, *count) = (at, 1);
-        }
-        true
-    }
-
-    /// Returns the moment from which lines may be missing after an end of the stream.
-    fn since(&self) -> Option<i64> {
-        self.last.values().map(|(at, _)| *at).min()
     }
 }
 
@@ -288,31 +246,5 @@ impl Names {
         let number = self.learn(path);
         let name = show::cut_middle(path, 24);
         Some((format!("{name:<width$}", width = self.width), Tint::Name(number)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_that_is_opened_again_shows_each_line_once() {
-        let mut seen = Seen::default();
-        let mut show = |path: &str, at: i64, openings| {
-            let line = LogLine {
-                path: path.into(),
-                at: Some(at),
-                run: None,
-                stream: None,
-                text: String::new(),
-            };
-            seen.is_new(&line, openings)
-        };
-        assert!(show("a", 1, 1) && show("a", 5, 1) && show("a", 5, 1) && show("b", 3, 1));
-        // The second stream begins with the moment 3: what was shown comes again.
-        assert!(!show("a", 5, 2) && !show("b", 3, 2) && !show("a", 5, 2));
-        assert!(show("a", 5, 2), "a third line with the same stamp is new");
-        assert!(show("b", 3, 2) && show("b", 4, 2));
-        assert_eq!(seen.since(), Some(4));
     }
 }

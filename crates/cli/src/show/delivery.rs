@@ -12,7 +12,7 @@ pub(crate) fn deliveries(deliveries: &[Delivery], now: i64, screen: &Screen) -> 
     if deliveries.is_empty() {
         return screen.paint(Tint::Dim, "no hook was told anything");
     }
-    let columns = [
+    const COLUMNS: &[Column] = &[
         Column::names("HOOK"),
         Column::text("WHEN"),
         Column::names("CHILD"),
@@ -32,7 +32,7 @@ pub(crate) fn deliveries(deliveries: &[Delivery], now: i64, screen: &Screen) -> 
         ]
     };
     let gives = [(5, 24), (3, 32), (2, 12), (0, 10), (1, 0), (5, 0), (3, 12)];
-    table(&columns, deliveries.iter().map(row).collect(), &gives, screen)
+    table(COLUMNS, deliveries.iter().map(row).collect(), &gives, screen)
 }
 
 fn about(delivery: &Delivery) -> String {

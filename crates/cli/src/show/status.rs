@@ -1,7 +1,7 @@
 //! The tree at a glance.
 
 use super::table::{Cell, Column, Layout, Row};
-use super::text::{again, bytes, count, cut_end, tame, wrap};
+use super::text::{again, bytes, count, cut_end, tame, width, wrap};
 use super::time::{brief, moment, span};
 use crate::screen::{Screen, Tint};
 use mainstay_wire::api::{Alert, Child, Health, Overall, Standing, Status, Want};
@@ -24,7 +24,8 @@ impl Shown {
     }
 }
 
-const COLUMNS: [Column; 7] = [
+/// The columns of the tree.
+pub(crate) const COLUMNS: &[Column] = &[
     Column::names("NAME"),
     Column::text("STATE"),
     Column::numbers("SINCE"),
@@ -35,14 +36,14 @@ const COLUMNS: [Column; 7] = [
 ];
 
 /// Who gives way where the terminal is narrow, in this order, and down to which width.
-const GIVES: [(usize, usize); 10] =
-    [(6, 14), (1, 24), (5, 0), (6, 0), (0, 24), (4, 0), (1, 14), (3, 0), (0, 12), (2, 0)];
+const GIVES: &[(usize, usize)] =
+    &[(6, 14), (1, 24), (5, 0), (6, 0), (0, 24), (4, 0), (1, 14), (3, 0), (0, 12), (2, 0)];
 
 /// Returns the tree as lines. `chosen` are the children that are wanted, all where there is none; what is above
 /// them is shown too.
 pub(crate) fn status(status: &Status, chosen: Option<&BTreeSet<String>>, screen: &Screen) -> Shown {
     let mut head = vec![headline(status, screen)];
-    head.extend(particulars(status, screen));
+    head.extend(particulars(status, status.now_at, screen));
     head.push(String::new());
     let shown: Vec<&Child> = match chosen {
         None => status.children.iter().collect(),
@@ -61,14 +62,14 @@ pub(crate) fn status(status: &Status, chosen: Option<&BTreeSet<String>>, screen:
         .zip(&stems)
         .map(|(child, stem)| row(child, &stem.lead, status.now_at))
         .collect();
-    let layout = Layout::new(&COLUMNS, &rows, screen.width, &GIVES);
+    let layout = Layout::new(COLUMNS, &rows, screen.width, GIVES);
     head.push(layout.head(screen));
     let mut body = Vec::new();
     for ((child, row), stem) in shown.iter().zip(&rows).zip(&stems) {
         body.push(layout.row(row, screen));
         for (tint, remark) in remarks(child, status.now_at) {
             let indent = format!("{}  ", stem.below);
-            let room = screen.width.map(|width| width.saturating_sub(indent.chars().count()));
+            let room = screen.width.map(|columns| columns.saturating_sub(width(&indent)));
             let remark = cut_end(&remark, room.unwrap_or(usize::MAX));
             body.push(format!(
                 "{}{}",
@@ -81,7 +82,7 @@ pub(crate) fn status(status: &Status, chosen: Option<&BTreeSet<String>>, screen:
 }
 
 /// Returns the line that says how the tree is.
-fn headline(status: &Status, screen: &Screen) -> String {
+pub(crate) fn headline(status: &Status, screen: &Screen) -> String {
     let tint = match status.health.overall {
         Overall::Serving => Tint::Good,
         Overall::Coming | Overall::Draining => Tint::Coming,
@@ -90,8 +91,7 @@ fn headline(status: &Status, screen: &Screen) -> String {
         Overall::Ended => Tint::Dim,
     };
     let name = tame(&status.name, false);
-    let room =
-        screen.width.map_or(usize::MAX, |width| width.saturating_sub(name.chars().count() + 2));
+    let room = screen.width.map_or(usize::MAX, |columns| columns.saturating_sub(width(&name) + 2));
     let health = cut_end(&health(&status.health), room);
     format!("{}: {}", screen.paint(Tint::Bold, &name), screen.paint(tint, &health))
 }
@@ -132,12 +132,12 @@ fn health(health: &Health) -> String {
 }
 
 /// Returns the lines about the program itself.
-fn particulars(status: &Status, screen: &Screen) -> Vec<String> {
-    let mut parts = vec![format!("up {}", span(status.now_at - status.began_at))];
+pub(crate) fn particulars(status: &Status, now: i64, screen: &Screen) -> Vec<String> {
+    let mut parts = vec![format!("up {}", span(now - status.began_at))];
     parts.push(match status.brain_restarts {
         0 => format!("brain {}", status.brain_pid),
         times => {
-            let ago = span(status.now_at - status.brain_began_at);
+            let ago = span(now - status.brain_began_at);
             let again = again(times);
             format!("brain {} (started {again}, last {ago} ago)", status.brain_pid)
         }
@@ -172,20 +172,20 @@ fn particulars(status: &Status, screen: &Screen) -> Vec<String> {
 }
 
 /// Returns whether the child is one of those, or above one.
-fn is_over(child: &Child, chosen: &BTreeSet<String>) -> bool {
+pub(crate) fn is_over(child: &Child, chosen: &BTreeSet<String>) -> bool {
     let below = format!("{}/", child.path);
     chosen.contains(&child.path)
         || chosen.range(below.clone()..).next().is_some_and(|path| path.starts_with(&below))
 }
 
 /// What stands before a child, and before what is said below it.
-struct Stem {
-    lead: String,
-    below: String,
+pub(crate) struct Stem {
+    pub(crate) lead: String,
+    pub(crate) below: String,
 }
 
 /// Returns the lines of the tree. Children come after what is above them.
-fn stems(children: &[&Child]) -> Vec<Stem> {
+pub(crate) fn stems(children: &[&Child]) -> Vec<Stem> {
     let depth = |path: &str| path.matches('/').count();
     // From the end, so that who has a younger sibling is known: `open` are the depths that go on below.
     let mut open: Vec<bool> = Vec::new();
@@ -212,7 +212,7 @@ fn stems(children: &[&Child]) -> Vec<Stem> {
 }
 
 /// Returns the fields of a child.
-fn row(child: &Child, lead: &str, now: i64) -> Row {
+pub(crate) fn row(child: &Child, lead: &str, now: i64) -> Row {
     let name = child.path.rsplit('/').next().unwrap_or(&child.path);
     let (glyph, tint) = look(child);
     let dim = |text: String| Cell::new(Tint::Dim, text);
@@ -240,7 +240,7 @@ fn row(child: &Child, lead: &str, now: i64) -> Row {
 }
 
 /// Returns the sign of a child's state, which differs in shape, and its colour.
-pub(super) fn look(child: &Child) -> (&'static str, Tint) {
+pub(crate) fn look(child: &Child) -> (&'static str, Tint) {
     if child.quarantined {
         return ("✖", Tint::Bad);
     }
@@ -265,7 +265,7 @@ fn has_failed(child: &Child) -> bool {
 }
 
 /// Returns what is to be said below a child.
-pub(super) fn remarks(child: &Child, now: i64) -> Vec<(Tint, String)> {
+pub(crate) fn remarks(child: &Child, now: i64) -> Vec<(Tint, String)> {
     let mut remarks = Vec::new();
     for alert in child.alerts.iter().filter(|alert| alert.seen_by.is_none()) {
         remarks.push((

@@ -90,7 +90,8 @@ fn alert_lines(out: &mut String, alerts: &[Alert], now: i64, screen: &Screen) {
 
 /// Returns every effective setting of a policy, and where it comes from.
 pub(crate) fn policy(settings: &[Setting], screen: &Screen) -> String {
-    let columns = [Column::names("SETTING"), Column::text("VALUE"), Column::text("FROM")];
+    const COLUMNS: &[Column] =
+        &[Column::names("SETTING"), Column::text("VALUE"), Column::text("FROM")];
     let row = |setting: &Setting| {
         // What somebody chose stands out among what goes without saying.
         let tint = if setting.source == "default" { Tint::Plain } else { Tint::Bold };
@@ -100,87 +101,100 @@ pub(crate) fn policy(settings: &[Setting], screen: &Screen) -> String {
             Cell::new(Tint::Dim, tame(&setting.source, false)),
         ]
     };
-    table(&columns, settings.iter().map(row).collect(), &[(2, 8), (1, 16), (0, 12)], screen)
+    table(COLUMNS, settings.iter().map(row).collect(), &[(2, 8), (1, 16), (0, 12)], screen)
 }
+
+/// The columns of a table of runs.
+pub(crate) const RUN_COLUMNS: &[Column] = &[
+    Column::names("RUN"),
+    Column::text("BEGAN"),
+    Column::numbers("LIVED"),
+    Column::text("CAUSE"),
+    Column::text("ACTION"),
+];
+/// Who gives way in it.
+pub(crate) const RUN_GIVES: &[(usize, usize)] =
+    &[(4, 24), (3, 20), (0, 14), (1, 0), (4, 12), (3, 12), (4, 0), (0, 8)];
 
 /// Returns runs, the latest first, as a table.
 pub(crate) fn history(runs: &[Run], now: i64, screen: &Screen) -> String {
     if runs.is_empty() {
         return screen.paint(Tint::Dim, "no runs are known");
     }
-    let columns = [
-        Column::names("RUN"),
-        Column::text("BEGAN"),
-        Column::numbers("LIVED"),
-        Column::text("CAUSE"),
-        Column::text("ACTION"),
-    ];
-    let row = |run: &Run| {
-        let (cause, tint) = match &run.cause {
-            None => ("lives".into(), Tint::Good),
-            Some(cause) if cause.is_failure => (tame(&cause.text, false), Tint::Bad),
-            Some(cause) => (tame(&cause.text, false), Tint::Plain),
-        };
-        let lived = run.lived_ms.unwrap_or(now - run.began_at);
-        let mut action = run.action.as_ref().map_or_else(String::new, |a| tame(&a.text, false));
-        if let Some(by) = &run.by {
-            let by = format!("by {}", tame(by, false));
-            action = if action.is_empty() { by } else { format!("{by}; then {action}") };
-        }
-        vec![
-            Cell::new(Tint::Bold, format!("{}#{}", tame(&run.path, false), run.run)),
-            Cell::new(Tint::Dim, moment(run.began_at, now)),
-            Cell::new(Tint::Plain, span(lived)),
-            Cell::new(tint, cause),
-            Cell::new(Tint::Plain, action),
-        ]
-    };
-    let gives = [(4, 24), (3, 20), (0, 14), (1, 0), (4, 12), (3, 12), (4, 0), (0, 8)];
-    table(&columns, runs.iter().map(row).collect(), &gives, screen)
+    let rows = runs.iter().map(|run| run_row(run, now)).collect();
+    table(RUN_COLUMNS, rows, RUN_GIVES, screen)
 }
+
+/// Returns the fields of a run.
+pub(crate) fn run_row(run: &Run, now: i64) -> Row {
+    let (cause, tint) = match &run.cause {
+        None => ("lives".into(), Tint::Good),
+        Some(cause) if cause.is_failure => (tame(&cause.text, false), Tint::Bad),
+        Some(cause) => (tame(&cause.text, false), Tint::Plain),
+    };
+    let lived = run.lived_ms.unwrap_or(now - run.began_at);
+    let mut action = run.action.as_ref().map_or_else(String::new, |a| tame(&a.text, false));
+    if let Some(by) = &run.by {
+        let by = format!("by {}", tame(by, false));
+        action = if action.is_empty() { by } else { format!("{by}; then {action}") };
+    }
+    vec![
+        Cell::new(Tint::Bold, format!("{}#{}", tame(&run.path, false), run.run)),
+        Cell::new(Tint::Dim, moment(run.began_at, now)),
+        Cell::new(Tint::Plain, span(lived)),
+        Cell::new(tint, cause),
+        Cell::new(Tint::Plain, action),
+    ]
+}
+
+/// The columns of a table of alerts.
+pub(crate) const ALERT_COLUMNS: &[Column] = &[
+    Column::names("CHILD"),
+    Column::text("SINCE"),
+    Column::text("STATE"),
+    Column::text("WHAT"),
+    Column::text("ACKNOWLEDGED"),
+];
+/// Who gives way in it.
+pub(crate) const ALERT_GIVES: &[(usize, usize)] = &[(4, 0), (3, 24), (0, 12), (1, 0), (3, 12)];
 
 /// Returns alerts as a table, those that nobody has acknowledged first.
 pub(crate) fn alerts(alerts: &[&Alert], now: i64, screen: &Screen) -> String {
     if alerts.is_empty() {
         return screen.paint(Tint::Good, "no alerts");
     }
-    let columns = [
-        Column::names("CHILD"),
-        Column::text("SINCE"),
-        Column::text("STATE"),
-        Column::text("WHAT"),
-        Column::text("ACKNOWLEDGED"),
-    ];
-    let row = |alert: &&Alert| {
-        let is_seen = alert.seen_by.is_some();
-        let (state, tint) = match (is_seen, alert.over) {
-            (false, false) => ("open", Tint::Bad),
-            (false, true) => ("over", Tint::Warn),
-            (true, _) => ("seen", Tint::Dim),
-        };
-        let mut what = tame(&alert.text, false);
-        if alert.again > 0 {
-            what.push_str(&format!(" ({})", again(alert.again)));
-        }
-        let seen = alert.seen_by.as_ref().map_or_else(String::new, |by| match &alert.seen_why {
-            Some(why) => format!("{}: {}", tame(by, false), tame(why, false)),
-            None => tame(by, false),
-        });
-        let path = if alert.path.is_empty() { "the tree".into() } else { tame(&alert.path, false) };
-        vec![
-            Cell::new(Tint::Bold, path),
-            Cell::new(Tint::Dim, moment(alert.since_at, now)),
-            Cell::new(tint, state),
-            Cell::new(Tint::Plain, what),
-            Cell::new(Tint::Dim, seen),
-        ]
+    let rows = alerts.iter().map(|alert| alert_row(alert, now)).collect();
+    table(ALERT_COLUMNS, rows, ALERT_GIVES, screen)
+}
+
+/// Returns the fields of an alert.
+pub(crate) fn alert_row(alert: &Alert, now: i64) -> Row {
+    let is_seen = alert.seen_by.is_some();
+    let (state, tint) = match (is_seen, alert.over) {
+        (false, false) => ("open", Tint::Bad),
+        (false, true) => ("over", Tint::Warn),
+        (true, _) => ("seen", Tint::Dim),
     };
-    let gives = [(4, 0), (3, 24), (0, 12), (1, 0), (3, 12)];
-    table(&columns, alerts.iter().map(row).collect(), &gives, screen)
+    let mut what = tame(&alert.text, false);
+    if alert.again > 0 {
+        what.push_str(&format!(" ({})", again(alert.again)));
+    }
+    let seen = alert.seen_by.as_ref().map_or_else(String::new, |by| match &alert.seen_why {
+        Some(why) => format!("{}: {}", tame(by, false), tame(why, false)),
+        None => tame(by, false),
+    });
+    let path = if alert.path.is_empty() { "the tree".into() } else { tame(&alert.path, false) };
+    vec![
+        Cell::new(Tint::Bold, path),
+        Cell::new(Tint::Dim, moment(alert.since_at, now)),
+        Cell::new(tint, state),
+        Cell::new(Tint::Plain, what),
+        Cell::new(Tint::Dim, seen),
+    ]
 }
 
 pub(super) fn table(
-    columns: &[Column],
+    columns: &'static [Column],
     rows: Vec<Row>,
     gives: &[(usize, usize)],
     screen: &Screen,

@@ -1,6 +1,6 @@
 //! Tables that fit: columns give way in a stated order.
 
-use super::text::{cut_end, cut_middle};
+use super::text::{cut_end, cut_middle, width};
 use crate::screen::{Screen, Tint};
 
 /// One column.
@@ -46,41 +46,77 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.lead.chars().count() + self.text.chars().count()
+        width(&self.lead) + width(&self.text)
     }
 }
 
 /// One row, and what stands below it over the whole width.
 pub(crate) type Row = Vec<Cell>;
 
+/// The widths that rows would take if there were room for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Natural {
+    columns: &'static [Column],
+    widths: Vec<usize>,
+}
+
+impl Natural {
+    /// Returns those of a table without rows.
+    pub(crate) fn new(columns: &'static [Column]) -> Self {
+        Self { columns, widths: vec![0; columns.len()] }
+    }
+
+    /// Returns the width of the whole table.
+    pub(crate) fn total(&self) -> usize {
+        total(&self.widths)
+    }
+
+    /// Makes room for a further row.
+    pub(crate) fn add(&mut self, row: &[Cell]) {
+        for ((cell, own), column) in row.iter().zip(&mut self.widths).zip(self.columns) {
+            let cell = cell.width();
+            if cell > 0 {
+                *own = (*own).max(cell).max(width(column.title));
+            }
+        }
+    }
+}
+
 /// The widths of a table's columns; 0: the column is left out.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    columns: Vec<Column>,
+    columns: &'static [Column],
     widths: Vec<usize>,
 }
 
 /// The space between two columns.
 const GAP: usize = 2;
 
+/// Returns the width of columns, those that are shown, with the gaps between them.
+fn total(widths: &[usize]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0);
+    shown.map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+}
+
 impl Layout {
     /// Makes room for `rows`. Where there is not enough, the columns give way as `gives` says: in this order,
     /// each to that width, or away where it is 0.
     pub(crate) fn new(
-        columns: &[Column],
+        columns: &'static [Column],
         rows: &[Row],
         width: Option<usize>,
         gives: &[(usize, usize)],
     ) -> Self {
-        let natural = |at: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(at)).map(Cell::width).max();
-            match cells.unwrap_or(0) {
-                0 => 0,
-                cells => cells.max(columns[at].title.chars().count()),
-            }
-        };
-        let mut layout =
-            Self { columns: columns.into(), widths: (0..columns.len()).map(natural).collect() };
+        let mut natural = Natural::new(columns);
+        for row in rows {
+            natural.add(row);
+        }
+        Self::fit(&natural, width, gives)
+    }
+
+    /// The same for rows that have been measured.
+    pub(crate) fn fit(natural: &Natural, width: Option<usize>, gives: &[(usize, usize)]) -> Self {
+        let mut layout = Self { columns: natural.columns, widths: natural.widths.clone() };
         let Some(width) = width else { return layout };
         for (at, least) in gives {
             let over = layout.total().saturating_sub(width);
@@ -95,43 +131,50 @@ impl Layout {
             let free = width.saturating_sub(layout.total());
             let own = layout.widths[*at];
             if own > 0 {
-                layout.widths[*at] = natural(*at).min(own + free);
+                layout.widths[*at] = natural.widths[*at].min(own + free);
             }
         }
         layout
     }
 
     fn total(&self) -> usize {
-        let shown = self.widths.iter().filter(|width| **width > 0);
-        shown.map(|width| width + GAP).sum::<usize>().saturating_sub(GAP)
+        total(&self.widths)
     }
 
     /// Returns the line of titles.
     pub(crate) fn head(&self, screen: &Screen) -> String {
-        let title = |column: &Column| Cell::new(Tint::Dim, column.title);
-        let titles: Row = self.columns.iter().map(title).collect();
-        self.row(&titles, screen)
+        self.row(&self.titles(), screen)
+    }
+
+    /// Returns the titles as a row.
+    pub(crate) fn titles(&self) -> Row {
+        self.columns.iter().map(|column| Cell::new(Tint::Dim, column.title)).collect()
     }
 
     /// Returns the line of one row, without spaces at its end.
     pub(crate) fn row(&self, row: &[Cell], screen: &Screen) -> String {
-        let mut line = String::new();
+        self.pieces(row).iter().map(|(tint, text)| screen.paint(*tint, text)).collect()
+    }
+
+    /// Returns the same in pieces, each with what its colour says.
+    pub(crate) fn pieces(&self, row: &[Cell]) -> Vec<(Tint, String)> {
+        let mut line = Vec::new();
         let mut owed = 0;
-        for ((cell, column), width) in row.iter().zip(&self.columns).zip(&self.widths) {
-            if *width == 0 {
+        for ((cell, column), own) in row.iter().zip(self.columns).zip(&self.widths) {
+            if *own == 0 {
                 continue;
             }
-            let room = width.saturating_sub(cell.lead.chars().count());
+            let room = own.saturating_sub(width(&cell.lead));
             let cut = if column.keeps_ends { cut_middle } else { cut_end };
             let text = cut(&cell.text, room);
-            let free = room.saturating_sub(text.chars().count());
+            let free = room.saturating_sub(width(&text));
             if column.is_right {
                 owed += free;
             }
             if !text.is_empty() || !cell.lead.is_empty() {
-                line.push_str(&" ".repeat(owed));
-                line.push_str(&screen.paint(Tint::Dim, &cell.lead));
-                line.push_str(&screen.paint(cell.tint, &text));
+                line.push((Tint::Plain, " ".repeat(owed)));
+                line.push((Tint::Dim, cell.lead.clone()));
+                line.push((cell.tint, text));
                 owed = 0;
             }
             owed += GAP + if column.is_right { 0 } else { free };
@@ -146,14 +189,15 @@ mod tests {
 
     #[test]
     fn columns_give_way_in_order() {
-        let columns = [Column::names("NAME"), Column::text("STATE"), Column::numbers("PID")];
+        const COLUMNS: &[Column] =
+            &[Column::names("NAME"), Column::text("STATE"), Column::numbers("PID")];
         let row = |name: &str, state: &str, pid: &str| -> Row {
             [name, state, pid].map(|text| Cell::new(Tint::Plain, text)).into()
         };
         let rows = [row("web", "waits for its next run", ""), row("long-name-here", "ready", "12")];
         let screen = Screen { has_colour: false, width: None, is_terminal: false };
         let show = |width| {
-            let layout = Layout::new(&columns, &rows, width, &[(1, 8), (2, 0), (0, 6)]);
+            let layout = Layout::new(COLUMNS, &rows, width, &[(1, 8), (2, 0), (0, 6)]);
             let lines = rows.iter().map(|row| layout.row(row, &screen));
             std::iter::once(layout.head(&screen)).chain(lines).collect::<Vec<_>>()
         };

@@ -1,39 +1,67 @@
 //! Text made to fit: cut, wrapped, and rid of what would change the terminal.
+//!
+//! Widths are columns of a terminal: most letters take one, some two, and marks that join others none.
 
-/// Returns `text` in at most `width` columns, with its end left out.
-pub(crate) fn cut_end(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Returns how many columns `text` takes.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Returns as much of the beginning of `text` as stands in `room` columns.
+pub(crate) fn head(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let over = text.char_indices().find(|(_, letter)| {
+        used += letter.width().unwrap_or(0);
+        used > room
+    });
+    over.map_or(text, |(at, _)| &text[..at])
+}
+
+/// Returns as much of the end of `text` as stands in `room` columns. No mark stands there without its letter.
+fn tail(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let mut from = text.len();
+    for (at, letter) in text.char_indices().rev() {
+        let own = letter.width().unwrap_or(0);
+        used += own;
+        if used > room {
+            break;
+        }
+        if own > 0 {
+            from = at;
+        }
+    }
+    &text[from..]
+}
+
+/// Returns `text` in at most `room` columns, with its end left out.
+pub(crate) fn cut_end(text: &str, room: usize) -> String {
+    if width(text) <= room {
         return text.into();
     }
-    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
-    cut.truncate(cut.trim_end().len());
-    if width > 0 {
-        cut.push('…');
-    }
-    cut
+    let cut = head(text, room.saturating_sub(1)).trim_end();
+    if room > 0 { format!("{cut}…") } else { String::new() }
 }
 
-/// Returns `text` in at most `width` columns, with its middle left out: both ends tell names apart.
-pub(crate) fn cut_middle(text: &str, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width || width < 3 {
-        return cut_end(text, width);
+/// Returns `text` in at most `room` columns, with its middle left out: both ends tell names apart.
+pub(crate) fn cut_middle(text: &str, room: usize) -> String {
+    if width(text) <= room || room < 3 {
+        return cut_end(text, room);
     }
-    let tail = (width - 1) / 2;
-    let head = width - 1 - tail;
-    let start = text.chars().take(head);
-    let end = text.chars().skip(length - tail);
-    start.chain(std::iter::once('…')).chain(end).collect()
+    let behind = (room - 1) / 2;
+    format!("{}…{}", head(text, room - 1 - behind), tail(text, behind))
 }
 
-/// Returns `text` in lines of at most `width` columns, each after `indent`; a longer word stands alone.
-pub(crate) fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let room = width.saturating_sub(indent.chars().count()).max(10);
+/// Returns `text` in lines of at most `columns` columns, each after `indent`; a longer word stands alone.
+pub(crate) fn wrap(text: &str, columns: usize, indent: &str) -> String {
+    let room = columns.saturating_sub(width(indent)).max(10);
     let mut out = String::new();
     for paragraph in text.lines() {
         let mut used = 0;
         for word in paragraph.split_whitespace() {
-            let length = word.chars().count();
+            let length = width(word);
             if used > 0 && used + 1 + length <= room {
                 out.push(' ');
                 used += 1 + length;
@@ -119,6 +147,11 @@ mod tests {
         assert_eq!(cut_end("abc", 0), "");
         assert_eq!(cut_middle("worker-for-mail@12", 9), "work…l@12");
         assert_eq!(cut_middle("äöüß", 3), "ä…ß");
+        // Wide letters take two columns, marks that join a letter none.
+        assert_eq!(cut_end("日本語の名前", 7), "日本語…");
+        assert_eq!(cut_middle("日本語の名前", 7), "日…前");
+        assert_eq!(cut_end("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        assert_eq!(cut_middle("abe\u{301}cde\u{301}", 4), "ab…e\u{301}");
     }
 
     #[test]

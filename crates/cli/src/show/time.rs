@@ -31,6 +31,12 @@ pub(crate) fn span(ms: i64) -> String {
     }
 }
 
+/// Returns what is left of a span that runs out, in whole seconds and never too little: `5s`, `3m 20s`, `2h 5m`.
+pub(crate) fn countdown(ms: i64) -> String {
+    let s = ms.max(0).saturating_add(999) / 1_000;
+    if s < 10 { format!("{s}s") } else { span(s.saturating_mul(1_000)) }
+}
+
 /// Returns seconds with one digit behind the point.
 fn tenths(ms: i64) -> String {
     let tenths = ms / 100;
@@ -55,7 +61,9 @@ pub(crate) fn clock(at: i64) -> String {
 }
 
 fn local(at: i64) -> Option<Zoned> {
-    Some(Timestamp::from_millisecond(at).ok()?.to_zoned(TimeZone::system()))
+    // Tests read the same moments everywhere.
+    let zone = if cfg!(test) { TimeZone::UTC } else { TimeZone::system() };
+    Some(Timestamp::from_millisecond(at).ok()?.to_zoned(zone))
 }
 
 #[cfg(test)]
@@ -77,6 +85,14 @@ mod tests {
         ];
         for (ms, in_one, in_two) in table {
             assert_eq!((brief(ms).as_str(), span(ms).as_str()), (in_one, in_two), "{ms}");
+        }
+    }
+
+    #[test]
+    fn what_runs_out_is_never_said_too_short() {
+        let table = [(-1, "0s"), (1, "1s"), (4_200, "5s"), (59_001, "1m"), (200_000, "3m 20s")];
+        for (ms, text) in table {
+            assert_eq!(countdown(ms), text, "{ms}");
         }
     }
 }

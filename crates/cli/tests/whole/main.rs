@@ -1,8 +1,15 @@
 //! The whole program in temporary folders: brought up, looked at, broken, and found again.
 
+mod consoles;
 mod crashes;
+mod dashboard;
 mod harness;
 mod hooks;
 mod lives;
+mod moved;
+mod procserv;
+mod pty;
 mod silence;
+mod terminal;
+mod top;
 mod wrong;

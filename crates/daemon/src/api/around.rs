@@ -48,6 +48,11 @@ pub trait Book: Send + Sync + 'static {
     /// Returns how the journal is.
     fn journal(&self) -> Journal;
 
+    /// Returns how many records of the journal are not on the disk yet.
+    fn lag(&self) -> u64 {
+        0
+    }
+
     /// Waits until what was decided before the call is on the disk. Returns false where that cannot be.
     fn durable(&self) -> bool;
 

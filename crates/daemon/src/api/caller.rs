@@ -61,6 +61,21 @@ impl Caller {
         self.role
     }
 
+    /// Takes a caller at its word that it wants to be no more than this.
+    ///
+    /// # Errors
+    ///
+    /// It is no role.
+    pub(crate) fn at_most(self, word: &str) -> Result<Self, Trouble> {
+        let roles = [Role::Viewer, Role::Operator, Role::Admin];
+        let Some(most) = roles.into_iter().find(|role| role.word() == word) else {
+            let text = format!("`{word}` is no role");
+            let hint = "`Mainstay-Role` is `viewer`, `operator` or `admin`";
+            return Err(Trouble::bad("bad-role", text).hint(hint));
+        };
+        Ok(Self { role: self.role.map(|role| role.min(most)), ..self })
+    }
+
     /// Refuses whoever has a lesser role than is needed.
     pub(crate) fn require(&self, needed: Role) -> Result<(), Trouble> {
         match self.role {

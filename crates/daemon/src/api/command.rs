@@ -5,9 +5,11 @@ use super::look::{self, Wall};
 use super::route::{Answer, Ask, json};
 use super::trouble::Trouble;
 use super::{Role, Service};
+use crate::otlp::Commanded;
 use axum::http::StatusCode;
 use mainstay::{Done, Handle, Operator, Request, RunId, View};
 use mainstay_wire::api::{Act, Command, Reply, Step, Verb};
+use std::time::Instant;
 
 /// The most letters a caller's own name may have.
 const LONGEST_WHO: usize = 256;
@@ -56,7 +58,26 @@ pub(super) async fn command(ask: Ask) -> Answer {
         Some(words) => format!("{words} ({caller})"),
         None => caller.to_owned(),
     };
-    Order { service: &ask.service, who, command }.carry_out().await.map(|reply| json(&reply))
+    let (verb, target, why) = (command.verb.word(), command.target.clone(), command.why.clone());
+    let began = Instant::now();
+    let order = Order { service: &ask.service, who: who.clone(), command };
+    let answer = order.carry_out().await.map(|reply| json(&reply));
+    if let Some(telemetry) = ask.service.telemetry() {
+        telemetry.commanded(&Commanded {
+            verb,
+            target: &target,
+            who: &who,
+            why: &why,
+            status: match &answer {
+                Ok(answer) => answer.status(),
+                Err(trouble) => trouble.status,
+            }
+            .as_u16(),
+            took: began.elapsed(),
+            parent: ask.header("traceparent"),
+        });
+    }
+    answer
 }
 
 /// Refuses what would make the audit trail unreadable.

@@ -15,7 +15,7 @@ use futures_util::stream;
 use mainstay::View;
 use mainstay_keeper::output::log::From;
 use mainstay_wire::api::{Lag, LogPage};
-use reading::{Log, Told};
+pub(crate) use reading::{Following, Log, Told};
 use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
@@ -50,6 +50,11 @@ pub(super) async fn logs(ask: Ask) -> Answer {
     }
     let lines = apart(move || reading::last(&logs, &from, most)).await?;
     Ok(json(&LogPage { lines: lines.map_err(unreadable)?, without }))
+}
+
+/// Reads one log from this moment on, as its lines come.
+pub(crate) fn tail(log: Log, since: Duration) -> io::Result<Following> {
+    reading::follow(vec![log], From::Since(since), usize::MAX, true)
 }
 
 /// The most lines of one child in one answer.

@@ -244,8 +244,9 @@ fn last_run(last: &Last, wall: Wall) -> api::LastRun {
     }
 }
 
-pub(crate) fn alert(path: &str, alert: &Alert, wall: Wall) -> api::Alert {
-    let kind = match alert.kind {
+/// Returns what an alert is, as a word.
+pub(crate) const fn alert_kind(kind: AlertKind) -> &'static str {
+    match kind {
         AlertKind::BreakerOpened => "breaker-opened",
         AlertKind::GroupCooling => "group-cooling",
         AlertKind::Quarantined => "quarantined",
@@ -253,7 +254,11 @@ pub(crate) fn alert(path: &str, alert: &Alert, wall: Wall) -> api::Alert {
         AlertKind::Permanent => "permanent",
         AlertKind::GaveUp => "gave-up",
         AlertKind::Abandoned => "abandoned",
-    };
+    }
+}
+
+pub(crate) fn alert(path: &str, alert: &Alert, wall: Wall) -> api::Alert {
+    let kind = alert_kind(alert.kind);
     let seen = alert.seen.as_ref();
     api::Alert {
         path: path.into(),

@@ -1,6 +1,7 @@
 //! The description of the API, made of the table of routes and the schemas of the forms.
 
 use super::route::{Answer, Ask, ROUTES, Route, Says, json};
+use crate::metrics::Format;
 use mainstay_wire::api::schemas;
 use serde_json::{Map, Value, json as value};
 
@@ -63,7 +64,12 @@ fn operation(route: &Route) -> Value {
             );
             responses.insert("101".into(), value!({"description": text}));
         }
-        Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => {
+        Says::One(_)
+        | Says::To(..)
+        | Says::Many(_)
+        | Says::Stream(..)
+        | Says::Document
+        | Says::Numbers => {
             let content = content(route.says);
             responses
                 .insert("200".into(), value!({"description": "The answer", "content": content}));
@@ -94,9 +100,12 @@ fn operation(route: &Route) -> Value {
     if !route.is_get {
         let asks = match route.says {
             Says::To(asks, _) => asks,
-            Says::One(_) | Says::Many(_) | Says::Stream(..) | Says::Document | Says::Socket(..) => {
-                "Command"
-            }
+            Says::One(_)
+            | Says::Many(_)
+            | Says::Stream(..)
+            | Says::Document
+            | Says::Socket(..)
+            | Says::Numbers => "Command",
         };
         let content = content(Says::One(asks));
         operation["requestBody"] = value!({"required": true, "content": content});
@@ -117,6 +126,12 @@ fn content(says: Says) -> Value {
                 "application/json": {"schema": one(page)},
                 "text/event-stream": {"schema": {"type": "string", "description": about}},
             })
+        }
+        Says::Numbers => {
+            let text = value!({"schema": {"type": "string"}});
+            let kinds = [Format::Text, Format::OpenMetrics].map(Format::media_type);
+            let bare = |kind: &str| kind.split(';').next().unwrap_or(kind).to_owned();
+            Value::Object(kinds.map(|kind| (bare(kind), text.clone())).into_iter().collect())
         }
         Says::Document => value!({"application/json": {"schema": {"type": "object"}}}),
         Says::Socket(..) => value!({}),

@@ -30,6 +30,8 @@ pub(crate) enum Form {
     Span,
     /// `true` or `false`.
     Flag,
+    /// The same, and its name alone is `true`.
+    Switch,
     /// One of these words.
     Word(&'static [&'static str]),
 }
@@ -56,6 +58,7 @@ impl Form {
             ]}),
             Self::Span => json!({"type": "string", "pattern": SPAN}),
             Self::Flag => json!({"type": "boolean"}),
+            Self::Switch => json!({"type": "string", "enum": ["", "true", "false"]}),
             Self::Word(words) => json!({"type": "string", "enum": words}),
         }
     }
@@ -69,6 +72,7 @@ impl Form {
             Self::Since => "milliseconds since 1970, or a span before now as `10m`".into(),
             Self::Span => "a span as `500ms`, `30s`, `10m`, `2h`, `1d`".into(),
             Self::Flag => "`true` or `false`".into(),
+            Self::Switch => "`true`, `false` or nothing".into(),
             Self::Word(words) => format!("one of `{}`", words.join("`, `")),
         }
     }
@@ -81,6 +85,7 @@ impl Form {
             Self::Since => moment(text).is_some() || span(text).is_some(),
             Self::Span => span(text).is_some(),
             Self::Flag => matches!(text, "true" | "false"),
+            Self::Switch => matches!(text, "" | "true" | "false"),
             Self::Word(words) => words.contains(&text),
         }
     }
@@ -156,6 +161,10 @@ impl Query {
 
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.text(name) == Some("true")
+    }
+
+    pub(crate) fn switch(&self, name: &str) -> bool {
+        matches!(self.text(name), Some("" | "true"))
     }
 }
 

@@ -5,7 +5,7 @@ mod table;
 use super::Service;
 use super::caller::{Caller, Role};
 use super::query::{Parameter, Query};
-use super::tls::Secure;
+use super::tls::{self, Secure};
 use super::trouble::Trouble;
 use super::web;
 use axum::Router;
@@ -17,10 +17,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 pub(crate) use table::ROUTES;
 
 /// What a request leads to.
@@ -59,6 +58,8 @@ pub(crate) enum Says {
     Stream(&'static str, &'static str),
     /// A JSON document of its own kind.
     Document,
+    /// Numbers, in one of the texts of Prometheus.
+    Numbers,
     /// A WebSocket: binary messages both ways, and text messages, those of the daemon in the first form and those of
     /// the client in the second.
     Socket(&'static str, &'static str),
@@ -70,6 +71,10 @@ impl Route {
         self.path.split_once('{').map_or(self.path, |(head, _)| head)
     }
 
+    const fn method(&self) -> &'static str {
+        if self.is_get { "GET" } else { "POST" }
+    }
+
     /// Returns the path in the words of the router.
     fn place(&self) -> String {
         if self.path.contains('{') { format!("{}{{*rest}}", self.head()) } else { self.path.into() }
@@ -77,10 +82,15 @@ impl Route {
 
     fn on(&'static self) -> MethodRouter<Service> {
         let handler = move |State(service): State<Service>, request: Request| async move {
-            match self.admit(service, request).await {
+            let began = Instant::now();
+            let answer = match self.admit(service.clone(), request).await {
                 Ok(ask) => (self.answer)(ask).await,
                 Err(trouble) => Err(trouble),
-            }
+            };
+            let answer = answer.into_response();
+            let (status, took) = (answer.status().as_u16(), began.elapsed());
+            service.metrics().requests.count(self.path, self.method(), status, took);
+            answer
         };
         if self.is_get { get(handler) } else { post(handler) }
     }
@@ -90,7 +100,11 @@ impl Route {
         let (mut parts, body) = request.into_parts();
         let secure = parts.extensions.get::<Arc<Secure>>().cloned();
         check_origin(&service, &parts.headers, secure.is_some())?;
-        let caller = parts.extensions.get::<Caller>().cloned();
+        let mut caller = parts.extensions.get::<Caller>().cloned();
+        for most in parts.headers.get_all("mainstay-role") {
+            let most = most.to_str().unwrap_or("");
+            caller = caller.map(|caller| caller.at_most(most)).transpose()?;
+        }
         let caller = match (caller, self.role) {
             (Some(caller), Some(role)) => {
                 caller.require(role)?;
@@ -110,7 +124,12 @@ impl Route {
         let query = Query::read(pairs, self.parameters)?;
         let upgrade = match self.says {
             Says::Socket(..) => WebSocketUpgrade::from_request_parts(&mut parts, &()).await.ok(),
-            Says::One(_) | Says::To(..) | Says::Many(_) | Says::Stream(..) | Says::Document => None,
+            Says::One(_)
+            | Says::To(..)
+            | Says::Many(_)
+            | Says::Stream(..)
+            | Says::Document
+            | Says::Numbers => None,
         };
         let headers = parts.headers;
         let body = if self.is_get { Bytes::new() } else { read_body(&headers, body).await? };
@@ -132,12 +151,27 @@ impl Route {
 /// # }
 /// ```
 pub fn router(service: Service) -> Router {
+    let router = routes(|_| true).merge(web::routes());
+    router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
+}
+
+/// Makes a router of those routes alone that are wanted: without the dashboard, and without anything else.
+pub(super) fn some(service: Service, wants: impl Fn(&Route) -> bool) -> Router {
+    let unknown = async |uri: Uri| nothing(&uri);
+    routes(wants).fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
+}
+
+fn routes(wants: impl Fn(&Route) -> bool) -> Router<Service> {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| wants(route)) {
         router = router.route(&route.place(), route.on());
     }
-    let router = router.merge(web::routes());
-    router.fallback(unknown).method_not_allowed_fallback(unfit).with_state(service)
+    router
+}
+
+fn nothing(uri: &Uri) -> Trouble {
+    let text = format!("there is nothing at {}", uri.path());
+    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text).hint("see /v1/openapi.json")
 }
 
 /// The root has no route of its own, so that the router can be merged with one that has.
@@ -145,10 +179,7 @@ async fn unknown(method: Method, original: OriginalUri, uri: Uri) -> Response {
     if uri.path() == "/" && method == Method::GET {
         return web::root(original).await;
     }
-    let text = format!("there is nothing at {}", uri.path());
-    Trouble::new(StatusCode::NOT_FOUND, "unknown-route", text)
-        .hint("see /v1/openapi.json")
-        .into_response()
+    nothing(&uri).into_response()
 }
 
 async fn unfit(method: Method, uri: Uri) -> Trouble {
@@ -163,7 +194,7 @@ async fn unfit(method: Method, uri: Uri) -> Trouble {
 /// any other name may be a stranger's that leads here.
 fn check_origin(service: &Service, headers: &HeaderMap, is_checked: bool) -> Result<(), Trouble> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let here = host.filter(|host| is_checked || is_number_or_local(host));
+    let here = host.filter(|host| is_checked || tls::is_number_or_local(tls::name_in(host)));
     let is_known = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or("");
         let from = origin.split_once("://").map(|(_, from)| from);
@@ -184,14 +215,6 @@ fn check_origin(service: &Service, headers: &HeaderMap, is_checked: bool) -> Res
     };
     let text = format!("pages from {stranger} get no answer");
     Err(Trouble::new(StatusCode::FORBIDDEN, "origin", text))
-}
-
-fn is_number_or_local(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-    });
-    let number = name.trim_start_matches('[').trim_end_matches(']');
-    number.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 /// Returns what follows `head` in the path of an address, with its `%` signs resolved.
@@ -241,12 +264,21 @@ impl Ask {
 
     /// Returns whether the answer is to be a stream of server-sent events.
     pub(crate) fn wants_stream(&self) -> bool {
-        let accepts = self.headers.get_all(header::ACCEPT).iter();
-        accepts.filter_map(|accept| accept.to_str().ok()).any(|accept| {
+        self.accepts().any(|accept| {
             accept.split(',').any(|kind| {
                 kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream")
             })
         })
+    }
+
+    /// Returns what whoever asks says that they accept.
+    pub(crate) fn accepts(&self) -> impl Iterator<Item = &str> {
+        self.headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok())
+    }
+
+    /// Returns a header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Returns the number of the last event that the client has seen.

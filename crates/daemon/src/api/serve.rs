@@ -2,12 +2,12 @@
 
 mod stall;
 
-use super::Service;
 use super::caller::{Caller, Roles};
 use super::route::router;
 use super::socket::Listener;
-use super::tls::Secure;
+use super::tls::{Secure, check_host};
 use super::trouble::Trouble;
+use super::{Service, observe};
 use axum::Router;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
@@ -111,7 +111,7 @@ pub async fn serve_tls(
 }
 
 /// How it is found out who sends a request.
-enum Door {
+pub(super) enum Door {
     /// Who is connected is known.
     Known(Caller),
     /// Each request is looked at.
@@ -120,6 +120,13 @@ enum Door {
         client: Option<Caller>,
         secure: Arc<Secure>,
         peer: IpAddr,
+    },
+    /// Whoever can connect may see numbers and health.
+    Observed {
+        /// Whether names may be seen with the health.
+        names: bool,
+        /// Whether they come from this machine.
+        is_near: bool,
     },
 }
 
@@ -131,18 +138,24 @@ impl Door {
                 let shown = secure.admit(*peer, request)?;
                 Ok(shown.or_else(|| client.clone()))
             }
+            Self::Observed { names, is_near } => {
+                if *is_near {
+                    check_host(request, &[])?;
+                }
+                Ok(Some(observe::caller(request.uri().path(), *names)))
+            }
         }
     }
 }
 
 /// A connection that could not be taken: one that has gone again, or the system has no more descriptors.
-async fn refused(error: &std::io::Error) {
+pub(super) async fn refused(error: &std::io::Error) {
     tracing::warn!(%error, "a connection to the API could not be taken");
     tokio::time::sleep(PAUSE).await;
 }
 
 /// The connections of one socket.
-struct Serving {
+pub(super) struct Serving {
     router: Router,
     room: Arc<Semaphore>,
     connections: JoinSet<()>,
@@ -151,9 +164,14 @@ struct Serving {
 
 impl Serving {
     fn new(service: Service) -> Self {
+        Self::of(router(service), CONNECTIONS)
+    }
+
+    /// Serves these routes to so many at a time.
+    pub(super) fn of(router: Router, most: usize) -> Self {
         Self {
-            router: router(service),
-            room: Arc::new(Semaphore::new(CONNECTIONS)),
+            router,
+            room: Arc::new(Semaphore::new(most)),
             connections: JoinSet::new(),
             stop: watch::Sender::new(false),
         }
@@ -161,7 +179,7 @@ impl Serving {
 
     /// Serves one connection in a task of its own, once `greet` has found out who is there, or says that there are too
     /// many.
-    fn take<S, T, F>(&mut self, stream: S, greet: impl FnOnce(S) -> F + Send + 'static)
+    pub(super) fn take<S, T, F>(&mut self, stream: S, greet: impl FnOnce(S) -> F + Send + 'static)
     where
         S: AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -181,7 +199,7 @@ impl Serving {
         });
     }
 
-    async fn finish(mut self) {
+    pub(super) async fn finish(mut self) {
         self.stop.send_replace(true);
         let all = async { while self.connections.join_next().await.is_some() {} };
         // What is left after that, streams above all, is cut off.

@@ -277,7 +277,7 @@ impl Secure {
             return Err(Trouble::new(StatusCode::TOO_MANY_REQUESTS, "too-often", text)
                 .hint("ask for a stream instead of asking again and again"));
         }
-        self.check_host(request)?;
+        check_host(request, &self.hosts)?;
         let shown = self.token(request.headers())?;
         Ok(shown.or_else(|| self.session(request.headers()).map(|(caller, _)| caller)))
     }
@@ -311,28 +311,6 @@ impl Secure {
         found
     }
 
-    fn check_host<B>(&self, request: &Request<B>) -> Result<(), Trouble> {
-        let mut hosts = request.headers().get_all(header::HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(Trouble::bad("host", "a request has one header `Host`"));
-        };
-        let host = host.to_str().unwrap_or("");
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
-        });
-        let number = name.trim_start_matches('[').trim_end_matches(']');
-        let is_ours = number.parse::<IpAddr>().is_ok()
-            || name.eq_ignore_ascii_case("localhost")
-            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
-        if is_ours {
-            Ok(())
-        } else {
-            let text = format!("nobody called `{name}` is served here");
-            let hint = "a listed name of this server, its number and `localhost` are";
-            Err(Trouble::new(StatusCode::FORBIDDEN, "host", text).hint(hint))
-        }
-    }
-
     fn token(&self, headers: &HeaderMap) -> Result<Option<Caller>, Trouble> {
         let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
         let (kind, shown) = shown.as_bytes().split_at_checked(7).unwrap_or((b"", b""));
@@ -345,6 +323,38 @@ impl Secure {
             }
         }
     }
+}
+
+/// Refuses what was meant for somebody else: a name that is neither a number, nor `localhost`, nor among `hosts`.
+pub(super) fn check_host<B>(request: &Request<B>, hosts: &[String]) -> Result<(), Trouble> {
+    let mut said = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (said.next(), said.next()) else {
+        return Err(Trouble::bad("host", "a request has one header `Host`"));
+    };
+    let host = host.to_str().unwrap_or("");
+    let name = name_in(host);
+    let is_ours =
+        is_number_or_local(name) || hosts.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if is_ours {
+        Ok(())
+    } else {
+        let text = format!("nobody called `{name}` is served here");
+        let hint = "a listed name of this server, its number and `localhost` are";
+        Err(Trouble::new(StatusCode::FORBIDDEN, "host", text).hint(hint))
+    }
+}
+
+/// Returns the name in a header `Host`, without the port.
+pub(super) fn name_in(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    })
+}
+
+/// Returns whether nobody else can have a name lead here that is written like this.
+pub(super) fn is_number_or_local(name: &str) -> bool {
+    let number = name.trim_start_matches('[').trim_end_matches(']');
+    number.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
 }
 
 /// Compares without stopping at the first difference. That the lengths differ is no secret.

@@ -166,6 +166,11 @@ impl Book for Books {
         }
     }
 
+    fn lag(&self) -> u64 {
+        let state = self.journal.state();
+        state.last.saturating_sub(state.durable)
+    }
+
     fn durable(&self) -> bool {
         let (tell, told) = mpsc::channel();
         let last = self.journal.state().last;

@@ -40,10 +40,6 @@ impl Doors {
 
     /// Serves on all of them until `stop` closes.
     pub(super) async fn serve(self, service: Service, stop: watch::Receiver<()>) {
-        let closed = |mut stop: watch::Receiver<()>| async move {
-            // Nothing is ever sent.
-            while stop.changed().await.is_ok() {}
-        };
         let unix = api::serve_unix(self.socket, service.clone(), self.roles, closed(stop.clone()));
         match self.port {
             Some((port, secure)) => {
@@ -52,6 +48,12 @@ impl Doors {
             None => unix.await,
         }
     }
+}
+
+/// Waits until nobody holds the other end any more.
+pub(super) async fn closed(mut stop: watch::Receiver<()>) {
+    // Nothing is ever sent.
+    while stop.changed().await.is_ok() {}
 }
 
 fn tls(tcp: &Tcp) -> Tls {

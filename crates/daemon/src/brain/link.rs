@@ -3,10 +3,12 @@
 
 use super::Voice;
 use crate::journal::{Journal, When};
+use crate::otlp::Exporter;
 use mainstay::durable::{Link, Orders as KeeperOrders, Tell};
 use mainstay_keeper::Client;
 use mainstay_wire::Text;
-use mainstay_wire::keeper::{Order, Report};
+use mainstay_wire::keeper::{Key, Order, Report};
+use mainstay_wire::process::Process;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use std::io;
@@ -26,6 +28,7 @@ pub(super) struct KeeperLink {
     journal: Arc<Journal>,
     voice: Arc<Voice>,
     keeper: Arc<Keeper>,
+    exporter: Arc<Exporter>,
     last: Last,
     gone: Mutex<mpsc::Receiver<()>>,
 }
@@ -98,7 +101,7 @@ pub(super) fn begin(
     commands: Commands,
     journal: Arc<Journal>,
     voice: Arc<Voice>,
-    (keeper, hear, last): (Arc<Keeper>, Hear, Last),
+    (keeper, hear, last, exporter): (Arc<Keeper>, Hear, Last, Arc<Exporter>),
     tell: Tell,
 ) -> io::Result<KeeperLink> {
     let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
@@ -116,7 +119,8 @@ pub(super) fn begin(
         _ends: ends,
     };
     std::thread::Builder::new().name("mainstay-link".into()).spawn(move || line.serve())?;
-    Ok(KeeperLink { orders, wake, journal, voice, keeper, last, gone: Mutex::new(gone) })
+    let gone = Mutex::new(gone);
+    Ok(KeeperLink { orders, wake, journal, voice, keeper, exporter, last, gone })
 }
 
 impl KeeperLink {
@@ -124,6 +128,18 @@ impl KeeperLink {
         if orders.send(order).is_ok() {
             // A counter that is full has not been read for ages.
             let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+impl KeeperLink {
+    /// Tells a run into which trace its own work belongs, unless its spec says so.
+    fn belong(&self, key: &Key, process: &mut Arc<Process>) {
+        let name = Text::from("TRACEPARENT");
+        let is_said = process.environment.set.iter().any(|(known, _)| *known == name);
+        if let Some(parent) = self.exporter.parent(&key.child, key.run).filter(|_| !is_said) {
+            let environment = &mut Arc::make_mut(process).environment;
+            environment.set.push((name, Text::from(parent)));
         }
     }
 }
@@ -142,6 +158,7 @@ impl Link for KeeperLink {
             }
             Order::Start { key, mut process } => {
                 self.voice.lend(&key.child, &mut process);
+                self.belong(&key, &mut process);
                 Order::Start { key, process }
             }
             Order::Change { key, mut process } => {

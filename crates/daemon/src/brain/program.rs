@@ -5,7 +5,8 @@ use super::clock::wall;
 use super::dump::Dump;
 use super::link::{Keeper, Orders};
 use super::own::Own;
-use crate::api::{self, Program};
+use crate::api::{self, Book, Program};
+use crate::console::{Consoles, Declared, Surroundings};
 use crate::hook::Hooks;
 use crate::spec::Loaded;
 use crate::tend::{Tended, Tending, tend};
@@ -41,6 +42,8 @@ pub(super) struct About {
     words: Mutex<Words>,
     /// What is done by the clock and at changes of files.
     tended: Mutex<Option<Tended>>,
+    /// What is open on the network.
+    consoles: Mutex<Option<Consoles>>,
     /// What a person must see of the program itself.
     own: Mutex<Own>,
     hooks: OnceLock<Arc<Hooks>>,
@@ -72,6 +75,7 @@ impl About {
             notices: Mutex::new(notices),
             words: Mutex::default(),
             tended: Mutex::default(),
+            consoles: Mutex::default(),
             own: Mutex::default(),
             hooks: OnceLock::new(),
             dump,
@@ -161,6 +165,18 @@ impl About {
         }
     }
 
+    /// Notes what keeps something from being served, or that nothing does any more. Returns whether that is news.
+    pub(super) fn unserved(&self, what: &str, trouble: Option<&str>) -> bool {
+        let beginning = format!("{what} cannot be served: ");
+        let notice = trouble.map(|why| format!("{beginning}{why}"));
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = notices.iter().find(|notice| notice.starts_with(&beginning)).cloned();
+        notices.retain(|notice| !notice.starts_with(&beginning));
+        let is_news = before != notice;
+        notices.extend(notice);
+        is_news
+    }
+
     /// Notes what the spec says about children.
     pub(super) fn describe(&self, words: Words) {
         *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words;
@@ -172,6 +188,47 @@ impl About {
         // The one before ends first: nothing is done twice.
         *tended = None;
         *tended = Some(tend(handle, tending));
+    }
+
+    /// Takes charge of the consoles of this tree, none of which is open yet.
+    pub(super) fn take_consoles(self: &Arc<Self>, handle: &Handle, book: Arc<dyn Book>) {
+        let (keeper, teller) = (Arc::downgrade(self), Arc::downgrade(self));
+        let surroundings = Surroundings {
+            keeper: Box::new(move || keeper.upgrade().map_or(0, |about| about.keeper_pid())),
+            folder: std::env::current_dir().unwrap_or_default().display().to_string(),
+            book,
+        };
+        let tell = Arc::new(move |path: &str, trouble| {
+            if let Some(about) = teller.upgrade() {
+                about.console(path, trouble);
+            }
+        });
+        let consoles = Consoles::new(handle.clone(), surroundings, tell);
+        *self.consoles.lock().unwrap_or_else(PoisonError::into_inner) = Some(consoles);
+    }
+
+    /// Opens these, and closes those that are not among them.
+    pub(super) fn present(&self, declared: &BTreeMap<String, Declared>, begins: bool) {
+        let mut consoles = self.consoles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(consoles) = &mut *consoles {
+            consoles.present(declared, begins);
+        }
+    }
+
+    /// Lets those who look on see the last of it.
+    pub(super) async fn close_consoles(&self) {
+        let consoles = self.consoles.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(consoles) = consoles {
+            consoles.close().await;
+        }
+    }
+
+    /// Notes what keeps a console from working, or that nothing does any more.
+    pub(super) fn console(&self, path: &str, trouble: Option<String>) {
+        let beginning = format!("the console of {path}: ");
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.retain(|notice| !notice.starts_with(&beginning));
+        notices.extend(trouble.map(|why| format!("{beginning}{why}")));
     }
 
     pub(super) fn keeper_pid(&self) -> u32 {

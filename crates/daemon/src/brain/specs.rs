@@ -1,5 +1,6 @@
 //! Where the declaration of the tree comes from, again and again.
 
+use super::outside::Outside;
 use super::program::{About, Words};
 use super::{Source, in_full};
 use crate::api::Specs;
@@ -10,6 +11,7 @@ use mainstay_core::command::Act;
 use mainstay_wire::api::Problem;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The spec file of a daemon.
@@ -18,14 +20,23 @@ pub(super) struct FileSpecs {
     state: PathBuf,
     handle: Handle,
     about: Arc<About>,
+    outside: Arc<Outside>,
     /// What was loaded last and may be applied next.
     loaded: Mutex<Option<Loaded>>,
+    /// Whether a life of the tree begins, and no console has been opened in it yet.
+    begins: AtomicBool,
 }
 
 impl FileSpecs {
-    pub(super) fn new(source: Source, state: &Path, handle: Handle, about: Arc<About>) -> Self {
-        let loaded = Mutex::default();
-        Self { source, state: state.to_owned(), handle, about, loaded }
+    pub(super) fn new(
+        source: Source,
+        state: &Path,
+        handle: Handle,
+        about: Arc<About>,
+        (outside, begins): (Arc<Outside>, bool),
+    ) -> Self {
+        let (loaded, begins) = (Mutex::default(), AtomicBool::new(begins));
+        Self { source, state: state.to_owned(), handle, about, outside, loaded, begins }
     }
 
     fn logs(&self) -> PathBuf {
@@ -42,6 +53,8 @@ impl FileSpecs {
         let _ = std::fs::write(applied, mark(&loaded));
         self.about.declare(&loaded);
         self.about.tend(&self.handle, &loaded.tending);
+        self.about.present(&loaded.consoles, self.begins.swap(false, Ordering::Relaxed));
+        self.outside.follow(&loaded);
     }
 
     /// Reads the spec file again and applies it. Returns what came of it, in words.
@@ -101,10 +114,12 @@ impl Specs for FileSpecs {
         let logs = self.logs();
         let found = spec::fragment(text, &as_if, &environment, Some(&logs));
         let found = found.map_err(|problems| problem(&problems))?;
-        if found.tending != Tending::default() {
+        if found.tending != Tending::default() || !found.consoles.is_empty() {
             return Err(Problem {
                 code: "spec".into(),
-                text: "`schedule` and `restart_on_change` are kept by the spec file alone".into(),
+                text:
+                    "`schedule`, `restart_on_change` and `console` are kept by the spec file alone"
+                        .into(),
                 hint: Some(
                     "write the child there, and bring the tree in line: `mainstay apply`".into(),
                 ),

@@ -2,6 +2,33 @@
 
 use crate::story::{self, Nobody};
 use mainstay::{Action, Asked, Brief, Event, Events, Handle, Item, OnExhausted, Rule};
+use mainstay_wire::api;
+
+/// One line of what is told.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) text: String,
+    pub(super) weight: Weight,
+    /// What it tells of, where that is one event.
+    pub(super) event: Option<api::Event>,
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Nobody has to do anything.
+    Usual,
+    /// Something went otherwise than it should.
+    Wrong,
+    /// A person must see it.
+    Bad,
+}
+
+impl Said {
+    const fn plain(text: String) -> Self {
+        Self { text, weight: Weight::Usual, event: None }
+    }
+}
 
 /// Reads the events of a tree.
 pub(super) struct Telling {
@@ -16,7 +43,7 @@ impl Telling {
     }
 
     /// Returns the next line; without a telling there never is one.
-    pub(super) async fn next(telling: &mut Option<Self>) -> String {
+    pub(super) async fn next(telling: &mut Option<Self>) -> Said {
         let Some(telling) = telling else { return std::future::pending().await };
         loop {
             match telling.events.next().await {
@@ -30,27 +57,40 @@ impl Telling {
         }
     }
 
-    fn line(&self, item: Item) -> Option<String> {
+    fn line(&self, item: Item) -> Option<Said> {
         let record = match item {
             Item::Record(record) => record,
-            Item::Lagged(missed) => return Some(format!("{missed} events were not told here")),
+            Item::Lagged(missed) => {
+                return Some(Said::plain(format!("{missed} events were not told here")));
+            }
         };
         if !is_worth(&record.event) || self.is_quiet && !is_wrong(&record.event) {
             return None;
         }
         if let (Event::Ready { took, .. }, "") = (&record.event, record.path.as_str()) {
-            return Some(format!("everything is ready, after {}", Brief(*took)));
+            return Some(Said::plain(format!("everything is ready, after {}", Brief(*took))));
         }
         let event = story::event(&record, 0, &Nobody);
         let run = event.run.map_or_else(String::new, |run| format!("#{run}"));
         let path = event.path.as_str();
-        Some(if path.is_empty() { event.text } else { format!("{path}{run} {}", event.text) })
+        let text = match path {
+            "" => event.text.clone(),
+            path => format!("{path}{run} {}", event.text),
+        };
+        let weight = if is_bad(&record.event) {
+            Weight::Bad
+        } else if is_wrong(&record.event) {
+            Weight::Wrong
+        } else {
+            Weight::Usual
+        };
+        Some(Said { text, weight, event: Some(event) })
     }
 }
 
 impl Telling {
     /// Returns what has happened and is not told yet.
-    pub(super) fn rest(telling: &mut Option<Self>) -> Vec<String> {
+    pub(super) fn rest(telling: &mut Option<Self>) -> Vec<Said> {
         let mut lines = Vec::new();
         if let Some(telling) = telling {
             while let Some(item) = telling.events.try_next() {
@@ -59,6 +99,11 @@ impl Telling {
         }
         lines
     }
+}
+
+/// Returns whether a person must see it.
+const fn is_bad(event: &Event) -> bool {
+    matches!(event, Event::Alert { .. } | Event::GaveUp { .. } | Event::Abandoned(..))
 }
 
 /// Returns whether something went otherwise than it should.

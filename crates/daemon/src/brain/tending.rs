@@ -55,7 +55,7 @@ impl Program {
         loop {
             tokio::select! {
                 report = &mut ended => {
-                    Telling::rest(&mut telling).into_iter().for_each(|line| self.voice.say(&line));
+                    Telling::rest(&mut telling).into_iter().for_each(|said| self.voice.tell(&said));
                     drop(owner);
                     // The last that hooks are told comes before it.
                     let _ = tokio::time::timeout(DISMISSAL, keeper.dismissed.notified()).await;
@@ -91,7 +91,7 @@ impl Program {
                         above.tell("WATCHDOG=1\n");
                     }
                 }
-                line = Telling::next(&mut telling) => self.voice.say(&line),
+                said = Telling::next(&mut telling) => self.voice.tell(&said),
             }
         }
     }

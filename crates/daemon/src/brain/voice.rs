@@ -1,7 +1,10 @@
 //! What the program says on its own standard output and error while it runs in the foreground, and what its children
 //! print there.
 
+use super::telling::{Said, Weight};
+use crate::journald::{Entry, Journald, Priority};
 use mainstay_wire::Text;
+use mainstay_wire::api::Event;
 use mainstay_wire::process::{Process, Streams};
 use std::io::Write;
 use std::sync::Arc;
@@ -23,15 +26,47 @@ pub(super) struct Voice {
     colour: bool,
     /// How wide the names of children are.
     width: AtomicUsize,
+    /// The journal of systemd, where standard error goes there.
+    journald: Option<Journald>,
 }
 
 impl Voice {
-    pub(super) const fn new(echoes: bool, is_bare: bool, colour: bool) -> Self {
-        Self { echoes, is_bare, colour, width: AtomicUsize::new(WIDTH) }
+    pub(super) const fn new(
+        echoes: bool,
+        is_bare: bool,
+        colour: bool,
+        journald: Option<Journald>,
+    ) -> Self {
+        Self { echoes, is_bare, colour, width: AtomicUsize::new(WIDTH), journald }
     }
 
-    /// Says one line.
+    /// Says one line of the program itself.
     pub(super) fn say(&self, line: &str) {
+        self.put(line, Priority::Info, None);
+    }
+
+    /// Says what has happened.
+    pub(super) fn tell(&self, said: &Said) {
+        let priority = match said.weight {
+            Weight::Usual => Priority::Info,
+            Weight::Wrong => Priority::Warning,
+            Weight::Bad => Priority::Error,
+        };
+        self.put(&said.text, priority, said.event.as_ref());
+    }
+
+    fn put(&self, line: &str, priority: Priority, event: Option<&Event>) {
+        let entry = Entry {
+            priority,
+            text: line,
+            kind: event.map(|event| event.kind.as_str()),
+            child: event.map(|event| event.path.as_str()).filter(|path| !path.is_empty()),
+            run: event.and_then(|event| event.run),
+            restarts: event.and_then(|event| event.run?.checked_sub(1)),
+        };
+        if self.journald.as_ref().is_some_and(|journald| journald.send(&entry).is_ok()) {
+            return;
+        }
         let line = match self.colour {
             true => format!("\u{1b}[2mmainstay:\u{1b}[0m {line}\n"),
             false => format!("mainstay: {line}\n"),
@@ -67,4 +102,51 @@ impl Voice {
 fn colour_of(child: &str) -> &'static str {
     let sum = child.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
     COLOURS[sum % COLOURS.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixDatagram;
+
+    #[test]
+    fn what_happens_goes_to_the_journal_with_what_it_is_about() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("socket");
+        let listener = UnixDatagram::bind(&place).expect("a free path");
+        let journald = Journald::at(&place, Some("0123".into())).expect("a socket");
+        let voice = Voice::new(false, false, false, Some(journald));
+        let heard = || {
+            let mut bytes = [0; 4096];
+            let length = listener.recv(&mut bytes).expect("it comes");
+            String::from_utf8_lossy(&bytes[..length]).into_owned()
+        };
+        voice.say("the brain is back after 3 ms");
+        assert_eq!(
+            heard(),
+            "MESSAGE=the brain is back after 3 ms\nPRIORITY=6\nSYSLOG_IDENTIFIER=mainstay\n\
+             INVOCATION_ID=0123\n"
+        );
+        let event = Event {
+            seq: 9,
+            at: 0,
+            path: "app/web".into(),
+            run: Some(4),
+            kind: "exited".into(),
+            text: "exited with code 3".into(),
+        };
+        let text = "app/web#4 exited with code 3".to_owned();
+        voice.tell(&Said { text, weight: Weight::Wrong, event: Some(event) });
+        let told = heard();
+        for field in [
+            "MESSAGE=app/web#4 exited with code 3\n",
+            "PRIORITY=4\n",
+            "MAINSTAY_EVENT=exited\n",
+            "MAINSTAY_CHILD=app/web\n",
+            "MAINSTAY_RUN=4\n",
+            "N_RESTARTS=3\n",
+        ] {
+            assert!(told.contains(field), "{field} is missing: {told}");
+        }
+    }
 }

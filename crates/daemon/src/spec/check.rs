@@ -9,6 +9,11 @@ use mainstay_core::spec::Preset;
 use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR, Takes};
 use std::path::Path;
 
+/// Returns whether what stands behind a key may be a secret that somebody wrote there by mistake.
+fn is_secret(key: &str, group: &Group) -> bool {
+    matches!(key, "secrets" | "url") || key == "headers" && group.what == "otlp"
+}
+
 /// What a check needs to know and what it finds.
 pub(super) struct Checker<'a> {
     pub(super) sources: &'a Sources,
@@ -56,7 +61,7 @@ impl Checker<'_> {
                     let before = self.problems.len();
                     fits &= self.value(value, &key.takes, &name.text);
                     for problem in self.problems.iter_mut().skip(before) {
-                        problem.is_secret |= matches!(key.name, "secrets" | "url");
+                        problem.is_secret |= is_secret(key.name, group);
                     }
                 }
                 None => {

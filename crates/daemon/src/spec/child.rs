@@ -7,8 +7,10 @@ use super::place::{Place, Problem};
 use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
 use super::{form, merge, near, secret};
+use crate::console;
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
+use mainstay_wire::spec::Console;
 use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,6 +28,7 @@ pub(super) struct Maker<'a> {
     pub(super) labels: BTreeMap<String, BTreeMap<String, String>>,
     pub(super) descriptions: BTreeMap<String, String>,
     pub(super) tending: Tending,
+    pub(super) consoles: BTreeMap<String, console::Declared>,
 }
 
 /// A child with its number among those that are declared together.
@@ -57,6 +60,7 @@ impl<'a> Maker<'a> {
             labels: BTreeMap::new(),
             descriptions: BTreeMap::new(),
             tending: Tending::default(),
+            consoles: BTreeMap::new(),
         }
     }
 
@@ -250,7 +254,13 @@ impl<'a> Maker<'a> {
         node.remove("template");
         node.remove("instances");
 
-        let mut policy = make::policy(&node, false, &mut Findings(&mut self.files.problems));
+        let folder = self.files.sources.folder(one.entry.name.at).to_owned();
+        let mut found = Findings(&mut self.files.problems);
+        let console = make::console(&node, &one.name, &folder, &mut found);
+        if let Some(info) = console.as_ref().and_then(make::info) {
+            tell(&mut node, "PROCSERV_INFO", &info);
+        }
+        let mut policy = make::policy(&node, false, &mut found);
         if node.get("schedule").is_some()
             && node.get("restart").is_none()
             && node.get("preset").is_none()
@@ -278,6 +288,15 @@ impl<'a> Maker<'a> {
         let mut child = make::process(&one.name, command, &policy, &node);
         for need in self.needs(&node, &one.name, names) {
             child = child.needs(need);
+        }
+        if let Some(console) = console {
+            let waits = node.get("on_demand").is_some_and(|node| node.text() != Some("false"))
+                || node.get("schedule").is_some();
+            if console.mode.is_some() && !waits {
+                // Its console starts it, in the mode that is said, once it is ready for what the child prints.
+                child = child.on_demand(None);
+            }
+            self.consoles.insert(path.to_owned(), toggled(console, &child, &node, waits));
         }
         let mut found = Findings(&mut self.files.problems);
         if let Some(schedule) = make::schedule(&node, &mut found) {
@@ -391,6 +410,34 @@ impl<'a> Maker<'a> {
         }
         self.places.insert(path.to_owned(), (at, node));
     }
+}
+
+/// Returns a console with what its toggle key makes of the child.
+fn toggled(
+    console: Console,
+    child: &mainstay::Child,
+    node: &Node,
+    waits: bool,
+) -> console::Declared {
+    let is_once = node.word("restart") == Some("never")
+        || (node.get("restart").is_none() && node.word("preset") == Some("oxios-critical"));
+    let always = if is_once { child.clone().restart(Restart::Always) } else { child.clone() };
+    let once = child.clone().restart(Restart::Never);
+    // Where the console may end the tree, the end of the one run does, with its exit code.
+    let once = if console.keys.quit.is_some() { once.critical() } else { once };
+    console::Declared { console, always, once, waits }
+}
+
+/// Gives a process a variable, unless it has one of this name.
+fn tell(node: &mut Node, name: &str, value: &str) {
+    let at = node.at;
+    let mut environment = match node.get("environment") {
+        Some(environment) if environment.get(name).is_some() => return,
+        Some(environment) => environment.clone(),
+        None => Node::new(at, Value::Map(Vec::new())),
+    };
+    environment.set(Name { text: name.into(), at }, Node::new(at, Value::Scalar(value.into())));
+    node.set(Name { text: "environment".into(), at }, environment);
 }
 
 /// Returns the path of a child.

@@ -72,6 +72,8 @@ pub(super) fn text(
     let mut found = Findings(&mut maker.files.problems);
     let tree = make::root(tree, &top, &mut found);
     let (api, journal) = (make::api(&top, &mut found), make::journal(&top));
+    let observe = make::observe(&top, &mut found);
+    let otlp = make::otlp(&top, environment, &mut found);
     let (hooks, watchdog) =
         (make::hooks(&top, &folder, &mut found), make::watchdog(&top, &mut found));
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
@@ -91,8 +93,11 @@ pub(super) fn text(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
         api,
         journal,
+        observe,
+        otlp,
         hooks,
         watchdog,
     })
@@ -127,6 +132,7 @@ pub(super) fn fragment(
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
+        consoles: maker.consoles,
     })
 }
 

@@ -1,14 +1,18 @@
 //! From values that fit to declarations of the library.
 
+mod console;
 mod hook;
 mod policy;
 mod process;
 mod program;
+mod telemetry;
 
+pub(super) use console::{console, info};
 pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
-pub(super) use program::{api, journal, schedule, watch};
+pub(super) use program::{api, journal, observe, schedule, watch};
+pub(super) use telemetry::otlp;
 
 use super::place::Problem;
 use super::syntax::Node;

@@ -2,10 +2,11 @@
 
 use super::Loaded;
 use super::child::{Maker, join};
+use crate::console::Written;
 use mainstay::{Brief, Cooldown, Criticality, OnExhausted, Restart};
 use mainstay_core::spec::meaning::time_to_spend;
 use mainstay_core::spec::{Activation, ChildSpec, Declared, Grace, Ready, TreeSpec, Until};
-use mainstay_wire::spec::{Every, Overlap, Schedule};
+use mainstay_wire::spec::{Console, Every, Overlap, Schedule};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -123,6 +124,14 @@ fn begins(text: &mut String, child: &Declared, path: &str, maker: &Maker<'_>) {
         let quiet = Brief(watch.debounce);
         let what = if count == 1 { "its file".to_owned() } else { format!("one of {count} paths") };
         line(text, format!("Is restarted {quiet} after {what} has changed."));
+    }
+    if let Some(console) = maker.consoles.get(path) {
+        let Console { listen, log_listen, .. } = &console.console;
+        let places: Vec<String> =
+            listen.iter().chain(log_listen).map(|at| Written(at).to_string()).collect();
+        if !places.is_empty() {
+            line(text, format!("Its terminal is open at {}.", places.join(", ")));
+        }
     }
     if maker.said(path).is_some_and(|node| node.get("secrets").is_some()) {
         line(text, "Its secrets are read with the file; a new value holds after the next `apply`.");

@@ -73,7 +73,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// Reads `0644`, `644`, `0o644`: always octal, as `chmod` does.
-pub(super) fn rights(text: &str) -> Option<u32> {
+pub(crate) fn rights(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let is_octal = digits.len() >= 3 && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     let rights = is_octal.then(|| u32::from_str_radix(digits, 8).ok())??;

@@ -128,3 +128,21 @@ async fn nobody_signs_in_where_the_connection_says_who_asks() {
     let (_, me) = world.get("/v1/me").await;
     assert_eq!(me["role"], "admin");
 }
+
+#[tokio::test]
+async fn a_caller_may_ask_as_less_than_it_is() {
+    let world = World::new().await;
+    let stop = r#"{"verb": {"stop": {}}, "target": "web", "why": "a test"}"#;
+    for (role, code) in [("viewer", 403), ("nobody", 400), ("admin", 200)] {
+        let headers = [("content-type", "application/json"), ("mainstay-role", role)];
+        let answer = world.send(request("POST", "/v1/commands", &headers, stop)).await;
+        assert_eq!(answer.status().as_u16(), code, "{role}");
+    }
+    let app: Router = router(Service::new(world.handle.clone()))
+        .layer(Extension(Caller::new("panel", Some(Role::Viewer))));
+    let asked = Request::get("/v1/me").header("mainstay-role", "admin").body(Body::empty());
+    let answer = app.oneshot(asked.expect("a request")).await.expect("an answer");
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let me = from_slice::<Value>(&body).expect("JSON");
+    assert_eq!(me["role"], "viewer", "nobody is more than they are");
+}

@@ -22,16 +22,21 @@ async fn what_is_described_is_served() {
     let (code, served) = world.get("/v1/openapi.json").await;
     assert_eq!((code, &served), (200, &openapi()));
     let paths = served["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 19);
+    assert_eq!(paths.len(), 25);
     for (path, methods) in paths {
         let address = path.replace("{path}", "web").replace("{run}", "1");
-        for method in methods.as_object().expect("methods").keys() {
+        for (method, operation) in methods.as_object().expect("methods") {
             let method = method.to_uppercase();
+            let is_socket = operation["responses"]["101"].is_object();
             let (body, expected) = match path.as_str() {
                 "/v1/simulate" => (r#"{"child": "web", "lives": {"dies_after": "3s"}}"#, 200),
                 // Nobody signs in over the Unix socket.
                 "/v1/sign-in" => (r#"{"token": "x"}"#, 501),
                 "/v1/sign-out" => ("{}", 501),
+                // Nobody takes anything down here, and no program answers.
+                "/v1/consoles" | "/v1/dump" => ("", 501),
+                // What asks for no WebSocket gets none.
+                _ if is_socket => ("", 426),
                 _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
             };
             let headers = [("content-type", "application/json")];

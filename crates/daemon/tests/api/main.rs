@@ -4,9 +4,12 @@
 mod around;
 mod choices;
 mod commands;
+mod consoles;
 mod describes;
 mod gates;
+mod health;
 mod hosts;
+mod numbers;
 mod pages;
 mod reads;
 mod secure;

@@ -11,11 +11,13 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 /// What a browser says of a request that its own page has made.
 const OWN: (&str, &str) = ("origin", "https://localhost:8443");
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 async fn ask(
     remote: &Remote,
     method: &str,
     address: &str,
-    headers: &[(&str, &str)],
+    headers: Headers<'_>,
     body: &str,
 ) -> Response<Incoming> {
     let mut asked = request(method, address, headers, body);
@@ -76,7 +78,7 @@ async fn no_other_page_acts_in_their_name() {
     let cookie = ("cookie", cookie.as_str());
     let text = ("content-type", "text/plain");
     let site = |site| ("sec-fetch-site", site);
-    let table: [(&str, &str, &[(&str, &str)], u16); 9] = [
+    let table: [(&str, &str, Headers<'_>, u16); 9] = [
         ("POST", "/v1/commands", &[cookie, JSON, ("origin", "https://evil.example.org")], 403),
         ("POST", "/v1/commands", &[cookie, JSON, ("origin", "https://localhost:9999")], 403),
         ("POST", "/v1/commands", &[cookie, JSON, ("origin", "null")], 403),

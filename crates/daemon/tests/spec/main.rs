@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod basics;
+mod consoles;
 mod hooks;
 mod keys;
+mod outside;
 mod pages;
 mod runs;
 mod support;

@@ -25,13 +25,18 @@ struct State {
 /// The queue of lines for the keeper's own output.
 pub(super) struct Echo {
     to: OwnedFd,
+    /// Whether what is written goes to the journal of systemd, which takes `<N>` at the front of a line for its
+    /// priority.
+    is_journal: bool,
     state: Mutex<State>,
     more: Condvar,
 }
 
 impl Echo {
     pub(super) fn new(to: OwnedFd) -> Self {
-        Self { to, state: Mutex::default(), more: Condvar::new() }
+        let told = std::env::var("JOURNAL_STREAM").ok();
+        let is_journal = told.is_some_and(|told| is_stream(&to, &told));
+        Self { to, is_journal, state: Mutex::default(), more: Condvar::new() }
     }
 
     /// Starts the thread, where there is none yet.
@@ -53,6 +58,9 @@ impl Echo {
             state.dropped += 1;
             return;
         }
+        // The name of the child goes behind the priority, which is none otherwise.
+        let (priority, line) = line.split_at(if self.is_journal { priority(line) } else { 0 });
+        state.bytes.extend_from_slice(priority);
         state.bytes.extend_from_slice(prefix);
         state.bytes.extend_from_slice(line);
         state.bytes.push(b'\n');
@@ -127,5 +135,52 @@ impl Echo {
                 Err(_) => return,
             }
         }
+    }
+}
+
+/// Returns whether this is the file that `JOURNAL_STREAM` names: nobody has redirected it since.
+fn is_stream(to: &OwnedFd, told: &str) -> bool {
+    let about = rustix::fs::fstat(to);
+    about.is_ok_and(|about| told == format!("{}:{}", about.st_dev, about.st_ino))
+}
+
+/// Returns the length of a priority `<N>` at the front of a line, as `sd-daemon(3)` has it.
+fn priority(line: &[u8]) -> usize {
+    let Some(rest) = line.strip_prefix(b"<") else { return 0 };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_one = (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>');
+    if is_one { digits + 2 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo(is_journal: bool) -> Echo {
+        let (_, to) = rustix::pipe::pipe().expect("a pipe");
+        Echo { to, is_journal, state: Mutex::default(), more: Condvar::new() }
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_before_names() {
+        for (is_journal, expected) in [
+            (true, "<3>web | broken\nweb | fine\nweb | <x>\n"),
+            (false, "web | <3>broken\nweb | fine\nweb | <x>\n"),
+        ] {
+            let echo = echo(is_journal);
+            for line in ["<3>broken", "fine", "<x>"] {
+                echo.line(b"web | ", line.as_bytes());
+            }
+            assert_eq!(String::from_utf8(echo.stop()).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn the_journal_is_known_by_its_numbers() {
+        let (_, to) = rustix::pipe::pipe().expect("a pipe");
+        let about = rustix::fs::fstat(&to).expect("it is open");
+        assert!(is_stream(&to, &format!("{}:{}", about.st_dev, about.st_ino)));
+        assert!(!is_stream(&to, &format!("{}:{}", about.st_dev, about.st_ino + 1)));
+        assert!(!is_stream(&to, ""));
     }
 }

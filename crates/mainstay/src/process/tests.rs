@@ -2,6 +2,7 @@
 //! says what the test lets it say.
 
 mod checks;
+mod console;
 #[cfg(feature = "durable")]
 mod durable;
 mod fake;

@@ -41,6 +41,24 @@ pub struct Tcp {
     pub hosts: Vec<String>,
 }
 
+/// What scrapers and kubelets see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observe {
+    /// Where numbers and health are served in plain HTTP; absent: nowhere.
+    pub listen: Option<std::net::SocketAddr>,
+    /// Whether the health pages there name the children.
+    pub names: bool,
+    /// How many children have numbers of their own.
+    pub children: usize,
+}
+
+impl Default for Observe {
+    fn default() -> Self {
+        Self { listen: None, names: false, children: 1_000 }
+    }
+}
+
 /// How much the journal keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -20,14 +20,14 @@ const AHEAD: usize = 256;
 
 /// Whose log, and where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
-    pub(super) path: String,
-    pub(super) file: PathBuf,
+pub(crate) struct Log {
+    pub(crate) path: String,
+    pub(crate) file: PathBuf,
 }
 
 /// What a reader of logs is told.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(crate) enum Told {
     Line(LogLine),
     /// Files of this child were gone before they were read.
     Missed(String),
@@ -86,13 +86,13 @@ fn sort(lines: &mut Vec<LogLine>) {
 }
 
 /// Hands over what a thread reads; the thread ends when this is dropped.
-pub(super) struct Following {
+pub(crate) struct Following {
     told: mpsc::Receiver<Told>,
     stop: Arc<OwnedFd>,
 }
 
 impl Following {
-    pub(super) async fn recv(&mut self) -> Option<Told> {
+    pub(crate) async fn recv(&mut self) -> Option<Told> {
         self.told.recv().await
     }
 }

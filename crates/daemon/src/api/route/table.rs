@@ -4,7 +4,7 @@ use super::{Route, Says};
 use crate::api::caller::Role;
 use crate::api::query::{Form, Parameter};
 use crate::api::{
-    choices, command, console, events, health, logs, openapi, read, sign_in, simulate,
+    choices, command, console, events, health, logs, metrics, openapi, read, sign_in, simulate,
 };
 
 /// Numbers that every reader of JSON holds exactly.
@@ -17,6 +17,20 @@ macro_rules! answer {
 }
 
 const CHILD: &[u16] = &[404];
+
+/// What can be asked of the health pages.
+const HEALTH: &[Parameter] = &[
+    Parameter {
+        name: "verbose",
+        form: Form::Switch,
+        about: "Whether every child is told of, and not only what is not as it should be",
+    },
+    Parameter {
+        name: "exclude",
+        form: Form::Paths,
+        about: "A check, or a child with all below it, that does not count",
+    },
+];
 
 /// Every route there is.
 pub(crate) static ROUTES: &[Route] = &[
@@ -307,10 +321,20 @@ pub(crate) static ROUTES: &[Route] = &[
     },
     Route {
         is_get: true,
+        path: "/metrics",
+        role: Some(Role::Viewer),
+        about: "Numbers: OpenMetrics where that is accepted, else the text of Prometheus",
+        parameters: &[],
+        says: Says::Numbers,
+        statuses: &[],
+        answer: answer!(metrics::metrics),
+    },
+    Route {
+        is_get: true,
         path: "/livez",
         role: None,
         about: "Whether the program lives",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::live),
@@ -320,7 +344,7 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/readyz",
         role: None,
         about: "Whether work may be sent its way",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::ready),
@@ -330,7 +354,7 @@ pub(crate) static ROUTES: &[Route] = &[
         path: "/startupz",
         role: None,
         about: "Whether it has come up once",
-        parameters: &[],
+        parameters: HEALTH,
         says: Says::One("Checks"),
         statuses: &[503],
         answer: answer!(health::started),

@@ -88,6 +88,7 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
     let both = [
         ("schedule", "on_demand", "a scheduled child starts by the clock"),
         ("terminal", "output", "a terminal takes both outputs"),
+        ("console", "output", "a console is a terminal, which takes both outputs"),
     ];
     for (one, other, why) in both {
         let is_off = |key: &str| node.word(key) == Some("false");
@@ -102,6 +103,12 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
                 "leave it out",
             );
         }
+    }
+    if let Some(terminal) = node.get("terminal").filter(|_| node.get("console").is_some())
+        && terminal.text() == Some("false")
+    {
+        let text = "a console is the terminal of its child, and this one has none";
+        found.wrong(terminal, text, "leave out `terminal`, or `console`");
     }
     let waits = matches!(node.get("ready"), Some(ready) if ready.text() != Some("immediate"))
         || node.get("liveness").is_some_and(|liveness| liveness.get("probes").is_some());

@@ -4,7 +4,8 @@ use super::Findings;
 use crate::spec::scalar;
 use crate::spec::syntax::{Node, Value};
 use crate::tend;
-use mainstay_wire::spec::{Api, Every, Journal, Overlap, Schedule, Tcp, Watch};
+use mainstay_wire::spec::{Api, Every, Journal, Observe, Overlap, Schedule, Tcp, Watch};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +50,29 @@ fn tcp(node: &Node, found: &mut Findings<'_>) -> Option<Tcp> {
     let client_role = node.word("client_role").unwrap_or("viewer").to_owned();
     let hosts = owned(node, "hosts");
     Some(Tcp { listen: address, certificate, key, client_ca, tokens, client_role, hosts })
+}
+
+pub(in super::super) fn observe(node: &Node, found: &mut Findings<'_>) -> Observe {
+    let default = Observe::default();
+    let Some(observe) = node.get("observe") else { return default };
+    let is_open = observe.word("beyond_loopback") == Some("true");
+    let listen = observe.get("listen").and_then(|listen| {
+        let Ok(address) = listen.text()?.parse::<SocketAddr>() else {
+            let help = "say `127.0.0.1:9480` or `[::1]:9480`";
+            found.wrong(listen, "numbers cannot be served there", help);
+            return None;
+        };
+        if !address.ip().to_canonical().is_loopback() && !is_open {
+            let help = "say `127.0.0.1`, or allow it with `beyond_loopback: true`";
+            found.wrong(listen, "whoever reaches this address could see the numbers", help);
+        }
+        Some(address)
+    });
+    Observe {
+        listen,
+        names: observe.word("names") == Some("true"),
+        children: observe.word("children").and_then(|n| n.parse().ok()).unwrap_or(default.children),
+    }
 }
 
 fn owned(node: &Node, key: &str) -> Vec<String> {

@@ -92,6 +92,12 @@ impl Fake {
         tell(Report::Fact { seq: Sequence(self.said), at: Duration::from_secs(1_000), fact });
     }
 
+    /// Says something that is no fact.
+    pub(super) fn report(&self, report: Report) {
+        let mut tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner);
+        tell.as_mut().expect("the keeper was opened")(report);
+    }
+
     pub(super) fn notice(&mut self, key: &Key, notice: Notice) {
         self.say(Fact::Said { key: key.clone(), notice });
     }

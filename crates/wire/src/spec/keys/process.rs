@@ -1,9 +1,11 @@
 //! What processes say beside their policy.
 
+mod console;
 mod signs;
 mod things;
 
 use super::{Group, Key, Takes, key, word};
+use console::CONSOLE;
 pub(super) use signs::{LIFE, SIGNS};
 pub(super) use things::SECRET;
 use things::{IO_PRIORITY, LIMITS, LOG, RLIMIT, SOCKET};
@@ -241,6 +243,13 @@ pub(super) const OUTPUT: &[Key] = &[
         "`false`",
         "Whether it has a terminal, for input as well.",
         "{rows: 50, columns: 132}",
+    ),
+    key(
+        "console",
+        CONSOLE,
+        "none",
+        "Opens its terminal on the network or a Unix socket, with the manners of procServ. It has a terminal by that.",
+        "{listen: \"2000\", ignore: ^C^D}",
     ),
     key(
         "log",

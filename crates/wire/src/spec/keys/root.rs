@@ -3,6 +3,7 @@
 use super::group::GROUP;
 use super::hook::HOOK;
 use super::parts::{LIMITS_OF, ON_EXHAUSTED};
+use super::process::SECRET;
 use super::{Group, Key, Takes, key, word};
 
 /// The file.
@@ -180,6 +181,20 @@ const PROGRAM: &[Key] = &[
         "{mode: \"0660\"}",
     ),
     key(
+        "observe",
+        Takes::Group(&OBSERVE),
+        "",
+        "What scrapers and kubelets see: numbers and health, on a port of their own where one is named.",
+        "{listen: \"127.0.0.1:9480\"}",
+    ),
+    key(
+        "otlp",
+        Takes::Group(&OTLP),
+        "none",
+        "A collector that gets traces and logs over OTLP/HTTP, as JSON.",
+        "{endpoint: \"http://127.0.0.1:4318\"}",
+    ),
+    key(
         "hooks",
         Takes::Map(&Takes::Group(&HOOK)),
         "",
@@ -194,6 +209,94 @@ const PROGRAM: &[Key] = &[
         "1m",
     ),
 ];
+
+const OBSERVE: Group = Group {
+    what: "observe",
+    keys: &[&[
+        key(
+            "listen",
+            Takes::Text,
+            "nowhere",
+            "The address and the port of `/metrics`, `/livez`, `/readyz` and `/startupz`, plain HTTP and nothing else. \
+             Whoever can connect may see the numbers.",
+            "\"127.0.0.1:9480\"",
+        ),
+        key(
+            "beyond_loopback",
+            Takes::Switch,
+            "`false`",
+            "Whether others than this machine may connect, where `listen` is an address that they reach.",
+            "true",
+        ),
+        key(
+            "names",
+            Takes::Switch,
+            "`false`",
+            "Whether the health pages on that port name the children.",
+            "true",
+        ),
+        key(
+            "children",
+            Takes::Whole { least: 0, most: 100_000 },
+            "`1000`",
+            "How many children have numbers of their own in `/metrics`; the others are told together.",
+            "200",
+        ),
+    ]],
+    one_of: &[],
+};
+
+const OTLP: Group = Group {
+    what: "otlp",
+    keys: &[&[
+        key(
+            "endpoint",
+            Takes::Text,
+            "",
+            "The collector. `/v1/traces` and `/v1/logs` are put behind it.",
+            "\"https://collector.example.org:4318\"",
+        ),
+        key(
+            "headers",
+            Takes::Map(&Takes::Group(&SECRET)),
+            "",
+            "What is sent with each request: the name of a header, and where its value is.",
+            "{authorization: {file: /run/secrets/collector}}",
+        ),
+        key(
+            "ca",
+            Takes::Path,
+            "those that the system trusts",
+            "Who signs the certificate of the collector, PEM.",
+            "collector.pem",
+        ),
+        key("traces", Takes::Switch, "`true`", "Whether runs and commands become traces.", "false"),
+        key("events", Takes::Switch, "`true`", "Whether events become log records.", "false"),
+        key(
+            "output",
+            Takes::Switch,
+            "`false`",
+            "Whether what children print becomes log records; of 64 logs at most.",
+            "true",
+        ),
+        key("timeout", Takes::Span, "`10s`", "How long the collector may take to answer.", "3s"),
+        key(
+            "every",
+            Takes::Span,
+            "`5s`",
+            "How long something waits for others to be sent with it.",
+            "1s",
+        ),
+        key(
+            "queue",
+            Takes::Whole { least: 1, most: 1_000_000 },
+            "`4096`",
+            "How many spans, and how many records, wait at most. What is too much is dropped and counted.",
+            "10000",
+        ),
+    ]],
+    one_of: &[&["endpoint"]],
+};
 
 const TCP: Group = Group {
     what: "api.tcp",

@@ -144,6 +144,8 @@ fn output(mut command: Command, node: &Node) -> Command {
         let rows = terminal.number("rows").unwrap_or(24);
         let columns = terminal.number("columns").unwrap_or(80);
         command = command.output(Streams::Terminal { rows, columns });
+    } else if node.get("console").is_some() {
+        command = command.output(Streams::Terminal { rows: 24, columns: 80 });
     }
     if let Some(log) = node.get("log").and_then(log) {
         command = command.log(log);

@@ -1,0 +1,79 @@
+//! What the program shows and sends to others, as the spec file says at present: a port for scrapers, telemetry.
+
+use super::program::About;
+use super::voice::Voice;
+use crate::api::{Observed, Service, serve_observed};
+use crate::otlp::Exporter;
+use crate::spec::Loaded;
+use mainstay_wire::spec::Observe;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How long after a port could not be had the next attempt follows.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Hands over what a spec file says about it.
+pub(super) struct Outside {
+    observe: watch::Sender<Observe>,
+    pub(super) exporter: Arc<Exporter>,
+}
+
+impl Outside {
+    pub(super) fn new(exporter: Exporter) -> Self {
+        Self { observe: watch::Sender::default(), exporter: Arc::new(exporter) }
+    }
+
+    /// Goes on with what this file says.
+    pub(super) fn follow(&self, loaded: &Loaded) {
+        self.observe.send_if_modified(|present| {
+            let is_other = *present != loaded.observe;
+            present.clone_from(&loaded.observe);
+            is_other
+        });
+        self.exporter.configure(loaded.otlp.clone());
+    }
+
+    /// Serves scrapers until `stop` comes. A port that cannot be had keeps nobody from supervising.
+    pub(super) async fn observe(
+        &self,
+        service: &Service,
+        about: &About,
+        voice: &Voice,
+        stop: impl Future<Output = ()>,
+    ) {
+        const WHAT: &str = "numbers and health";
+        let mut settings = self.observe.subscribe();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let present = settings.borrow_and_update().clone();
+            service.bound_labels(present.children);
+            let serving = async {
+                let Some(address) = present.listen else { return std::future::pending().await };
+                let listener = loop {
+                    match TcpListener::bind(address).await {
+                        Ok(listener) => break listener,
+                        Err(error) => {
+                            let why = format!("{address}: {error}");
+                            if about.unserved(WHAT, Some(&why)) {
+                                voice.say(&format!("{WHAT} cannot be served on {why}"));
+                            }
+                            tokio::time::sleep(AGAIN).await;
+                        }
+                    }
+                };
+                about.unserved(WHAT, None);
+                let observed = Observed { names: present.names };
+                serve_observed(listener, service.clone(), observed, std::future::pending()).await;
+            };
+            tokio::select! {
+                () = &mut stop => return,
+                () = serving => {}
+                changed = settings.changed() => if changed.is_err() { return },
+            }
+            about.unserved(WHAT, None);
+        }
+    }
+}
