@@ -5,6 +5,7 @@
 mod act;
 mod keep;
 mod look;
+mod neighbours;
 mod procserv;
 
 pub(crate) use act::{
@@ -19,6 +20,7 @@ pub(crate) use look::{
     AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
     HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, TopArgs, WaitArgs, WaitFor,
 };
+pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source};
 pub(crate) use procserv::ProcservArgs;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -160,6 +162,10 @@ pub(crate) enum Command {
     Schema,
     /// Write a commented spec file to begin with
     Init(InitArgs),
+    /// Make a spec file of another supervisor's files, and report what became of each key
+    Import(ImportArgs),
+    /// Write the processes of a spec file for another supervisor, with the same report
+    Export(ExportArgs),
     /// Check this machine, and say what to do about what is wrong
     Doctor(DoctorArgs),
     /// Replace brain and keeper by another program, with everything kept

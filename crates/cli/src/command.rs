@@ -7,6 +7,7 @@ mod doctor;
 mod end;
 mod hooks;
 mod journal;
+mod neighbours;
 mod print;
 mod read;
 mod simulate;
@@ -52,6 +53,8 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Check(args) => spec::check(args, global)?,
         Command::Schema => spec::schema()?,
         Command::Init(args) => spec::init(args, global)?,
+        Command::Import(args) => neighbours::import(args, global)?,
+        Command::Export(args) => neighbours::export(args, global)?,
         Command::Doctor(args) if args.dump => ask(global, async |desk| desk.dump().await)?,
         Command::Doctor(_) => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,

@@ -88,7 +88,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, SpecProblems> {
 }
 
 /// Returns the spec file that is meant: the one that is given, else the one here or above.
-fn find(given: Option<&Path>) -> Result<PathBuf, Fault> {
+pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, Fault> {
     if let Some(file) = given {
         return Ok(file.into());
     }

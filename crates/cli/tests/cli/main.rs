@@ -5,6 +5,7 @@
 mod fake;
 mod files;
 mod golden;
+mod migrate;
 mod reach;
 mod streams;
 mod typed;

@@ -6,6 +6,7 @@ mod dashboard;
 mod harness;
 mod hooks;
 mod lives;
+mod moved;
 mod procserv;
 mod pty;
 mod silence;

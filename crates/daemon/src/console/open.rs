@@ -71,13 +71,13 @@ impl Consoles {
         for (path, declared) in declared {
             let declared = Arc::new(declared.clone());
             let known = self.open.remove(path);
-            let mut open = known.unwrap_or_else(|| self.begin(path, &declared));
+            let mut open = known.unwrap_or_else(|| self.begin(path, &declared, begins));
             open.change(&declared, &self.tell, begins);
             self.open.insert(path.clone(), open);
         }
     }
 
-    fn begin(&self, path: &str, declared: &Arc<Declared>) -> Open {
+    fn begin(&self, path: &str, declared: &Arc<Declared>, begins: bool) -> Open {
         let (change, watched) = watch::channel(Arc::clone(declared));
         let (asks, asked) = mpsc::channel(KEYS);
         let is_up = Arc::new(AtomicBool::new(false));
@@ -95,7 +95,7 @@ impl Consoles {
         tasks.spawn(async move {
             let hub = Hub::new(path, handle, watched, surroundings, is_up).await;
             if let Ok(hub) = hub {
-                hub.serve(asked).await;
+                hub.serve(asked, begins).await;
             }
         });
         let info = Arc::new(Info::new(Arc::clone(&self.surroundings)));

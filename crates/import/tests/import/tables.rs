@@ -1,0 +1,305 @@
+//! Keys of the other neighbours, one by one.
+
+use crate::support::{folder, imported, load, table, try_import};
+use mainstay_import::Neighbour;
+
+#[test]
+fn of_supervisord() {
+    table(
+        Neighbour::Supervisord,
+        "supervisord.conf",
+        "[program:web]\ncommand=/bin/web\nKEY\n",
+        r#"
+        autorestart=true | kept | restart: always
+        autorestart=unexpected | kept | -
+        autorestart=false | changed | restart: never
+        autorestart=maybe | lost | -
+        startsecs=5 | kept | stable_after: 5s
+        startsecs=0 | kept | budget: none
+        startretries=7 | kept | budget: {count: restarts, most: 7, within: consecutive}
+        exitcodes=0,2 | kept | success: [2]
+        exitcodes=2 | changed | success: [2]
+        autostart=false | kept | on_demand: true
+        stopsignal=QUIT | kept | stop: [{signal: QUIT, within: 10s}]
+        stopasgroup=true | kept | stop: [{signal: TERM, to: all, within: 10s}]
+        stopwaitsecs=3 | kept | stop: [{signal: TERM, within: 3s}]
+        stopsignal=NOPE | lost | -
+        directory=%(here)s | kept | -
+        user=shop | kept | user: shop
+        umask=022 | kept | umask: 0022
+        environment=A="1,2",B='x' | kept | A: "1,2"
+        environment=A | lost | -
+        redirect_stderr=true | kept | preset: supervisord
+        stdout_logfile=/var/log/web.log | kept | log: {path: /var/log/web.log, size: 50MiB, keep: 10, stamps: false}
+        stderr_logfile=/var/log/web.err | kept | log: {path: /var/log/web.err, size: 50MiB, keep: 10, stamps: false}
+        stdout_logfile=syslog | lost | -
+        numprocs=3 | kept | web@0..2:
+        process_name=%(program_name)s_%(process_num)02d\nnumprocs=2 | kept | web_01:
+        stdout_capture_maxbytes=1MB | lost | -
+        serverurl=AUTO | lost | -
+        made_up=1 | lost | -
+        command=/bin/%(what)s | lost | -
+        "#
+        .replace("        directory=%(here)s | kept | -\n", "")
+        .replace("        command=/bin/%(what)s | lost | -\n", "")
+        .as_str(),
+    );
+    let text = "[supervisord]\nidentifier=shop\n[group:app]\nprograms=db,web\npriority=5\n[program:web]\ncommand=/bin/web \
+                --n %(ENV_N)s\npriority=20\n[program:db]\ncommand=/bin/db\npriority=10\n[program:late]\ncommand=/bin/late\n\
+                [eventlistener:mail]\ncommand=/bin/mail\nevents=TICK_60\n[inet_http_server]\nport=*:9001\npassword=hush\n";
+    let made = imported(Neighbour::Supervisord, &[("supervisord.conf", text)]);
+    let places: Vec<usize> = ["mail:", "app:", "db:", "web:", "late:"]
+        .iter()
+        .map(|name| made.spec.find(&format!(" {name}\n")).expect(name))
+        .collect();
+    assert!(places.is_sorted(), "{}", made.spec);
+    assert!(made.spec.contains("command: [/bin/web, \"--n\", \"${N:-}\"]"), "{}", made.spec);
+    assert!(made.report.items.iter().all(|item| item.value != "hush"), "a password is not shown");
+}
+
+#[test]
+fn what_supervisord_includes_is_read_too() {
+    let files = [
+        ("s.conf", "[include]\nfiles = conf.d/*.ini\n"),
+        ("conf.d/a.ini", "[program:a]\ncommand=/bin/a ; the first\n"),
+        ("conf.d/b.ini", "[program:b]\ncommand=/bin/b\n"),
+    ];
+    let made = imported(Neighbour::Supervisord, &files);
+    assert!(made.spec.contains("command: /bin/a\n") && made.spec.contains("command: /bin/b\n"));
+}
+
+#[test]
+fn of_process_compose() {
+    table(
+        Neighbour::ProcessCompose,
+        "process-compose.yaml",
+        "processes:\n  db: {command: /bin/db}\n  web:\n    command: /bin/web\n    KEY\n",
+        r#"
+        working_dir: /srv | kept | folder: /srv
+        environment: [A=1, "B=${HOME}/x"] | kept | B: "${HOME:-}/x"
+        environment: {A: 1} | kept | A: "1"
+        depends_on: {db: {condition: process_healthy}} | kept | needs: [db]
+        depends_on: {db: {condition: process_completed_successfully}} | kept | needs: [{child: db, until: completed}]
+        depends_on: {db: {condition: process_completed}} | changed | needs: [{child: db, until: completed}]
+        depends_on: {gone: {condition: process_started}} | lost | -
+        availability: {restart: on_failure, backoff_seconds: 2} | kept | backoff: 2s
+        availability: {restart: always, max_restarts: 5} | changed | on_exhausted: quarantine
+        availability: {restart: exit_on_failure} | kept | on_exhausted: shutdown
+        availability: {exit_on_end: true} | kept | auto_shutdown: any-significant
+        availability: {exit_on_skipped: true} | lost | -
+        readiness_probe: {http_get: {host: 127.0.0.1, port: 80}} | changed | liveness: {probes: [{kind: readiness, http: "http://127.0.0.1:80/"}]}
+        liveness_probe: {exec: {command: test -e /x}, period_seconds: 5} | kept | liveness: {probes: [{kind: liveness, exec: test -e /x, every: 5s}]}
+        readiness_probe: {http_get: {scheme: https, port: 80}} | lost | -
+        ready_log_line: started | kept | ready: {line: started}
+        shutdown: {signal: 2, timeout_seconds: 3} | kept | stop: [{signal: INT, to: all, within: 3s}]
+        shutdown: {command: /bin/web stop} | kept | stop: [{command: /bin/web stop, within: 10s}]
+        log_location: /tmp/web.log | kept | log: {path: /tmp/web.log}
+        namespace: app | changed | labels:
+        replicas: 3 | kept | web@0..2:
+        disabled: true | kept | on_demand: true
+        is_tty: true | kept | terminal: true
+        is_daemon: true | lost | on_demand: true
+        success_exit_codes: [3] | kept | success: [3]
+        schedule: {cron: "0 3 * * *"} | kept | schedule: {cron: "0 3 * * *"}
+        schedule: {interval: 5m, run_on_start: true} | lost | -
+        made_up: 1 | lost | -
+        "#
+        .replace("        schedule: {interval: 5m, run_on_start: true} | lost | -\n", "")
+        .as_str(),
+    );
+    let text = "processes:\n  web:\n    command: cd /srv && ./web | tee log\n";
+    let made = imported(Neighbour::ProcessCompose, &[("p.yaml", text)]);
+    assert!(
+        made.spec.contains("command: [bash, \"-c\", \"cd /srv && ./web | tee log\"]"),
+        "{}",
+        made.spec
+    );
+}
+
+#[test]
+fn of_pm2() {
+    table(
+        Neighbour::Pm2,
+        "ecosystem.json",
+        r#"{"apps": [{"name": "web", "script": "app.js" KEY}]}"#,
+        r#"
+        , "args": "-p 80" | kept | command: node app.js -p 80
+        , "interpreter": "none" | kept | command: ./app.js
+        , "node_args": ["--inspect"] | kept | command: node --inspect app.js
+        , "cwd": "/srv" | kept | folder: /srv
+        , "env": {"PORT": 80} | kept | PORT: "80"
+        , "env_production": {"A": "1"} | lost | -
+        , "instances": 3 | kept | web@0..2:
+        , "instances": "max" | lost | -
+        , "exec_mode": "cluster" | lost | -
+        , "autorestart": false | kept | restart: never
+        , "restart_delay": 500 | kept | backoff: 500ms
+        , "exp_backoff_restart_delay": 200 | kept | backoff: {exponential: {first: 200ms, factor: 1.5, most: 15s}}
+        , "max_restarts": 5, "min_uptime": "2s" | changed | budget: {count: failures, most: 5, within: tumbling 10s}
+        , "kill_timeout": 3000 | kept | stop: [{signal: INT, within: 3s, to: all}]
+        , "treekill": false | kept | stop: [{signal: INT, within: 1s 600ms}]
+        , "max_memory_restart": "300M" | changed | limits: {memory: 300MiB}
+        , "stop_exit_codes": [3] | changed | success: [3]
+        , "wait_ready": true | lost | -
+        , "watch": true | lost | -
+        , "cron_restart": "0 3 * * *" | lost | -
+        , "out_file": "/tmp/web.log" | changed | log: {path: /tmp/web.log, stamps: false}
+        , "made_up": 1 | lost | -
+        "#,
+    );
+    let made = folder(&[("ecosystem.config.js", "module.exports = {apps: []}\n")]);
+    let error = try_import(Neighbour::Pm2, &[made.path().join("ecosystem.config.js")])
+        .expect_err("it is a program");
+    assert!(error.contains("is a program, and is not run"), "{error}");
+}
+
+#[test]
+fn of_docker_compose() {
+    let around =
+        "name: shop\nservices:\n  db: {image: postgres}\n  web:\n    image: web:1\n    KEY\n";
+    table(
+        Neighbour::DockerCompose,
+        "compose.yaml",
+        around,
+        r#"
+        restart: always | kept | restart: always
+        restart: on-failure:3 | kept | budget: {count: restarts, most: 3, within: consecutive}
+        depends_on: [db] | kept | needs: [{child: network, until: completed}, {child: db, until: started}]
+        depends_on: {db: {condition: service_healthy}} | kept | needs: [{child: network, until: completed}, db]
+        stop_grace_period: 1m | kept | stop: [{command: docker stop --time 60 shop-web-1, within: 1m 5s}]
+        logging: {driver: none} | lost | -
+        deploy: {replicas: 3} | lost | -
+        profiles: [x] | lost | -
+        made_up: 1 | lost | -
+        "#,
+    );
+    let text = around.replace(
+        "KEY",
+        "ports: [\"80:80\"]\n    volumes: [data:/data, ./x:/x:ro]\n    environment: {A: \"${A:-1}\"}\n    command: serve -v\n    \
+         healthcheck: {test: curl -f localhost, interval: 5s, retries: 2}",
+    );
+    let made = imported(Neighbour::DockerCompose, &[("compose.yaml", &text)]);
+    for part in [
+        "docker run --rm --name shop-web-1 --network shop_default --network-alias web --publish 80:80 --volume shop_data:/data \
+         --volume ./x:/x:ro --env 'A=${A:-1}' web:1 serve -v",
+        "{kind: readiness, exec: [docker, exec, shop-web-1, /bin/sh, \"-c\", curl -f localhost], every: 5s, timeout: 30s, failures: 2}",
+    ] {
+        let flat = made.spec.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(part), "{part} is not in\n{}", made.spec);
+    }
+}
+
+#[test]
+fn of_procserv() {
+    table(
+        Neighbour::Procserv,
+        "procServ.conf",
+        "[ioc]\ncommand = ./st.cmd -x\nKEY\n",
+        r#"
+        chdir = /epics/ioc | kept | folder: /epics/ioc
+        user = ioc | kept | user: ioc
+        group = controls | kept | group: controls
+        port = 2001 | kept | console: {ignore: "^D^C^]", listen: ["2001"]}
+        port = -1 | kept | -
+        port = nowhere | lost | -
+        host = here | lost | -
+        made_up = 1 | lost | -
+        "#,
+    );
+    let script = "#!/bin/sh\n# the IOC\ncd /epics\n/usr/bin/procServ --noautorestart --holdoff 5 -n ioc1 -c /epics/ioc1 \\\n  \
+                  --killsig 15 -L /var/log/ioc1.log --frobnicate -P 2001 ./st.cmd a 'b c'\nprocServ -w 2002 ./other\n";
+    let made = imported(Neighbour::Procserv, &[("start.sh", script)]);
+    for line in [
+        "ioc1:",
+        "command: [./st.cmd, a, b c]",
+        "holdoff: 5s",
+        "restart: never",
+        "stop: [{signal: TERM}]",
+        "console: {transcript: /var/log/ioc1.log, listen: [\"2001\"]}",
+        "terminal: true",
+        "on_demand: true",
+    ] {
+        assert!(
+            made.spec.lines().any(|written| written.trim() == line),
+            "{line} is not in\n{}",
+            made.spec
+        );
+    }
+    let report = made.report.to_string();
+    assert!(
+        report.contains("--frobnicate") && report.contains("only lines that begin with procServ"),
+        "{report}"
+    );
+}
+
+#[test]
+fn of_s6() {
+    let files = [
+        ("svc/db/run", "#!/bin/execlineb -P\ndb\n"),
+        ("svc/db/type", "longrun\n"),
+        ("svc/db/notification-fd", "3\n"),
+        ("svc/db/timeout-kill", "5000\n"),
+        ("svc/db/down-signal", "SIGINT\n"),
+        ("svc/db/finish", "#!/bin/sh\n"),
+        ("svc/db/max-death-tally", "10\n"),
+        ("svc/init/type", "oneshot\n"),
+        ("svc/init/up", "mkdir /tmp/x\n"),
+        ("svc/base/type", "bundle\n"),
+        ("svc/base/contents.d/db", ""),
+        ("svc/base/contents.d/init", ""),
+        ("svc/web/type", "longrun\n"),
+        ("svc/web/run", "#!/bin/sh\n"),
+        ("svc/web/dependencies.d/base", ""),
+        ("svc/off/run", "#!/bin/sh\n"),
+        ("svc/off/down", ""),
+    ];
+    let folder = folder(&files);
+    let made = try_import(Neighbour::S6, &[folder.path().join("svc")]).expect("it is right");
+    let loaded = load(&made.spec, folder.path());
+    assert_eq!(loaded.names().collect::<Vec<_>>(), ["db", "init", "off", "web"]);
+    for line in [
+        "ready: {fd: 3}",
+        "stop: [{signal: INT, within: 5s}]",
+        "needs: [db, {child: init, until: completed}]",
+        "command: [execlineb, \"-P\", ./up]",
+        "on_demand: true",
+    ] {
+        assert!(
+            made.spec.lines().any(|written| written.trim() == line),
+            "{line} is not in\n{}",
+            made.spec
+        );
+    }
+    assert_eq!(
+        made.report.lost().map(|item| item.key.as_str()).collect::<Vec<_>>(),
+        ["finish", "max-death-tally"]
+    );
+}
+
+#[test]
+fn of_a_procfile() {
+    let files = [
+        (
+            "Procfile",
+            "# two\nweb: ./serve -p $PORT\ndb: postgres -D data\nrelease: ./migrate\nnonsense\nempty:\n",
+        ),
+        (".env", "A=1\n"),
+    ];
+    let made = imported(Neighbour::Procfile, &files);
+    for line in [
+        "auto_shutdown: any-significant",
+        "command: \"./serve -p $PORT\"",
+        "shell: true",
+        "PORT: \"5100\"",
+        "command: postgres -D data",
+        "env_file: [.env]",
+        "on_demand: true",
+    ] {
+        assert!(
+            made.spec.lines().any(|written| written.trim() == line),
+            "{line} is not in\n{}",
+            made.spec
+        );
+    }
+    assert_eq!(made.report.lost().count(), 2);
+}
