@@ -23,7 +23,7 @@ async fn nothing_is_missed_however_few_events_are_remembered() {
     };
     let second = Duration::from_secs(1);
     let child = task("flaky", failing).backoff(Shape::Fixed(second)).unlimited();
-    let owner = tree().unlimited().child(child).history(1).start().expect("a tree");
+    let owner = tree().unlimited_children().child(child).history(1).start().expect("a tree");
     let handle = owner.handle();
     // Before the loop has turned for the first time.
     let tally = handle.tally(10);
@@ -35,9 +35,9 @@ async fn nothing_is_missed_however_few_events_are_remembered() {
     assert_eq!(counts.exits[&("failed", "restart")], 50);
     assert_eq!(counts.starts["ready"], 51);
     assert_eq!(handle.counts().exits["failed"], 50);
-    // Each wait was the delay of its backoff, in virtual time.
+    // Each wait was at least half of its backoff, in virtual time.
     assert_eq!(tallied.restart.count(), 50);
-    assert!(tallied.restart.sum >= 40 * second, "{:?}", tallied.restart);
+    assert!(tallied.restart.sum >= 25 * second, "{:?}", tallied.restart);
     assert!(tallied.others.is_empty());
     drop(owner.drain("a test").await);
     assert_eq!(tally.read([]).children[&view.child].exits[&("stopped", "as-wanted")], 1);
@@ -69,7 +69,8 @@ async fn how_a_child_stands_is_told_in_numbers() {
     let measures = handle.measures().await.expect("it lives");
     let [flaky] = measures.as_slice() else { panic!("one child: {measures:?}") };
     let [limit] = flaky.limits.as_slice() else { panic!("one limit: {:?}", flaky.limits) };
-    assert_eq!((limit.count, limit.most), (1, 2));
+    // The next restart may have come by then.
+    assert!((1..=2).contains(&limit.count) && limit.most == 2, "{limit:?}");
     handle.wait_until("flaky", |view| !view.alerts.is_empty()).await.expect("its breaker opens");
     let measures = handle.measures().await.expect("it lives");
     let [flaky] = measures.as_slice() else { panic!("one child: {measures:?}") };
