@@ -278,9 +278,14 @@ impl Outputs {
 
     /// Takes what there is to tell.
     pub fn told(&mut self, into: &mut Vec<Told>) {
-        let from = into.len();
-        self.plane.board.take(into);
-        let mut index = from;
+        let mut news = Vec::new();
+        self.plane.board.take(&mut news);
+        // Taken after the news and told before them: who looks on sees all of a run before its end is told.
+        for audience in self.plane.take_shows() {
+            lock(&audience).take(into);
+        }
+        let mut index = into.len();
+        into.append(&mut news);
         while index < into.len() {
             if let Told::Drained { key, .. } = &into[index] {
                 if self.run(key).is_none() {
@@ -292,9 +297,6 @@ impl Outputs {
                 self.child(&child).run = None;
             }
             index += 1;
-        }
-        for audience in self.plane.take_shows() {
-            lock(&audience).take(into);
         }
     }
 

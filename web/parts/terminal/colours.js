@@ -119,6 +119,8 @@ export function dressLetters(element, look) {
   const { marks } = look;
   const bright = marks & BOLD && look.fore >= 0 && look.fore < 8 ? look.fore + 8 : look.fore;
   let [fore, back] = [css(bright), css(look.back)];
+  // Letters are lighter than what programs expect behind letters: as a ground each of the 16 is toned down.
+  if (look.back >= 0 && look.back < 16) back = `color-mix(in oklab, ${back} 60%, var(--screen))`;
   if (marks & INVERSE) [fore, back] = [back ?? "var(--screen)", fore ?? "var(--screen-ink)"];
   if (fore) element.style.color = fore;
   if (back) element.style.backgroundColor = back;

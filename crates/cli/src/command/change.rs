@@ -30,8 +30,12 @@ impl Desk {
     /// Shows what would be done, asks, and does it.
     pub(super) async fn apply(&self, args: &ApplyArgs) -> Result<Exit, Fault> {
         let spec = args.file.as_deref().map(read_text).transpose()?;
-        let (body, reply) = self.apply_once(spec.clone(), true, &args.acting).await?;
+        let (mut body, reply) = self.apply_once(spec.clone(), true, &args.acting).await?;
         let is_nothing = reply.plan.iter().all(|step| step.act == Act::Keep);
+        if is_nothing && !args.dry_run {
+            // What the file says of the program itself may be new all the same, and touches no child.
+            (body, _) = self.apply_once(spec.clone(), false, &args.acting).await?;
+        }
         if args.dry_run || is_nothing {
             if !self.print_json(&body)? && !self.is_quiet {
                 say(&show::plan(&reply.plan, &self.screen))?;

@@ -186,7 +186,7 @@ fn fault(error: ImportError) -> Fault {
             let text = ImportError::Program { path }.to_string();
             Fault::Failed { text, hint: Some(hint) }
         }
-        ImportError::Wrong { .. } | ImportError::Nothing { .. } | _ => {
+        error @ (ImportError::Wrong { .. } | ImportError::Nothing { .. }) => {
             Fault::Failed { text: error.to_string(), hint: None }
         }
     }

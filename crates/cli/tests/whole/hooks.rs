@@ -112,7 +112,7 @@ hooks:
     run: [sh, -c, 'sleep 1000 & echo $! $$$$ >> pids; wait']
     timeout: 1s
     on: failure
-    retry: { tries: 1000, most: 1000, backoff: none }
+    retry: { tries: 1000, most: 1000, backoff: 500ms }
 children:
   bad: { command: PUPPET exit:3, backoff: { fixed: 1h } }
   web: PUPPET hang

@@ -30,12 +30,18 @@ pub(super) async fn console(mut ask: Ask) -> Answer {
             trouble.hint("viewers join with `read_only=true`: `mainstay attach --read-only`")
         })?;
     }
+    let path = ask.rest.trim_matches('/').to_owned();
+    let path = path.as_str();
     let Some(upgrade) = ask.upgrade.take() else {
+        // A browser does not tell its page why a WebSocket was refused. The page asks once more without one.
+        let seen = ask.service.handle.console(path, ask.caller.name(), ConsoleMode::ReadOnly).await;
+        if let Err(error) = seen {
+            return Err(refusal(&ask.service, error).await);
+        }
         let text = "a console is a WebSocket, and the request does not ask for one";
         let trouble = Trouble::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", text);
         return Err(trouble.hint("`mainstay attach` speaks it"));
     };
-    let path = ask.rest.trim_matches('/');
     let (handle, book) = (&ask.service.handle, ask.service.inner.book.clone());
     let attendance = match Attendance::join(handle, book, path, ask.caller.name(), mode).await {
         Ok(attendance) => attendance,

@@ -46,6 +46,8 @@ pub(super) struct Keeper {
     stays: AtomicBool,
     /// Told when that is so.
     pub(super) left: Notify,
+    /// Told once it has been told to leave: a brain that ends before that is started again.
+    pub(super) dismissed: Notify,
 }
 
 impl Keeper {
@@ -202,6 +204,7 @@ impl Link for KeeperLink {
         let gone = self.gone.into_inner().unwrap_or_else(PoisonError::into_inner);
         // It ends when the order is handed over.
         let _ = gone.recv_timeout(patience);
+        self.keeper.dismissed.notify_one();
     }
 }
 

@@ -14,6 +14,8 @@ use mainstay::{Ending, Handle, Owner, Report};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// How long the keeper may take to be told that it may leave.
+const DISMISSAL: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Program {
@@ -55,6 +57,8 @@ impl Program {
                 report = &mut ended => {
                     Telling::rest(&mut telling).into_iter().for_each(|said| self.voice.tell(&said));
                     drop(owner);
+                    // The last that hooks are told comes before it.
+                    let _ = tokio::time::timeout(DISMISSAL, keeper.dismissed.notified()).await;
                     return Some(Report::clone(&report));
                 }
                 () = keeper.left.notified() => {

@@ -65,6 +65,8 @@ pub(super) struct Feed {
     begun: Option<u64>,
     /// When the last of the output came.
     at: Instant,
+    /// Whether anything of the terminal has been seen.
+    has_begun: bool,
     is_over: bool,
     is_quiet: bool,
 }
@@ -87,6 +89,7 @@ impl Feed {
             told,
             begun: None,
             at: Instant::now(),
+            has_begun: false,
             is_over: false,
             is_quiet: false,
         }
@@ -164,12 +167,14 @@ impl Feed {
             return None;
         };
         self.at = Instant::now();
+        self.has_begun |= matches!(shown, Shown::Bytes(_) | Shown::Began(_) | Shown::Ended(_));
         match shown {
             Shown::Bytes(bytes) => Some(Piece::Bytes(bytes)),
             Shown::Lost(bytes) => Some(Piece::Lost(bytes)),
             Shown::Typed(bytes) => Some(Piece::Typed(bytes)),
             Shown::Refused(bytes) => Some(Piece::Refused(bytes)),
-            Shown::Gap => Some(Piece::Gap),
+            // Before anything was seen the first keeper has only been met.
+            Shown::Gap => self.has_begun.then_some(Piece::Gap),
             Shown::Ended(run) => {
                 self.seen = self.seen.max(run);
                 None

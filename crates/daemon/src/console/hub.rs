@@ -98,12 +98,27 @@ impl Hub {
         })
     }
 
-    /// Serves until the tree ends or nobody needs it.
-    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>) {
+    /// Serves until the tree ends or nobody needs it. Where a life begins, whoever comes is greeted once its mode is set.
+    pub(super) async fn serve(mut self, mut asks: mpsc::Receiver<Ask>, begins: bool) {
         let mut events = self.handle.events();
         if let Ok(view) = self.look().await {
             self.learn(&view);
             self.told = view.run.map_or(0, |run| run.0);
+        }
+        let mut early = Vec::new();
+        while begins && let Some(ask) = asks.recv().await {
+            match ask {
+                Ask::Begin => {
+                    self.begin().await;
+                    break;
+                }
+                // What is to be written down has to be heard from the beginning.
+                Ask::Listen { .. } => self.answer(ask).await,
+                Ask::Join { .. } | Ask::Leave { .. } | Ask::Press { .. } => early.push(ask),
+            }
+        }
+        for ask in early {
+            self.answer(ask).await;
         }
         loop {
             tokio::select! {
@@ -134,7 +149,9 @@ impl Hub {
     }
 
     fn learn(&mut self, view: &View) {
-        self.is_up.store(view.run.is_some(), Ordering::Relaxed);
+        // A run that only starts has nothing yet that could be typed into.
+        let is_up = view.run.is_some() && view.standing != Standing::Starting;
+        self.is_up.store(is_up, Ordering::Relaxed);
         self.mode = Seen::of(view).mode;
         let pid = view.process.as_ref().and_then(|process| process.pid);
         if let (Some(run), Some(pid)) = (view.run, pid) {
@@ -214,7 +231,7 @@ impl Hub {
     }
 
     /// Carries out what a key asks for. Fails with words for whoever pressed it.
-    async fn press(&self, press: Press, who: &str) -> Result<(), String> {
+    async fn press(&mut self, press: Press, who: &str) -> Result<(), String> {
         let view = self.look().await.map_err(|error| error.to_string())?;
         let seen = Seen::of(&view);
         let by = self.handle.by(who);
@@ -228,6 +245,7 @@ impl Hub {
             self.carry_out(*deed, &by, why).await.map_err(|error| in_full(&error))?;
         }
         if press == Press::Toggle {
+            self.mode = seen.mode.next();
             self.say(Around::toggled(seen.mode.next()), Place::Anywhere);
         }
         Ok(())
@@ -270,9 +288,9 @@ impl Hub {
 
     async fn hear(&mut self, record: &Record) {
         if let Event::Starting { .. } = &record.event {
-            self.is_up.store(true, Ordering::Relaxed);
             self.say(self.around.restarting(), Place::Anywhere);
         } else if let Event::Started { run, .. } = &record.event {
+            self.is_up.store(true, Ordering::Relaxed);
             let pid = self.pid(run.0).await;
             if let Some(pid) = pid {
                 self.remember(run.0, pid);

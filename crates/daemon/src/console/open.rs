@@ -55,7 +55,7 @@ struct Open {
     doors: BTreeMap<(bool, Endpoint), AbortHandle>,
     transcript: Option<(Transcript, AbortHandle)>,
     reopen: watch::Sender<u64>,
-    info: Arc<Info>,
+    info: Arc<Listing>,
     tasks: JoinSet<()>,
 }
 
@@ -71,13 +71,13 @@ impl Consoles {
         for (path, declared) in declared {
             let declared = Arc::new(declared.clone());
             let known = self.open.remove(path);
-            let mut open = known.unwrap_or_else(|| self.begin(path, &declared));
+            let mut open = known.unwrap_or_else(|| self.begin(path, &declared, begins));
             open.change(&declared, &self.tell, begins);
             self.open.insert(path.clone(), open);
         }
     }
 
-    fn begin(&self, path: &str, declared: &Arc<Declared>) -> Open {
+    fn begin(&self, path: &str, declared: &Arc<Declared>, begins: bool) -> Open {
         let (change, watched) = watch::channel(Arc::clone(declared));
         let (asks, asked) = mpsc::channel(KEYS);
         let is_up = Arc::new(AtomicBool::new(false));
@@ -95,10 +95,10 @@ impl Consoles {
         tasks.spawn(async move {
             let hub = Hub::new(path, handle, watched, surroundings, is_up).await;
             if let Ok(hub) = hub {
-                hub.serve(asked).await;
+                hub.serve(asked, begins).await;
             }
         });
-        let info = Arc::new(Info::new(Arc::clone(&self.surroundings)));
+        let info = Arc::new(Listing::new(Arc::clone(&self.surroundings)));
         let (reopen, _) = watch::channel(0);
         let doors = BTreeMap::new();
         Open { declared: change, room, doors, transcript: None, reopen, info, tasks }
@@ -171,7 +171,7 @@ async fn keep(
     key: (bool, Endpoint),
     mut opened: Result<Door, DoorError>,
     room: Room,
-    info: Arc<Info>,
+    info: Arc<Listing>,
     tell: Tell,
 ) {
     let (is_logger, endpoint) = &key;
@@ -257,7 +257,7 @@ async fn write(
 }
 
 /// The file that says where a console listens. It goes when the console does.
-struct Info {
+struct Listing {
     surroundings: Arc<Surroundings>,
     state: Mutex<Listed>,
 }
@@ -269,7 +269,7 @@ struct Listed {
     places: BTreeMap<(bool, Endpoint), Endpoint>,
 }
 
-impl Info {
+impl Listing {
     fn new(surroundings: Arc<Surroundings>) -> Self {
         Self { surroundings, state: Mutex::default() }
     }
@@ -317,7 +317,7 @@ impl Listed {
     }
 }
 
-impl Drop for Info {
+impl Drop for Listing {
     fn drop(&mut self) {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).remove();
     }

@@ -8,6 +8,7 @@ use jiff::Zoned;
 use mainstay::Exit;
 use mainstay_wire::spec::{Console, Keys, Mode};
 use std::fmt::Write;
+use std::path::Path;
 
 /// The end of each line.
 const END: &str = "\r\n";
@@ -92,7 +93,8 @@ impl Around {
             let Console { title, command, .. } = console;
             line(&mut text, format_args!("Child \"{title}\" started as: {command}"));
         }
-        if let Some(transcript) = &console.transcript {
+        if let Some(transcript) = console.transcript.as_ref().filter(|at| at.path != Path::new("-"))
+        {
             line(&mut text, format_args!("Child log file: {}", transcript.path.display()));
         }
         let title = &console.title;

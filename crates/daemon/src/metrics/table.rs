@@ -224,7 +224,7 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 
 /// Returns the page that describes every family: `docs/reference/metrics.md`.
 pub fn reference() -> String {
-    let mut page = String::from(include_str!("reference.md"));
+    let mut page = String::from(include_str!("reference.txt"));
     for (heading, families) in GROUPS {
         // Writing into a text cannot fail.
         let _ = write!(page, "\n## {heading}\n");

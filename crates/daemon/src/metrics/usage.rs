@@ -5,9 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the system has its groups of processes.
-const GROUPS: &str = "/sys/fs/cgroup";
-
 /// Of which run it is asked.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -57,15 +54,17 @@ pub(super) struct Program {
 /// Looks at these runs, at this program and at its keeper. It reads files, and waits for nothing else.
 pub(super) fn look(runs: Vec<Asked>, keeper: Option<u32>) -> Looked {
     let own = std::process::id();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let groups = groups(&mounts);
     let look = |asked: Asked| {
         let mut used = Used::default();
         if let Some(pid) = asked.pid {
-            let of_group = if asked.is_grouped { group(pid) } else { None };
-            let (memory, cpu) = of_group.unwrap_or_else(|| {
-                let program = program(pid);
-                (program.map(|program| program.memory), program.map(|program| program.cpu_seconds))
-            });
-            (used.memory, used.cpu_seconds) = (memory, cpu);
+            let groups = groups.filter(|_| asked.is_grouped);
+            let (memory, cpu) = groups.and_then(|groups| group(groups, pid)).unwrap_or_default();
+            // A group without the controller of one of them does not say: then the main process does.
+            let main = program(pid);
+            used.memory = memory.or_else(|| Some(main?.memory));
+            used.cpu_seconds = cpu.or_else(|| Some(main?.cpu_seconds));
         }
         used.log_bytes = asked.log.and_then(|log| fs::metadata(log).ok()).map(|about| about.len());
         (asked.child, used)
@@ -78,11 +77,21 @@ pub(super) fn look(runs: Vec<Asked>, keeper: Option<u32>) -> Looked {
     }
 }
 
+/// Returns where the system has its groups of processes: beside those of the first version on some.
+fn groups(mounts: &str) -> Option<&Path> {
+    let mut fields = mounts.lines().map(|line| line.split(' '));
+    let place = fields.find_map(|mut fields| {
+        let place = fields.nth(1)?;
+        (fields.next()? == "cgroup2").then_some(place)
+    });
+    place.map(Path::new)
+}
+
 /// Returns the memory and the time of all processes in the group of this one.
-fn group(pid: u32) -> Option<(Option<u64>, Option<f64>)> {
+fn group(groups: &Path, pid: u32) -> Option<(Option<u64>, Option<f64>)> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let folder = Path::new(GROUPS).join(path);
+    let folder = groups.join(path);
     let memory = fs::read_to_string(folder.join("memory.current")).ok();
     let stat = fs::read_to_string(folder.join("cpu.stat")).ok();
     let micros = stat.as_deref().and_then(|stat| {
@@ -127,10 +136,35 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_where_the_system_has_them() {
+        let table = [
+            ("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n", Some("/sys/fs/cgroup")),
+            (
+                "proc /proc proc rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
+                 cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n",
+                Some("/sys/fs/cgroup/unified"),
+            ),
+            ("proc /proc proc rw 0 0\n", None),
+        ];
+        for (mounts, expected) in table {
+            assert_eq!(groups(mounts), expected.map(Path::new), "{mounts}");
+        }
+    }
+
+    #[test]
     fn this_program_uses_something() {
         let own = program(std::process::id()).expect("it runs");
         assert!(own.memory > 100_000 && own.open_files.is_some_and(|files| files > 2), "{own:?}");
         let none: Looked = look(Vec::new(), Some(0));
         assert!(none.brain.is_some() && none.keeper.is_none());
+        let asked = Asked {
+            child: ChildId::ROOT,
+            pid: Some(std::process::id()),
+            is_grouped: true,
+            log: None,
+        };
+        let looked = look(vec![asked], None);
+        let used = looked.runs[&ChildId::ROOT];
+        assert!(used.memory.is_some_and(|bytes| bytes > 100_000) && used.cpu_seconds.is_some());
     }
 }

@@ -83,6 +83,7 @@ async fn another_keeper_is_asked_for_everything_anew() {
         seq: Sequence(0),
         kept: 0,
         inventories: 0,
+        silence: None,
     });
     assert_eq!(attached(&mut fake).await, viewer);
     assert_eq!(fake.next().await, resize);
