@@ -37,7 +37,7 @@ pub(crate) fn procserv(args: &ProcservArgs, global: &Global) -> Result<ExitCode,
     if !stays && args.behind.is_empty() {
         return go_behind(&plan, &place, &around, global, args.quiet);
     }
-    let text = plan.spec(std::process::id(), stays)?;
+    let text = plan.spec(std::process::id(), stays);
     let shows_rest = stays && plan.transcript().is_some_and(|path| path != "-");
     let declared = Declared { name: name.clone(), file: here.clone(), text: Some(text), state };
     let manner =
@@ -169,7 +169,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Returns the spec file that says the same. JSON is YAML, so that nothing needs a quote of its own.
-    fn spec(&self, pid: u32, stays: bool) -> Result<String, Fault> {
+    fn spec(&self, pid: u32, stays: bool) -> String {
         let args = self.args;
         let stem = Path::new(self.title()).file_name().unwrap_or_default().to_string_lossy();
         let child = place::folder_name(&stem);
@@ -200,7 +200,7 @@ impl<'a> Plan<'a> {
         if let Some(size) = args.coresize {
             process["rlimits"] = json!({ "core": core(size) });
         }
-        Ok(json!({ "name": self.name(), "children": { child: process } }).to_string())
+        json!({ "name": self.name(), "children": { child: process } }).to_string()
     }
 
     fn console(&self, stays: bool) -> Value {
@@ -342,7 +342,7 @@ mod tests {
             unreachable!("that is what was typed")
         };
         let here = Path::new("/ioc");
-        let text = Plan::of(&args, here).unwrap().spec(7, args.foreground).unwrap();
+        let text = Plan::of(&args, here).unwrap().spec(7, args.foreground);
         let loaded = mainstay_daemon::spec::load_text(
             &text,
             Path::new("/ioc/mainstay.yaml"),

@@ -646,8 +646,8 @@ fn socat_and_telnet_speak_with_it() {
         Server::new(&["0", "sh", "-c", "stty -echo; while read x; do echo \"<$x>\"; done"]);
     let port = server.ports[0].to_string();
     let clients = [
-        ("socat", vec!["-t", "30".to_owned().leak(), "-", format!("TCP:127.0.0.1:{port}").leak()]),
-        ("telnet", vec!["127.0.0.1", port.clone().leak()]),
+        ("socat", vec!["-t", "30", "-", format!("TCP:127.0.0.1:{port}").leak()]),
+        ("telnet", vec!["127.0.0.1", port.leak()]),
     ];
     for (program, arguments) in clients {
         let started = Command::new(program)

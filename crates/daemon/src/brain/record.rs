@@ -41,8 +41,8 @@ pub(super) struct Recorder {
     hearers: Hearers,
 }
 
-/// Hears who has asked for something, and why.
-type Seen = Box<dyn Fn(&str, &str) + Send>;
+/// Is told who has seen something, and why.
+pub(super) type Seen = Box<dyn Fn(&str, &str) + Send>;
 
 /// Who hears of steps beside the journal.
 #[derive(Default)]

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_the_same_again() {
-        for byte in (0..=0x7f).filter(|byte| *byte != b'^') {
+        // A caret stands for itself twice, so the one control character of that form cannot be written.
+        for byte in (0..=0x7f).filter(|byte| !matches!(byte, b'^' | 0x1e)) {
             assert_eq!(bytes(&Shown(byte).to_string()), [byte], "{byte:#x}");
         }
     }

@@ -55,7 +55,7 @@ struct Open {
     doors: BTreeMap<(bool, Endpoint), AbortHandle>,
     transcript: Option<(Transcript, AbortHandle)>,
     reopen: watch::Sender<u64>,
-    info: Arc<Info>,
+    info: Arc<Listing>,
     tasks: JoinSet<()>,
 }
 
@@ -98,7 +98,7 @@ impl Consoles {
                 hub.serve(asked, begins).await;
             }
         });
-        let info = Arc::new(Info::new(Arc::clone(&self.surroundings)));
+        let info = Arc::new(Listing::new(Arc::clone(&self.surroundings)));
         let (reopen, _) = watch::channel(0);
         let doors = BTreeMap::new();
         Open { declared: change, room, doors, transcript: None, reopen, info, tasks }
@@ -171,7 +171,7 @@ async fn keep(
     key: (bool, Endpoint),
     mut opened: Result<Door, DoorError>,
     room: Room,
-    info: Arc<Info>,
+    info: Arc<Listing>,
     tell: Tell,
 ) {
     let (is_logger, endpoint) = &key;
@@ -257,7 +257,7 @@ async fn write(
 }
 
 /// The file that says where a console listens. It goes when the console does.
-struct Info {
+struct Listing {
     surroundings: Arc<Surroundings>,
     state: Mutex<Listed>,
 }
@@ -269,7 +269,7 @@ struct Listed {
     places: BTreeMap<(bool, Endpoint), Endpoint>,
 }
 
-impl Info {
+impl Listing {
     fn new(surroundings: Arc<Surroundings>) -> Self {
         Self { surroundings, state: Mutex::default() }
     }
@@ -317,7 +317,7 @@ impl Listed {
     }
 }
 
-impl Drop for Info {
+impl Drop for Listing {
     fn drop(&mut self) {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).remove();
     }
