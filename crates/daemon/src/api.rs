@@ -18,7 +18,7 @@
 //! Every request passes four gates: the connection's limits, the origin check, the role its route asks for, and the
 //! form of what it says. A command is parsed once; that value is authorized, audited and carried out.
 
-mod apart;
+pub(crate) mod apart;
 mod around;
 mod caller;
 mod choices;

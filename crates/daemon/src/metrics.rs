@@ -10,10 +10,12 @@ mod table;
 mod usage;
 
 use crate::api::Service;
+use crate::api::apart::apart;
+use jiff::Timestamp;
 use mainstay::{Handle, Tally};
 pub(crate) use page::{Format, Page};
 pub(crate) use requests::Requests;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 pub use table::{Family, Kind, families, reference};
 
 /// So many children have numbers of their own, unless the spec file says otherwise.
@@ -27,8 +29,8 @@ pub(crate) struct Metrics {
     tally: Tally,
     /// What was asked of the API.
     pub(crate) requests: Requests,
-    /// When counting began.
-    began: SystemTime,
+    /// When counting began, in milliseconds since 1970.
+    began: i64,
 }
 
 impl Metrics {
@@ -36,7 +38,7 @@ impl Metrics {
         Self {
             tally: handle.tally(MOST_CHILDREN),
             requests: Requests::default(),
-            began: SystemTime::now(),
+            began: Timestamp::now().as_millisecond(),
         }
     }
 
@@ -57,7 +59,7 @@ pub(crate) async fn render(service: &Service, format: Format) -> String {
         let runs = measures.iter().flatten().filter_map(usage::Asked::of).collect();
         let keeper = service.about().keeper_pid;
         // It reads files of the system, one or two for each child.
-        tokio::task::spawn_blocking(move || usage::look(runs, keeper)).await.unwrap_or_default()
+        apart(move || usage::look(runs, keeper)).await.unwrap_or_default()
     };
     let mut page = Page::new(format);
     collect::collect(&mut page, service, measures.as_deref(), lag, &looked);

@@ -4,6 +4,7 @@
 
 mod target;
 
+use crate::api::apart::apart;
 use axum::body::{Body, Bytes, to_bytes};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER, USER_AGENT};
@@ -144,8 +145,8 @@ impl Outbound {
         let authorities = self.authorities.clone();
         let make = || async move {
             // It reads files, hundreds of them on some systems.
-            let made = tokio::task::spawn_blocking(move || configure(authorities)).await;
-            let made = made.unwrap_or_else(|error| Err(error.to_string()));
+            let made = apart(move || configure(authorities)).await;
+            let made = made.unwrap_or_else(|trouble| Err(trouble.problem.text.clone()));
             made.map(Arc::new).map_err(|text| OutboundError::Authorities { text })
         };
         self.config.get_or_try_init(make).await.cloned()

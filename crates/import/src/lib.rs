@@ -85,7 +85,6 @@ pub struct Imported {
 
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ImportError {
     /// A file cannot be read.
     #[error("cannot read `{}`", .path.display())]

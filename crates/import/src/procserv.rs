@@ -105,7 +105,7 @@ fn section_of(
                 given.kept(id, "`group`");
             }
             "instance" => given.kept(id, "a child"),
-            "environment" => {
+            "environ" | "environment" => {
                 match shell::split(&value).map(|words| crate::lines::assignments(&words)) {
                     Ok(Ok(pairs)) => {
                         for (name, value) in pairs {
@@ -120,7 +120,7 @@ fn section_of(
             "port" if value == "-1" || value.is_empty() => given.kept(id, "no port"),
             "port" => endpoint(&mut child, "listen", &value, id, given),
             "host" => {
-                given.lost(id, "every section is run here: leave out those of other machines")
+                given.lost(id, "every section is run here: leave out those of other machines");
             }
             _ => {}
         }

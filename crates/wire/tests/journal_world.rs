@@ -2,7 +2,7 @@
 //! made anew of JSON at every step decides as the one that never was.
 #![cfg(feature = "journal")]
 
-use mainstay_core::{ChildId, Effects, Health, Input, Moment, Snapshot, Tree};
+use mainstay_core::{ChildId, Effects, Health, Input, Moment, Refusal, Snapshot, Tree};
 use mainstay_sim::canary::Sabotage;
 use mainstay_sim::run::run;
 use mainstay_sim::workload::scenario;
@@ -58,6 +58,10 @@ impl Sabotage for Journal {
 
     fn weigh(&self, _: &Tree, health: Health) -> Health {
         health
+    }
+
+    fn foretell(&self, foretold: Result<bool, Refusal>) -> Result<bool, Refusal> {
+        foretold
     }
 }
 

@@ -186,7 +186,9 @@ fn fault(error: ImportError) -> Fault {
             let text = ImportError::Program { path }.to_string();
             Fault::Failed { text, hint: Some(hint) }
         }
-        error => Fault::Failed { text: error.to_string(), hint: None },
+        error @ (ImportError::Wrong { .. } | ImportError::Nothing { .. }) => {
+            Fault::Failed { text: error.to_string(), hint: None }
+        }
     }
 }
 

@@ -41,13 +41,16 @@ pub(super) struct Recorder {
     hearers: Hearers,
 }
 
+/// Is told who has seen something, and why.
+pub(super) type Seen = Box<dyn Fn(&str, &str) + Send>;
+
 /// Who hears of steps beside the journal.
 #[derive(Default)]
 pub(super) struct Hearers {
     /// The hooks.
     pub(super) hooks: Option<Tap>,
     /// Whoever has alerts that no child has: told who has seen those of the root, and why.
-    pub(super) seen: Option<Box<dyn Fn(&str, &str) + Send>>,
+    pub(super) seen: Option<Seen>,
     /// Whoever wonders what the loop is doing.
     pub(super) pulse: Arc<Pulse>,
 }

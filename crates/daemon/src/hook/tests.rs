@@ -64,9 +64,12 @@ fn states(desk: &Desk) -> Vec<(String, DeliveryState, u32)> {
     all.into_iter().map(|one| (one.event, one.state, one.tries)).collect()
 }
 
+/// Children and labels of a hook; about whom; whether it is told.
+type Row = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static str, bool);
+
 #[test]
 fn whom_a_hook_is_about() {
-    let table: [(&[&str], &[(&str, &str)], &str, bool); 10] = [
+    let table: [Row; 10] = [
         (&[], &[], "web", true),
         (&["web"], &[], "web", true),
         (&["web"], &[], "web/a", true),

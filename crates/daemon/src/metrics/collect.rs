@@ -5,10 +5,11 @@ use super::table::{self, Family};
 use super::usage::{Looked, Used};
 use crate::api::{Service, alert_kind};
 use crate::otlp::Signal;
+use jiff::Timestamp;
 use mainstay::{BreakerState, ChildCounts, ChildId, Measure, Overall, Standing, Tallied};
 use mainstay_core::child::Condition;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const STANDINGS: [&str; 8] =
     ["down", "waiting", "blocked", "starting", "up", "ready", "stopping", "abandoned"];
@@ -29,7 +30,7 @@ pub(super) fn collect(
     let metrics = service.metrics();
     let all = measures.unwrap_or_default();
     let tallied = metrics.tally.read(all.iter().map(|measure| measure.view.child));
-    let began = seconds(metrics.began);
+    let began = of_millis(metrics.began);
     program(page, service, measures.is_some(), lag, looked);
     tree(page, service, all, &tallied, began);
     let (own, others): (Vec<&Measure>, Vec<&Measure>) =
@@ -46,10 +47,6 @@ pub(super) fn collect(
     journal(page, service, began);
     requests(page, service, began);
     telemetry(page, service, began);
-}
-
-fn seconds(at: SystemTime) -> f64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Returns milliseconds as seconds.
@@ -137,7 +134,7 @@ struct Wall {
 
 impl Wall {
     fn now(service: &Service) -> Self {
-        Self { at: seconds(SystemTime::now()), now: service.handle.now() }
+        Self { at: of_millis(Timestamp::now().as_millisecond()), now: service.handle.now() }
     }
 
     fn of(&self, moment: mainstay::Moment) -> f64 {

@@ -2,14 +2,14 @@
 
 use super::{Commanded, Exporter, Signal, ids};
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A moment of the wall's clock, in nanoseconds since 1970.
 pub(super) type Nanos = u128;
 
 /// The present moment.
 pub(super) fn now() -> Nanos {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
+    u128::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or_default()
 }
 
 pub(super) fn text(key: &str, value: &str) -> Value {

@@ -97,7 +97,7 @@ fn start() -> Owner {
 }
 
 /// Runs an exporter beside a test.
-async fn exporting(exporter: Arc<Exporter>, handle: Handle) -> (oneshot::Sender<()>, JoinSet<()>) {
+fn exporting(exporter: Arc<Exporter>, handle: Handle) -> (oneshot::Sender<()>, JoinSet<()>) {
     let (stop, stopped) = oneshot::channel::<()>();
     let mut running = JoinSet::new();
     running.spawn(async move {
@@ -173,9 +173,9 @@ fn check(got: &Got, spans: &mut Vec<Value>, lines: &mut Vec<Value>) {
         }
     }
     if top == "resourceSpans" {
-        spans.extend_from_slice(found)
+        spans.extend_from_slice(found);
     } else {
-        lines.extend_from_slice(found)
+        lines.extend_from_slice(found);
     }
 }
 
@@ -183,7 +183,10 @@ fn said<'a>(of: &'a Value, key: &str) -> &'a str {
     let all = of["attributes"].as_array().expect("a list").iter();
     let mut found = all.filter(|one| one["key"] == key);
     let value = found.next().unwrap_or_else(|| panic!("{key} is missing: {of}"));
-    value["value"]["stringValue"].as_str().or(value["value"]["intValue"].as_str()).expect("a text")
+    value["value"]["stringValue"]
+        .as_str()
+        .or_else(|| value["value"]["intValue"].as_str())
+        .expect("a text")
 }
 
 #[tokio::test]
@@ -198,7 +201,7 @@ async fn each_run_is_a_trace_that_links_to_the_run_before() {
     settings.headers.insert(AUTHORIZATION, secret);
     assert!(!format!("{settings:?}").contains("Bearer secret"), "it is shown nowhere");
     exporter.configure(Some(settings));
-    let (stop, mut running) = exporting(Arc::clone(&exporter), handle.clone()).await;
+    let (stop, mut running) = exporting(Arc::clone(&exporter), handle.clone());
     handle.wait_for("flaky", Standing::Ready).await.expect("it serves at last");
     drop(owner.drain("a test").await);
     drop(stop);
@@ -265,7 +268,7 @@ async fn a_command_is_a_span_below_that_of_who_asked() {
     let mut settings = settings(endpoint);
     settings.events = false;
     exporter.configure(Some(settings));
-    let (_stop, _running) = exporting(Arc::clone(&exporter), owner.handle()).await;
+    let (_stop, _running) = exporting(Arc::clone(&exporter), owner.handle());
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     for (parent, status) in [(Some(format!("00-{trace}-00f067aa0ba902b7-01")), 200), (None, 500)] {
         exporter.commanded(&Commanded {
@@ -348,7 +351,7 @@ async fn a_collector_that_stalls_costs_telemetry_and_nothing_else() {
     // Of all that happens, two records wait.
     settings.queue = 2;
     exporter.configure(Some(settings));
-    let (stop, mut running) = exporting(Arc::clone(&exporter), handle.clone()).await;
+    let (stop, mut running) = exporting(Arc::clone(&exporter), handle.clone());
     // It takes the connection, and never answers.
     let (_held, _) = listener.accept().await.expect("it comes");
     handle.wait_for("flaky", Standing::Ready).await.expect("supervision goes on");
@@ -377,7 +380,7 @@ async fn settings_come_and_go_while_it_runs() {
     let handle = owner.handle();
     handle.wait_for("flaky", Standing::Ready).await.expect("it serves at last");
     let exporter = Arc::new(Exporter::new("shop", 7, 1));
-    let (_stop, _running) = exporting(Arc::clone(&exporter), handle.clone()).await;
+    let (_stop, _running) = exporting(Arc::clone(&exporter), handle.clone());
     // On this one thread it begins before this goes on.
     tokio::task::yield_now().await;
     assert_eq!(exporter.parent("web", 1), None, "nobody collects traces");

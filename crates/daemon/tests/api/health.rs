@@ -24,7 +24,7 @@ async fn fails(_: Context) -> Result<(), Fault> {
 async fn ends(_: Context) {}
 
 /// Serves a tree with one child called `one`, which is brought into a state first.
-async fn world(child: impl Into<Node>) -> World {
+fn world(child: impl Into<Node>) -> World {
     let owner = tree().child(child).start().expect("a tree");
     let service = Service::new(owner.handle()).name("shop");
     World::of(owner, service)
@@ -47,12 +47,12 @@ async fn check(world: World, ready: bool, ok: bool, words: &str) {
 }
 
 fn find<'a>(answer: &'a Value, name: &str) -> Option<&'a Value> {
-    answer["checks"].as_array().expect("checks").iter().find(|check| check["name"] == name)
+    answer["checks"].as_array()?.iter().find(|check| check["name"] == name)
 }
 
 #[tokio::test]
 async fn a_child_that_is_ready() {
-    let world = world(task("one", serves)).await;
+    let world = world(task("one", serves));
     until(&world.handle, |view| view.standing == Standing::Ready).await;
     check(world, true, true, "ready; fine").await;
 }
@@ -61,7 +61,7 @@ async fn a_child_that_is_ready() {
 async fn a_child_that_is_up_and_not_ready() {
     for (optional, ready) in [(false, false), (true, true)] {
         let child = task("one", comes).ready_within(std::time::Duration::from_secs(3_600));
-        let world = world(if optional { child.optional() } else { child }).await;
+        let world = world(if optional { child.optional() } else { child });
         until(&world.handle, |view| view.standing == Standing::Up).await;
         check(world, ready, ready, "up, not ready yet").await;
     }
@@ -72,7 +72,7 @@ async fn a_child_that_waits_for_its_next_run() {
     for (optional, ready) in [(false, false), (true, true)] {
         let hour = mainstay::Shape::Fixed(std::time::Duration::from_secs(3_600));
         let child = task("one", fails).backoff(hour);
-        let world = world(if optional { child.optional() } else { child }).await;
+        let world = world(if optional { child.optional() } else { child });
         until(&world.handle, |view| view.standing == Standing::Waiting).await;
         check(world, ready, ready, "then starts again").await;
     }
@@ -82,7 +82,7 @@ async fn a_child_that_waits_for_its_next_run() {
 async fn a_child_that_is_quarantined() {
     for (optional, ready) in [(false, false), (true, true)] {
         let child = task("one", serves);
-        let world = world(if optional { child.optional() } else { child }).await;
+        let world = world(if optional { child.optional() } else { child });
         world.done(serde_json::json!({"quarantine": {}}), "one").await;
         until(&world.handle, |view| view.standing == Standing::Down).await;
         check(world, ready, ready, "quarantined").await;
@@ -96,7 +96,7 @@ async fn a_child_whose_breaker_is_open() {
             Err(Fault::permanent(io::Error::other("no such table")))
         };
         let child = task("one", permanent).on_exhausted(mainstay::OnExhausted::Cooldown);
-        let world = world(if optional { child.optional() } else { child }).await;
+        let world = world(if optional { child.optional() } else { child });
         until(&world.handle, |view| view.standing == Standing::Waiting).await;
         check(world, ready, ready, "breaker open until").await;
     }
@@ -106,7 +106,7 @@ async fn a_child_whose_breaker_is_open() {
 async fn a_child_that_failed_for_good() {
     for (optional, ready) in [(false, false), (true, true)] {
         let child = task("one", fails).restart(mainstay::Restart::Never);
-        let world = world(if optional { child.optional() } else { child }).await;
+        let world = world(if optional { child.optional() } else { child });
         until(&world.handle, |view| view.standing == Standing::Down && view.last.is_some()).await;
         check(world, ready, ready, "failed").await;
     }
@@ -115,7 +115,7 @@ async fn a_child_that_failed_for_good() {
 #[tokio::test]
 async fn a_child_that_an_operator_wants_down() {
     for verb in ["stop", "pause"] {
-        let world = world(task("one", serves)).await;
+        let world = world(task("one", serves));
         until(&world.handle, |view| view.standing == Standing::Ready).await;
         world.done(serde_json::json!({verb: {}}), "one").await;
         if verb == "stop" {
@@ -127,21 +127,21 @@ async fn a_child_that_an_operator_wants_down() {
 
 #[tokio::test]
 async fn a_child_that_came_to_a_clean_end() {
-    let world = world(task("one", ends).restart(mainstay::Restart::OnFailure)).await;
+    let world = world(task("one", ends).restart(mainstay::Restart::OnFailure));
     until(&world.handle, |view| view.standing == Standing::Down && view.last.is_some()).await;
     check(world, true, true, "completed").await;
 }
 
 #[tokio::test]
 async fn a_child_that_is_down_until_it_is_wanted() {
-    let world = world(task("one", serves).on_demand(None)).await;
+    let world = world(task("one", serves).on_demand(None));
     until(&world.handle, |view| view.standing == Standing::Blocked).await;
     check(world, true, true, "down until it is wanted").await;
 }
 
 #[tokio::test]
 async fn a_tree_that_ends_takes_no_work_and_has_come_up_all_the_same() {
-    let mut world = world(task("one", serves)).await;
+    let mut world = world(task("one", serves));
     until(&world.handle, |view| view.standing == Standing::Ready).await;
     assert_eq!(world.get("/startupz").await.0, 200);
     world.drain().await;
@@ -155,7 +155,7 @@ async fn a_tree_that_ends_takes_no_work_and_has_come_up_all_the_same() {
 #[tokio::test]
 async fn what_has_not_come_up_says_who_holds_it_up() {
     let child = task("one", comes).ready_within(std::time::Duration::from_secs(3_600));
-    let world = world(child).await;
+    let world = world(child);
     until(&world.handle, |view| view.standing == Standing::Up).await;
     let (status, answer) = world.get("/startupz").await;
     assert_eq!(status, 503);

@@ -199,7 +199,7 @@ fn of_procserv() {
         chdir = /epics/ioc | kept | folder: /epics/ioc
         user = ioc | kept | user: ioc
         group = controls | kept | group: controls
-        port = 2001 | kept | console: {ignore: "^D^C^]", listen: ["2001"]}
+        port = 2001 | kept | console: {ignore: "^D^C^]", listen: [2001]}
         port = -1 | kept | -
         port = nowhere | lost | -
         host = here | lost | -
@@ -215,7 +215,7 @@ fn of_procserv() {
         "holdoff: 5s",
         "restart: never",
         "stop: [{signal: TERM}]",
-        "console: {transcript: /var/log/ioc1.log, listen: [\"2001\"]}",
+        "console: {transcript: /var/log/ioc1.log, listen: [2001]}",
         "terminal: true",
         "on_demand: true",
     ] {

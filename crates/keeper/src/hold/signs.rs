@@ -132,6 +132,9 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_secs(30);
 
+    /// A name; when each step is noticed, and whether somebody looks on; what is judged.
+    type Row = (&'static str, &'static [(u64, bool)], &'static [Verdict]);
+
     fn second(number: u64) -> Duration {
         Duration::from_secs(number)
     }
@@ -154,7 +157,7 @@ mod tests {
     #[test]
     fn three_steps_without_a_sign_are_a_silence() {
         use Verdict::{Ask, End, Wait};
-        let table: [(&str, &[(u64, bool)], &[Verdict]); 5] = [
+        let table: [Row; 5] = [
             (
                 "awake",
                 &[(10, false), (20, false), (30, false), (32, false)],

@@ -81,7 +81,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Returns how many keys are matched without the first of those that are.
-    fn shorter(&mut self) -> usize {
+    fn shorter(&self) -> usize {
         // With the first one gone, what is left is tried again from its beginning.
         let left = &self.keys[1..self.matched];
         (0..=left.len()).rev().find(|n| self.keys[..*n] == left[left.len() - n..]).unwrap_or(0)

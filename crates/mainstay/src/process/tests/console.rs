@@ -20,10 +20,10 @@ async fn join(fake: &Fake) -> Console {
 
 /// The next order asks for a terminal; returns for whom.
 async fn attached(fake: &mut Fake) -> u64 {
-    match fake.next().await {
-        Order::Attach { child, viewer, read_only: false } if &*child == "x" => viewer,
-        order => panic!("{order:?}"),
-    }
+    let order = fake.next().await;
+    let Order::Attach { child, viewer, read_only: false } = &order else { panic!("{order:?}") };
+    assert_eq!(&**child, "x");
+    *viewer
 }
 
 fn nothing(fake: &Fake, viewer: u64) {
