@@ -22,7 +22,7 @@ async fn what_is_described_is_served() {
     let (code, served) = world.get("/v1/openapi.json").await;
     assert_eq!((code, &served), (200, &openapi()));
     let paths = served["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 25);
+    assert_eq!(paths.len(), 24);
     for (path, methods) in paths {
         let address = path.replace("{path}", "web").replace("{run}", "1");
         for (method, operation) in methods.as_object().expect("methods") {
