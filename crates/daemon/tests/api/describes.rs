@@ -35,8 +35,8 @@ async fn what_is_described_is_served() {
                 "/v1/sign-out" => ("{}", 501),
                 // Nobody takes anything down here, and no program answers.
                 "/v1/consoles" | "/v1/dump" => ("", 501),
-                // What asks for no WebSocket gets none.
-                _ if is_socket => ("", 426),
+                // A task has no terminal to be joined.
+                _ if is_socket => ("", 409),
                 _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
             };
             let headers = [("content-type", "application/json")];
