@@ -22,7 +22,7 @@ async fn what_is_described_is_served() {
     let (code, served) = world.get("/v1/openapi.json").await;
     assert_eq!((code, &served), (200, &openapi()));
     let paths = served["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 25);
+    assert_eq!(paths.len(), 24);
     for (path, methods) in paths {
         let address = path.replace("{path}", "web").replace("{run}", "1");
         for (method, operation) in methods.as_object().expect("methods") {
@@ -35,8 +35,8 @@ async fn what_is_described_is_served() {
                 "/v1/sign-out" => ("{}", 501),
                 // Nobody takes anything down here, and no program answers.
                 "/v1/consoles" | "/v1/dump" => ("", 501),
-                // What asks for no WebSocket gets none.
-                _ if is_socket => ("", 426),
+                // A task has no terminal to be joined.
+                _ if is_socket => ("", 409),
                 _ => (r#"{"verb": {"pause": {}}, "target": "web", "why": "a test"}"#, 200),
             };
             let headers = [("content-type", "application/json")];
