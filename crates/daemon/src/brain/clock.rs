@@ -26,12 +26,14 @@ impl Clocks {
         wall()
     }
 
-    /// Returns the wall time of a moment, as far as the wall clock has not been set since.
+    /// Returns the wall time of a moment, as far as the wall clock has not been set since. Two moments keep their order,
+    /// but for what passes between the looks at two clocks.
     pub(super) fn wall_of(&self, at: Moment) -> i64 {
         let now = self.now();
-        let ago = i64::try_from(now.since(at).as_millis()).unwrap_or(i64::MAX);
-        let ahead = i64::try_from(at.since(now).as_millis()).unwrap_or(i64::MAX);
-        wall().saturating_sub(ago).saturating_add(ahead)
+        let ago = i128::try_from(now.since(at).as_nanos()).unwrap_or(i128::MAX);
+        let ahead = i128::try_from(at.since(now).as_nanos()).unwrap_or(i128::MAX);
+        let at = wall_nanos().saturating_sub(ago).saturating_add(ahead);
+        i64::try_from(at.div_euclid(1_000_000)).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
@@ -44,8 +46,12 @@ pub(crate) fn monotonic() -> Duration {
 
 /// Returns the wall time, in milliseconds since 1970.
 pub(super) fn wall() -> i64 {
+    i64::try_from(wall_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+fn wall_nanos() -> i128 {
     let now = clock_gettime(ClockId::Realtime);
-    now.tv_sec.saturating_mul(1_000).saturating_add(now.tv_nsec / 1_000_000)
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
 }
 
 /// Returns what tells one boot of this machine from another.
