@@ -24,7 +24,8 @@ form.addEventListener('submit', async (event) => {
       body: JSON.stringify({ token: token.value }),
     });
     if (answer.ok) {
-      // The page that was asked for stands at this very address.
+      // The page that was asked for stands at this very address. A link from elsewhere may lead here the next moment.
+      sessionStorage.removeItem('mainstay-tried');
       location.reload();
       return;
     }

@@ -7,7 +7,7 @@ import { tree } from "../state/tree.js";
 import { open } from "./dialog.js";
 import { attribute, fill, framed, h, once, prose, unique } from "./dom.js";
 import { span } from "./clock.js";
-import { failed, loading, sentence } from "./states.js";
+import { failed, loading, ended, sentence } from "./states.js";
 
 /**
  * @typedef {object} Form
@@ -239,7 +239,7 @@ export function confirm(path, { verb, plain, more }, isMore = !plain.possible) {
 function inWords(reply) {
   const next = reply.next ? ` ${sentence(`Next: ${reply.next.what}, in ${span(reply.next.in_ms)}`)}` : "";
   const durable = reply.durable ? "" : " It is not on the disk: the journal cannot be written.";
-  return `${sentence(reply.text)}${reply.changed ? "" : " Nothing had to be changed."}${next}${durable}`;
+  return `${ended(reply.text)}${reply.changed ? "" : " Nothing had to be changed."}${next}${durable}`;
 }
 
 /**

@@ -47,6 +47,14 @@ export function lost(text) {
 
 /** @param {string} text */
 export function sentence(text) {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?:…]$/.test(first) ? first : `${first}.`;
+  return ended(text.charAt(0).toUpperCase() + text.slice(1));
+}
+
+/**
+ * The same of a text that begins with a name, which is left as it is.
+ *
+ * @param {string} text
+ */
+export function ended(text) {
+  return /[.!?:…]$/.test(text) ? text : `${text}.`;
 }

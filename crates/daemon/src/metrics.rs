@@ -1,7 +1,7 @@
 //! Numbers for Prometheus and whatever speaks like it: computed when somebody asks, from the state of the tree and from
 //! what was counted since the program began.
 //!
-//! [`table`] names every family. The page and its reference are made of it, and nothing else may be written.
+//! `table` names every family. The page and its reference are made of it, and nothing else may be written.
 
 mod collect;
 mod page;

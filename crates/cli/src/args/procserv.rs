@@ -57,8 +57,8 @@ pub(crate) struct ProcservArgs {
     /// The key that goes on to the next mode; empty: none
     #[arg(long, value_name = "KEY", default_value = "^T")]
     pub(crate) autorestartcmd: String,
-    /// The key that ends a connection
-    #[arg(short = 'x', long, value_name = "KEY", default_value = "")]
+    /// The key that ends a connection; none unless it is said
+    #[arg(short = 'x', long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub(crate) logoutcmd: String,
     /// The signal that the kill key sends to all of the child
     #[arg(long, value_name = "SIGNAL", default_value = "9")]
@@ -67,7 +67,7 @@ pub(crate) struct ProcservArgs {
     #[arg(short = 'G', long, value_name = "N", default_value_t = 5)]
     pub(crate) grace_period: u32,
     /// Characters that never reach the child; ^ makes a control character, ^^ is a caret
-    #[arg(short = 'i', long, value_name = "CHARS", default_value = "")]
+    #[arg(short = 'i', long, value_name = "CHARS", default_value = "", hide_default_value = true)]
     pub(crate) ignore: String,
     /// The most bytes of a core file of the child
     #[arg(long, value_name = "BYTES")]

@@ -109,8 +109,8 @@ fn clean(headers: &mut HeaderMap, is_upgrade: bool) {
 /// Nothing answers at the moment.
 fn away(wants_page: bool) -> Response<Answer> {
     let mut response = if wants_page {
-        let text = "The daemon does not answer at the moment. Children go on; this page tries \
-            again by itself.";
+        let text = "The daemon does not answer: it is on its way back, or has been taken down. This \
+            page tries again by itself.";
         let mut response = page(StatusCode::SERVICE_UNAVAILABLE, text);
         let name = HeaderName::from_static("refresh");
         response.headers_mut().insert(name, HeaderValue::from_static("1"));

@@ -56,7 +56,7 @@ pub(crate) fn plan(steps: &[Step], screen: &Screen) -> String {
     let mut parts: Vec<String> = parts.map(|(number, what)| format!("{number} {what}")).collect();
     let kept = count(of(Act::Keep), "child stays as it is", "children stay as they are");
     if steps.iter().all(|step| step.act == Act::Keep) {
-        return format!("nothing to do: {kept}");
+        return format!("no child changes: {kept}");
     }
     parts.push(kept);
     out.push_str(&parts.join(", "));

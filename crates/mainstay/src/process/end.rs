@@ -8,6 +8,7 @@ use mainstay_wire::Text;
 use mainstay_wire::keeper::{Ended, Lost, StartError, Status, Step};
 use std::fmt::Write as _;
 use std::io::{Error, ErrorKind};
+use std::str::Chars;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,11 +71,36 @@ fn last_lines(lines: &[Text]) -> String {
     said.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }
 
-/// Returns what a process printed or said as text that fits into a line.
+/// Returns what a process printed or said as text that fits into a line, without what it told a terminal to do.
 pub(super) fn readable(text: &Text) -> String {
     let bytes = &text.as_bytes()[..text.as_bytes().len().min(LINE)];
     let text = String::from_utf8_lossy(bytes);
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let (mut shown, mut letters) = (String::with_capacity(text.len()), text.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\u{1b}' => skip_sequence(&mut letters),
+            letter if letter.is_control() => shown.push(' '),
+            letter => shown.push(letter),
+        }
+    }
+    shown.trim().to_owned()
+}
+
+/// Skips what follows the escape of a sequence.
+fn skip_sequence(letters: &mut Chars<'_>) {
+    match letters.next() {
+        // Parameters, and one letter or sign at the end.
+        Some('[') => _ = letters.find(|letter| ('@'..='~').contains(letter)),
+        // A text, up to a bell or another escape and its letter.
+        Some(']') => {
+            if letters.find(|letter| matches!(letter, '\u{7}' | '\u{1b}')) == Some('\u{1b}') {
+                letters.next();
+            }
+        }
+        // A set of letters, by its name.
+        Some('(' | ')') => _ = letters.next(),
+        Some(_) | None => {}
+    }
 }
 
 /// "417 sleep, 418 sh"
@@ -192,6 +218,20 @@ mod tests {
         }
         let text = start_text(&failed(Step::FindProgram, "redis-serve", 2));
         assert_eq!(text, "looking for the program `redis-serve`: no such file or directory");
+    }
+
+    #[test]
+    fn what_was_meant_for_a_terminal_is_left_out() {
+        for (printed, shown) in [
+            ("\u{1b}[?2004h7*6", "7*6"),
+            ("\r\u{1b}[1;31merror\u{1b}[0m: no table\t1 ", "error: no table 1"),
+            ("\u{1b}]0;a title\u{7}up", "up"),
+            ("\u{1b}]8;;x\u{1b}\\up\u{1b}(B", "up"),
+            ("cut \u{1b}[3", "cut"),
+            ("cut \u{1b}", "cut"),
+        ] {
+            assert_eq!(readable(&printed.into()), shown, "{printed:?}");
+        }
     }
 
     #[test]
