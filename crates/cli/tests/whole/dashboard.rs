@@ -158,7 +158,11 @@ fn it_goes_on_when_the_brain_is_replaced() {
     let headers = [("cookie", dashboard.cookie.as_str()), ("accept", "text/html")];
     let path = format!("/{}/ui/", dashboard.place);
     let page = send(&dashboard.host, "GET", &path, &headers, "");
-    assert!(page.status == 503 && page.body.contains("The daemon does not answer"), "{}", page.body);
+    assert!(
+        page.status == 503 && page.body.contains("The daemon does not answer"),
+        "{}",
+        page.body
+    );
 }
 
 #[test]
