@@ -110,7 +110,12 @@ fn arguments(node: &Node) -> Option<Vec<String>> {
 
 fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mut Given) {
     let text = node.text().unwrap_or("").to_owned();
-    let is_off = matches!(text.as_str(), "false" | "" | "0");
+    let is_off = match &node.value {
+        Yaml::Empty => true,
+        Yaml::Text(text) => matches!(text.as_str(), "false" | "" | "0"),
+        Yaml::List(all) => all.is_empty(),
+        Yaml::Map(_) => false,
+    };
     match key {
         "name" => node.kept(given, "the name of the child"),
         "cwd" => {

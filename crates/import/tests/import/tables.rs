@@ -141,6 +141,7 @@ fn of_pm2() {
         , "max_memory_restart": "300M" | changed | limits: {memory: 300MiB}
         , "stop_exit_codes": [3] | changed | success: [3]
         , "wait_ready": true | lost | -
+        , "filter_env": ["SECRET_"] | lost | -
         , "watch": true | lost | -
         , "cron_restart": "0 3 * * *" | lost | -
         , "out_file": "/tmp/web.log" | changed | log: {path: /tmp/web.log, stamps: false}
