@@ -51,6 +51,7 @@ use mainstay_wire::keeper::{Order, Report as Told};
 use outside::Outside;
 use program::About;
 pub(crate) use record::TAKEN;
+pub(crate) use telling::{Weight, sentence};
 use record::{Hearers, Recorder};
 use recover::Recovered;
 use specs::FileSpecs;
@@ -378,7 +379,7 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about)));
+        beside.spawn(signs::give(owner.handle(), orders.clone(), Arc::clone(&about)));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
@@ -392,9 +393,10 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
+        let speaking = outside.speak(&service, orders, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
-        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
+        let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);

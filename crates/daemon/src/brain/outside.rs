@@ -1,10 +1,12 @@
 //! What the program shows and sends to others, as the spec file says at present: a port for scrapers, telemetry.
 
+use super::link::Orders;
 use super::program::About;
 use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
+use crate::supervisord::{self, Interface};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
@@ -18,12 +20,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Hands over what a spec file says about it.
 pub(super) struct Outside {
     observe: watch::Sender<Observe>,
+    supervisord: watch::Sender<Option<supervisord::Settings>>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
     pub(super) fn new(exporter: Exporter) -> Self {
-        Self { observe: watch::Sender::default(), exporter: Arc::new(exporter) }
+        let (observe, supervisord) = (watch::Sender::default(), watch::Sender::default());
+        Self { observe, supervisord, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -33,7 +37,34 @@ impl Outside {
             present.clone_from(&loaded.observe);
             is_other
         });
+        self.supervisord.send_if_modified(|present| {
+            let is_other = *present != loaded.supervisord;
+            present.clone_from(&loaded.supervisord);
+            is_other
+        });
         self.exporter.configure(loaded.otlp.clone());
+    }
+
+    /// Speaks supervisord's language wherever the spec file says, until `stop` comes.
+    pub(super) async fn speak(
+        &self,
+        service: &Service,
+        orders: Orders,
+        about: &Arc<About>,
+        voice: &Arc<Voice>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let (about, voice) = (Arc::clone(about), Arc::clone(voice));
+        let complain = Arc::new(move |url: &str, why: Option<&str>| {
+            let what = format!("supervisord's interface at {url}");
+            if about.unserved(&what, why)
+                && let Some(why) = why
+            {
+                voice.say(&format!("{what} cannot be served: {why}"));
+            }
+        });
+        let interface = Arc::new(Interface::new(service.clone(), move |order| orders.send(order)));
+        supervisord::serve(interface, self.supervisord.subscribe(), complain, stop).await;
     }
 
     /// Serves scrapers until `stop` comes. A port that cannot be had keeps nobody from supervising.

@@ -5,6 +5,7 @@ mod hook;
 mod policy;
 mod process;
 mod program;
+mod supervisord;
 mod telemetry;
 
 pub(super) use console::{console, info};
@@ -12,6 +13,7 @@ pub(super) use hook::{hooks, watchdog};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, observe, schedule, watch};
+pub(super) use supervisord::supervisord;
 pub(super) use telemetry::otlp;
 
 use super::place::Problem;
