@@ -275,6 +275,10 @@ impl Program for About {
         self.own().all()
     }
 
+    fn hooks(&self) -> Vec<String> {
+        self.hooks.get().map_or_else(Vec::new, |hooks| hooks.names())
+    }
+
     fn deliveries(&self) -> Vec<api_form::Delivery> {
         self.hooks.get().map_or_else(Vec::new, |hooks| hooks.deliveries())
     }
