@@ -21,6 +21,8 @@ pub(crate) mod names;
 mod roster;
 mod settings;
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 mod value;
 mod xml;
 
@@ -39,7 +41,7 @@ use tokio::sync::broadcast;
 /// How long a run must last to count as started where nothing else says when it can serve: supervisord's `startsecs`.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 /// Remote events that wait for whoever hears them.
-const REMOTE_EVENTS: usize = 256;
+pub(crate) const REMOTE_EVENTS: usize = 256;
 
 /// What answers: the tree, its keeper, and those who hear of remote events.
 pub(crate) struct Interface {
@@ -57,15 +59,14 @@ pub(crate) struct RemoteEvent {
 }
 
 impl Interface {
-    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of.
-    pub(crate) fn new(service: Service, orders: impl Fn(Order) + Send + Sync + 'static) -> Self {
-        let (remote, _) = broadcast::channel(REMOTE_EVENTS);
+    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of; whoever has subscribed
+    /// to `remote` hears of remote events.
+    pub(crate) fn new(
+        service: Service,
+        orders: impl Fn(Order) + Send + Sync + 'static,
+        remote: broadcast::Sender<RemoteEvent>,
+    ) -> Self {
         Self { service, orders: Box::new(orders), remote }
-    }
-
-    /// Hears every remote event from now on.
-    pub(crate) fn remote_events(&self) -> broadcast::Receiver<RemoteEvent> {
-        self.remote.subscribe()
     }
 
     fn tell(&self, event: RemoteEvent) {

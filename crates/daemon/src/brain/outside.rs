@@ -6,13 +6,13 @@ use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
-use crate::supervisord::{self, Interface};
+use crate::supervisord::{self, Interface, RemoteEvent};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// How long after a port could not be had the next attempt follows.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -21,13 +21,16 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Outside {
     observe: watch::Sender<Observe>,
     supervisord: watch::Sender<Option<supervisord::Settings>>,
+    /// What is told to every event listener: whoever subscribes hears each `sendRemoteCommEvent` from then on.
+    pub(super) remote: broadcast::Sender<RemoteEvent>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
     pub(super) fn new(exporter: Exporter) -> Self {
-        let (observe, supervisord) = (watch::Sender::default(), watch::Sender::default());
-        Self { observe, supervisord, exporter: Arc::new(exporter) }
+        let (observe, settings) = (watch::Sender::default(), watch::Sender::default());
+        let (remote, _) = broadcast::channel(supervisord::REMOTE_EVENTS);
+        Self { observe, supervisord: settings, remote, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -63,8 +66,9 @@ impl Outside {
                 voice.say(&format!("{what} cannot be served: {why}"));
             }
         });
-        let interface = Arc::new(Interface::new(service.clone(), move |order| orders.send(order)));
-        supervisord::serve(interface, self.supervisord.subscribe(), complain, stop).await;
+        let send = move |order| orders.send(order);
+        let interface = Interface::new(service.clone(), send, self.remote.clone());
+        supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 
     /// Serves scrapers until `stop` comes. A port that cannot be had keeps nobody from supervising.

@@ -69,11 +69,7 @@ async fn answer(State(gate): State<Gate>, request: Request) -> Response {
 
 impl Gate {
     /// Finds out who asks.
-    async fn caller(
-        &self,
-        known: Option<Caller>,
-        headers: &HeaderMap,
-    ) -> Result<Caller, Response> {
+    async fn caller(&self, known: Option<Caller>, headers: &HeaderMap) -> Result<Caller, Response> {
         if !self.asks_password {
             let nobody = || Caller::new("an unknown user", None);
             let caller = known.unwrap_or_else(nobody);

@@ -62,7 +62,8 @@ pub(crate) async fn call(
     if call.params.len() > most || call.params.len() + method.optional < most {
         return Err(FaultKind::IncorrectParameters.alone().into());
     }
-    let is_ending = interface.service.handle.health().overall == Overall::Draining;
+    let handle = &interface.service.handle;
+    let is_ending = handle.health().overall == Overall::Draining || !handle.is_alive();
     if method.name.starts_with("supervisor.") && is_ending {
         return Err(FaultKind::ShutdownState.alone().into());
     }

@@ -37,7 +37,6 @@ impl Value {
     pub(crate) fn of<const N: usize>(members: [(&str, Self); N]) -> Self {
         Self::Struct(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
-
 }
 
 impl From<bool> for Value {

@@ -9,5 +9,6 @@ mod keys;
 mod outside;
 mod pages;
 mod runs;
+mod supervisord;
 mod support;
 mod wrong;

@@ -28,8 +28,11 @@ pub(in super::super) fn supervisord(
             Some(place) if listen.contains(&place) => {
                 found.wrong(one, format!("`{text}` stands twice"), "leave one out");
             }
-            Some(Listen::Tcp(address)) if !address.ip().to_canonical().is_loopback() && !is_open => {
-                let text = format!("{address} can be reached from other machines, and there is no TLS");
+            Some(Listen::Tcp(address))
+                if !address.ip().to_canonical().is_loopback() && !is_open =>
+            {
+                let text =
+                    format!("{address} can be reached from other machines, and there is no TLS");
                 let help = "say an address of this machine, as `127.0.0.1:9001`, or `beyond_loopback: true` \
                             where that is meant";
                 found.wrong(one, text, help);
@@ -58,15 +61,21 @@ pub(in super::super) fn supervisord(
     let has_port = listen.iter().any(|place| matches!(place, Listen::Tcp(_)));
     match (&login, has_port) {
         (None, true) => {
-            let text = "nobody could use this port: who comes by TCP must say a user and a password";
-            found.wrong(at, text, "say `user` and `password: {file: ..}`, or listen at `unix:PATH`");
+            let text =
+                "nobody could use this port: who comes by TCP must say a user and a password";
+            found.wrong(
+                at,
+                text,
+                "say `user` and `password: {file: ..}`, or listen at `unix:PATH`",
+            );
         }
         (Some((_, password)), true) if password.is_empty() => {
             let at = at.get("password").unwrap_or(at);
             found.wrong(at, "the password is empty", "");
         }
         (Some(_), false) if !listen.is_empty() => {
-            let text = "nobody is asked for this password: on a Unix socket the kernel says who asks";
+            let text =
+                "nobody is asked for this password: on a Unix socket the kernel says who asks";
             let at = at.get("password").unwrap_or(at);
             found.wrong(at, text, "leave out `user` and `password`, or listen at a port too");
         }

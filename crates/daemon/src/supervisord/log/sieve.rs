@@ -179,7 +179,8 @@ mod tests {
         let plain = Style { has_stamps: false, ..stamped };
         let json = Style { is_json: true, ..stamped };
         let merged = format!("{stamp} one\n{stamp} \nodd\n{stamp} err in it\n{stamp} $ ");
-        let both = format!("{stamp} out one\n{stamp} err two\n{stamp} [3 lines, 9 bytes dropped]\n");
+        let both =
+            format!("{stamp} out one\n{stamp} err two\n{stamp} [3 lines, 9 bytes dropped]\n");
         let objects = format!(
             "{{\"time\":\"{stamp}\",\"run\":1,\"stream\":\"out\",\"line\":\"one\"}}\n\
              {{\"time\":\"{stamp}\",\"run\":1,\"stream\":\"err\",\"line\":\"two\"}}\n\

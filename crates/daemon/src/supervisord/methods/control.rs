@@ -104,9 +104,10 @@ fn is_settling(view: &View) -> bool {
 /// Returns what became of a start, once that is known. `before`: how many runs there were.
 fn started(view: &View, before: u64, name: String) -> Option<Result<(), Fault>> {
     let is_first = view.runs <= before + 1;
-    let failed = view.last.as_ref().filter(|last| {
-        view.runs > before && (!is_first || !matches!(view.state, State::Live(_))) && last.run.0 > 0
-    });
+    let failed = view
+        .last
+        .as_ref()
+        .filter(|_| view.runs > before && (!is_first || !matches!(view.state, State::Live(_))));
     match (state::state(view), failed.map(|last| last.cause)) {
         // Another run may be under way already: the one that was asked for has ended.
         (_, Some(Cause::StartFailed { step: StartStep::Program, .. })) => {
@@ -285,4 +286,3 @@ pub(super) async fn stdin(asked: &Asked<'_>) -> Result<Value, Fault> {
     asked.interface.order(Order::Input { key, bytes, close: false });
     Ok(true.into())
 }
-

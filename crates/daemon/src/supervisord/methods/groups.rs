@@ -7,7 +7,6 @@ use super::Asked;
 use crate::api::{Role, Trouble, apart, refused_by_journal, told};
 use crate::supervisord::fault::{Fault, FaultKind};
 use crate::supervisord::names;
-use crate::supervisord::roster::Roster;
 use crate::supervisord::value::Value;
 use mainstay::{Act, AskError, Node, Step, Tree};
 use mainstay_core::spec::{Declared, Kind};
@@ -217,13 +216,20 @@ pub(super) async fn remove(asked: &Asked<'_>) -> Result<Value, Fault> {
     if !members.iter().all(|entry| entry.state().is_stopped()) {
         return Err(FaultKind::StillRunning.about(group));
     }
-    let others = |roster: &Roster| roster.below(group).count() > members.len();
-    if roster.has_supervisor(group) && !others(&roster) {
+    if members.len() == roster.below(group).count() {
         take(asked, group).await?;
     } else {
         // From the last to the first: who needs another stands behind it.
         for entry in members.iter().rev() {
             take(asked, entry.path()).await?;
+        }
+    }
+    // What stood above them goes with the last of them.
+    let above: Vec<&str> = lineage(group).collect();
+    for path in above.into_iter().rev() {
+        let roster = asked.roster().await?;
+        if roster.has_supervisor(path) && roster.below(path).next().is_none() {
+            take(asked, path).await?;
         }
     }
     if let Ok(tree) = load(asked).await {

@@ -155,7 +155,8 @@ impl<'a> Reader<'a> {
         while let Some(from) = raw.find('&') {
             text.push_str(&raw[..from]);
             raw = &raw[from + 1..];
-            let letter = raw.split_once(';').and_then(|(name, _)| Some((letter(name)?, name.len())));
+            let letter =
+                raw.split_once(';').and_then(|(name, _)| Some((letter(name)?, name.len())));
             let Some((letter, length)) = letter else {
                 return self.wrong("there is no such entity");
             };

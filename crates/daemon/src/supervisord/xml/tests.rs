@@ -35,21 +35,30 @@ fn every_kind_of_value_is_read() {
         ("<value></value>", "".into()),
         ("<value> two </value>", " two ".into()),
         ("<value><string/></value>", "".into()),
-        ("<value><string>a&amp;&lt;&gt;&quot;&apos;&#65;&#x42;</string></value>", "a&<>\"'AB".into()),
+        (
+            "<value><string>a&amp;&lt;&gt;&quot;&apos;&#65;&#x42;</string></value>",
+            "a&<>\"'AB".into(),
+        ),
         ("<value>\n  <int> -3 </int>\n</value>", (-3).into()),
         ("<value><i4>7</i4></value>", 7.into()),
         ("<value><i8>8589934592</i8></value>", 8_589_934_592.into()),
         ("<value><boolean>0</boolean></value>", false.into()),
         ("<value><double>1.5</double></value>", Value::Double(1.5)),
         ("<value><base64>aGkh\n</base64></value>", Value::Bytes(b"hi!".to_vec())),
-        ("<value><dateTime.iso8601>20261122T02:03:04</dateTime.iso8601></value>",
-            Value::Moment("20261122T02:03:04".into())),
+        (
+            "<value><dateTime.iso8601>20261122T02:03:04</dateTime.iso8601></value>",
+            Value::Moment("20261122T02:03:04".into()),
+        ),
         ("<value><array><data/></array></value>", vec![].into()),
-        ("<value><array><data><value>x</value><value><int>1</int></value></data></array></value>",
-            vec!["x".into(), 1.into()].into()),
+        (
+            "<value><array><data><value>x</value><value><int>1</int></value></data></array></value>",
+            vec!["x".into(), 1.into()].into(),
+        ),
         ("<value><struct/></value>", Value::of([])),
-        ("<value><struct><member><name>a</name><value>b</value></member></struct></value>",
-            Value::of([("a", "b".into())])),
+        (
+            "<value><struct><member><name>a</name><value>b</value></member></struct></value>",
+            Value::of([("a", "b".into())]),
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(one(text), Ok(expected), "{text}");
