@@ -34,10 +34,12 @@ use crate::journal::{self, Journal, OpenError};
 use crate::journald::Journald;
 use crate::otlp::{self, Exporter};
 use crate::spec::{self, Loaded, SpecProblems};
+use above::{Above, Extending};
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
-use doors::Doors;
+use doors::{Doors, Given};
+pub use doors::{API, OBSERVE};
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
@@ -128,6 +130,9 @@ pub enum BrainError {
         /// What the system said.
         source: io::Error,
     },
+    /// A socket that was passed to this program cannot be taken.
+    #[error("the sockets that were passed to this program cannot be taken: {0}")]
+    Passed(#[source] io::Error),
     /// The tree does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -164,6 +169,15 @@ pub fn identity(settings: &Settings) -> String {
 ///
 /// It cannot begin. A keeper whose first brain this was has been told to leave.
 pub fn run(settings: Settings) -> Result<u8, BrainError> {
+    let above = Above::find();
+    let result = begin(settings, &above);
+    if let Err(error) = &result {
+        above.failed(error);
+    }
+    result
+}
+
+fn begin(settings: Settings, above: &Above) -> Result<u8, BrainError> {
     let began = Instant::now();
     // Before there is another thread: from here on the signal is heard by one of its own.
     let quit = Quit::open().map_err(BrainError::System)?;
@@ -179,8 +193,11 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
     let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
-    let ready = match prepare(settings, voice, began) {
-        Ok(ready) => ready,
+    let extending = above.begins();
+    let prepared = prepare(settings, voice, began);
+    let prepared = prepared.and_then(|program| Ok((program, Given::take(&client)?)));
+    let (ready, given) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
             give_up(&mut client);
             return Err(error);
@@ -196,7 +213,8 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let voice = Arc::clone(&ready.voice);
     signs::dump_when_asked(quit, Arc::clone(&dump), voice, Arc::clone(&asked))
         .map_err(BrainError::System)?;
-    let result = runtime.block_on(ready.serve(client, (dump, asked)));
+    let outer = Outer { above: above.clone(), extending, given };
+    let result = runtime.block_on(ready.serve(client, (dump, asked), outer));
     // What hangs in a system call must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -258,6 +276,15 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     })
 }
 
+/// What a brain has of those above it.
+struct Outer {
+    above: Above,
+    /// Held until it has begun.
+    extending: Option<Extending>,
+    /// Sockets that were opened for it.
+    given: Given,
+}
+
 /// A brain that is ready to begin.
 struct Program {
     settings: Settings,
@@ -277,9 +304,10 @@ impl Program {
         mut self,
         mut client: Client,
         (dump, asked): (Arc<Dump>, Arc<Notify>),
+        Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
-        let doors = match Doors::open(&self.settings.socket, &listening).await {
+        let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
             Err(error) => {
                 give_up(&mut client);
@@ -299,7 +327,7 @@ impl Program {
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
             folder: self.settings.state.join("journal"),
         };
-        let keeper = Arc::new(Keeper::default());
+        let keeper = Arc::new(Keeper::new(above.clone()));
         // Who started this brain is its keeper, also before it has greeted.
         keeper.pid.store(std::os::unix::process::parent_id(), Ordering::Relaxed);
         let orders = Orders::default();
@@ -335,7 +363,7 @@ impl Program {
             self.redeclare(&tree, &about)?;
         }
         let snapshot = self.snapshot(&tree)?;
-        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot), given.observe));
         if let Some(loaded) = &self.loaded {
             outside.follow(loaded);
         }
@@ -360,6 +388,7 @@ impl Program {
             handle.clone(),
             Arc::clone(&about),
             (Arc::clone(&outside), !goes_on),
+            above.clone(),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
@@ -378,7 +407,10 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about)));
+        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about), above.watchdog()));
+        above.ready(about.keeper_pid());
+        drop(extending);
+        beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
@@ -403,6 +435,7 @@ impl Program {
             Closed { wall: clock::wall(), at: clocks.now(), why: "the tree has ended".into() };
         let last = self.journal.append(&Record::Closed(closed).to_json());
         self.say_end(&report);
+        above.ended(report.code(), &report.to_string());
         self.settle(last);
         Ok(report.code())
     }
