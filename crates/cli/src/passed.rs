@@ -43,7 +43,8 @@ fn find(passed: &[PassedSocket]) -> Result<Option<PathBuf>, Fault> {
                     "a socket named `{other}` was passed to this program, which knows `{API}` and \
                      `{OBSERVE}` alone"
                 );
-                let hint = "say `FileDescriptorName=api` in the .socket unit, or leave the socket out";
+                let hint =
+                    "say `FileDescriptorName=api` in the .socket unit, or leave the socket out";
                 return Err(fault(what, hint));
             }
         }

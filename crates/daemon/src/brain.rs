@@ -8,6 +8,7 @@
 //! ```
 
 mod above;
+mod begin;
 mod book;
 mod clock;
 mod doors;
@@ -30,16 +31,17 @@ mod voice;
 
 use crate::api::{self, Service};
 use crate::hook::Tap;
-use crate::journal::{self, Journal, OpenError};
+use crate::journal::{self, Journal};
 use crate::journald::Journald;
 use crate::otlp::{self, Exporter};
-use crate::spec::{self, Loaded, SpecProblems};
+use crate::spec::Loaded;
 use above::{Above, Extending};
+pub use begin::{BrainError, Source};
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
-use doors::{Doors, Given};
 pub use doors::{API, OBSERVE};
+use doors::{Doors, Given};
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
@@ -57,7 +59,7 @@ use record::{Hearers, Recorder};
 use recover::Recovered;
 use specs::FileSpecs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -92,70 +94,6 @@ pub struct Settings {
     pub keeper_command: Vec<Text>,
     /// How a brain is started.
     pub brain_command: Vec<Text>,
-}
-
-/// Where a declaration comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A spec file.
-    File(PathBuf),
-    /// The text of one, as if it stood in this folder.
-    Text(String, PathBuf),
-}
-
-/// Why a brain cannot begin.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BrainError {
-    /// There is no keeper.
-    #[error("the keeper cannot be reached: {0}")]
-    Keeper(#[source] io::Error),
-    /// The spec file is wrong, and there is no tree to go on with.
-    #[error("{0}")]
-    Spec(SpecProblems),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] OpenError),
-    /// The socket cannot be opened.
-    #[error(transparent)]
-    Socket(#[from] api::BindError),
-    /// The port cannot be served.
-    #[error(transparent)]
-    Tls(#[from] api::TlsError),
-    /// The port cannot be opened.
-    #[error("cannot listen on {address} for the API: {source}")]
-    Port {
-        /// Where.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A socket that was passed to this program cannot be taken.
-    #[error("the sockets that were passed to this program cannot be taken: {0}")]
-    Passed(#[source] io::Error),
-    /// The tree does not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The system does not let it run.
-    #[error("the program cannot run: {0}")]
-    System(#[source] io::Error),
-}
-
-impl Source {
-    /// Loads what is declared there. Children whose spec names no log get one in `logs`.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it.
-    pub fn load(&self, logs: &Path) -> Result<Loaded, SpecProblems> {
-        let environment = |name: &str| std::env::var(name).ok();
-        match self {
-            Self::File(path) => spec::load(path, &environment, Some(logs)),
-            Self::Text(text, folder) => {
-                spec::load_text(text, &folder.join("mainstay.yaml"), &environment, Some(logs))
-            }
-        }
-    }
 }
 
 /// Returns what tells the processes of this tree from those of others: where its state is.

@@ -85,9 +85,13 @@ mod tests {
 
     #[test]
     fn an_address_is_a_path_or_an_abstract_name() {
-        for (text, is_one) in
-            [("/run/notify", true), ("@name", true), ("vsock:2:1", false), ("run/x", false), ("", false)]
-        {
+        for (text, is_one) in [
+            ("/run/notify", true),
+            ("@name", true),
+            ("vsock:2:1", false),
+            ("run/x", false),
+            ("", false),
+        ] {
             assert_eq!(address_of(OsStr::new(text)).is_some(), is_one, "{text}");
         }
         assert!(address_of(OsStr::new(&format!("/{}", "x".repeat(200)))).is_none());

@@ -1,9 +1,9 @@
 //! A brain's end of the link to a keeper that is a process.
 
 use crate::hold::{LINK, STATE, put_state};
-use crate::passed::Passed;
 use crate::link::Stream;
 use crate::output::{MOST_READ, unwritten};
+use crate::passed::Passed;
 use crate::start::{Given, start};
 use crate::sys::{inherit, reap, signals};
 use mainstay_wire::Text;

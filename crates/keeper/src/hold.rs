@@ -23,9 +23,9 @@ pub(crate) use brain::{Brain, LINK};
 pub(crate) use hand_over::{STATE, put_state, state_left};
 pub(crate) use wait::now;
 
+use crate::above::Above;
 use crate::contain::{Bond, Group, Instance, Ladder, Leftover, Means, Place};
 use crate::link::{Heard, Link};
-use crate::above::Above;
 use crate::output::{Outputs, Told};
 use crate::passed::Passed;
 use crate::sys::reap::{self, Reaped};

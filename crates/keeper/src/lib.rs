@@ -23,6 +23,6 @@ pub use client::{Client, Gone};
 pub use init::{Init, InitError, init};
 pub use keeper::{Keeper, Settings};
 pub use notify::errno_name;
-pub use process::keep;
 pub use passed::{PassedKind, PassedSocket, passed_sockets};
+pub use process::keep;
 pub use sys::signals::Quit;

@@ -43,7 +43,8 @@ impl Manager {
         let until = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
-            let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let left =
+                until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             let message = self.next(left).unwrap_or_else(|| panic!("no {wanted:?} in {seen:#?}"));
             if wanted.iter().all(|part| message.contains(part)) {
                 return message;
@@ -87,7 +88,10 @@ fn the_course_of_its_life_is_told() {
     let begun = manager.hears(&["RELOADING=1"]);
     assert!(number(&begun, "MONOTONIC_USEC") >= asked, "{begun}");
     let done = manager.hears(&["READY=1"]);
-    assert!(value(&done, "STATUS").contains("2 children changed") || done.contains("1 child"), "{done}");
+    assert!(
+        value(&done, "STATUS").contains("2 children changed") || done.contains("1 child"),
+        "{done}"
+    );
     manager.hears(&["STATUS=2 of 2 children ready"]);
 
     // A file that is wrong: the reload ends, and says so.
@@ -198,7 +202,7 @@ for name in names:
         one.bind(place if not made else place + "-next")
         one.listen()
     made.append(os.dup(one.fileno()))
-high = [os.dup2(fd, 50 + index) for index, fd in enumerate(made)]
+high = [os.dup2(fd, 50 + index, inheritable=False) for index, fd in enumerate(made)]
 for index, fd in enumerate(high):
     os.dup2(fd, 3 + index, inheritable=True)
 os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=":".join(names))
@@ -243,7 +247,8 @@ fn a_socket_that_was_passed_is_served_by_every_brain() {
     let is_served = || {
         let address = format!("127.0.0.1:{port}");
         let Ok(mut stream) = std::net::TcpStream::connect(address) else { return false };
-        let asked = stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let asked = stream
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
         asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains(" 200 ")
     };
@@ -279,7 +284,10 @@ fn a_socket_that_was_passed_is_served_by_every_brain() {
 #[test]
 fn a_socket_that_nobody_knows_is_refused_by_its_name() {
     for (names, expected) in [
-        ("web", "a socket named `web` was passed to this program, which knows `api` and `observe` alone"),
+        (
+            "web",
+            "a socket named `web` was passed to this program, which knows `api` and `observe` alone",
+        ),
         ("api:api", "two of the sockets that were passed to this program are `api`"),
     ] {
         let daemon = Daemon::new("children: {}\n");
@@ -327,7 +335,7 @@ fn systemd_itself_opens_the_socket_and_the_first_question_brings_the_tree_up() {
 fn a_unit_is_what_systemd_takes() {
     for (name, arguments) in [
         ("own", &["unit"][..]),
-        ("with a space", &["unit", "--with-socket"]),
+        ("with.a-dot", &["unit", "--with-socket"]),
         ("of-a-user", &["unit", "--user", "--with-socket"]),
     ] {
         let daemon = Daemon::new(&format!("name: \"{name}\"\nchildren: {{}}\n"));

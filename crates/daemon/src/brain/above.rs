@@ -138,7 +138,7 @@ impl Above {
                             self.stops(until.since(record.at));
                         }
                         if matters(&item) {
-                            due.get_or_insert(Instant::now() + QUIET);
+                            due.get_or_insert_with(|| Instant::now() + QUIET);
                         }
                     }
                 },
@@ -222,7 +222,8 @@ fn one_line(text: &str) -> &str {
 fn errno(error: &BrainError) -> Option<i32> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(present) = cause {
-        if let Some(number) = present.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+        if let Some(number) = present.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error)
+        {
             return Some(number);
         }
         cause = present.source();

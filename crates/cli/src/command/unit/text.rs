@@ -69,11 +69,15 @@ impl Facts {
         add(&format!("ConditionPathExists={}", escaped(&self.file.to_string_lossy())));
         add("\n[Service]");
         if self.systemd >= RELOADS {
-            add("# `systemctl reload` sends SIGHUP: the spec file is read again. The brain says when that is done. This needs systemd");
+            add(
+                "# `systemctl reload` sends SIGHUP: the spec file is read again. The brain says when that is done. This needs systemd",
+            );
             add("# 253; `mainstay unit --systemd 252` writes the unit for an older one.");
             add("Type=notify-reload");
         } else {
-            add("# `systemctl reload` sends SIGHUP: the spec file is read again. From systemd 253 on it can wait until that is done.");
+            add(
+                "# `systemctl reload` sends SIGHUP: the spec file is read again. From systemd 253 on it can wait until that is done.",
+            );
             add("Type=notify\nExecReload=/bin/kill -HUP $MAINPID");
         }
         add("# The brain speaks, and it is a child of the keeper, which is the main process.");
@@ -93,7 +97,9 @@ impl Facts {
         add(&format!("# Longer than `drain_timeout` in the spec file, which is {drain} s."));
         add(&format!("TimeoutStopSec={}", (self.drain + MARGIN).as_secs()));
         add("\n# The control groups of children are its own to make.\nDelegate=yes");
-        add("# A child that the kernel kills for its memory is the business of its policy, not the end of all others.");
+        add(
+            "# A child that the kernel kills for its memory is the business of its policy, not the end of all others.",
+        );
         add("OOMPolicy=continue\nTasksMax=infinity");
         if !self.is_user {
             add("LimitNOFILE=65536");
