@@ -60,10 +60,13 @@ fn fault(text: String, hint: &str) -> Fault {
 mod tests {
     use super::*;
 
+    /// What is passed by which names; the API's path, or the beginning of the complaint.
+    type Row<'a> = (&'a [(&'a str, PassedKind)], Result<Option<&'a str>, &'a str>);
+
     #[test]
     fn only_sockets_that_are_known_are_taken() {
         let unix = || PassedKind::Unix(Some("/run/api".into()));
-        let table: [(&[(&str, PassedKind)], Result<Option<&str>, &str>); 9] = [
+        let table: [Row<'_>; 9] = [
             (&[], Ok(None)),
             (&[("api", unix())], Ok(Some("/run/api"))),
             (&[("observe", PassedKind::Tcp)], Ok(None)),
