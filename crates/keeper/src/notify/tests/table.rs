@@ -30,7 +30,10 @@ fn datagrams_mean_what_systemd_takes_them_for() {
         (b" READY=1", "! a line is no assignment of printable text"),
         (b"ready=1", "Word { name: \"ready\", value: \"1\" }"),
         (b"READY=0\nREADY=1", "Ready(Notify) | Word { name: \"READY\", value: \"0\" }"),
-        (b"FOO=BAR\nREADY=1\nnonsense", "Ready(Notify) | Word { name: \"FOO\", value: \"BAR\" } | ! a line is no assignment of printable text"),
+        (
+            b"FOO=BAR\nREADY=1\nnonsense",
+            "Ready(Notify) | Word { name: \"FOO\", value: \"BAR\" } | ! a line is no assignment of printable text",
+        ),
         (b"A\0READY=1", "! a message holds a zero byte"),
         (b"READY=1\0\0", "! a message holds a zero byte"),
         (b"RELOADING=1", "Reloading(None)"),
@@ -72,7 +75,10 @@ fn datagrams_mean_what_systemd_takes_them_for() {
         (b"WATCHDOG_USEC=18446744073709551616", "! the value of WATCHDOG_USEC makes no sense"),
         (b"EXTEND_TIMEOUT_USEC=1000", "Extend(1ms)"),
         (b"EXTEND_TIMEOUT_USEC=0", "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"0\" }"),
-        (b"EXTEND_TIMEOUT_USEC=18446744073709551615", "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"18446744073709551615\" }"),
+        (
+            b"EXTEND_TIMEOUT_USEC=18446744073709551615",
+            "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"18446744073709551615\" }",
+        ),
         (b"EXTEND_TIMEOUT_USEC=1s", "! the value of EXTEND_TIMEOUT_USEC makes no sense"),
         (b"RESTART_RESET=1", "ResetRestarts"),
         (b"RESTART_RESET=0", "Word { name: \"RESTART_RESET\", value: \"0\" }"),
@@ -105,6 +111,59 @@ fn datagrams_mean_what_systemd_takes_them_for() {
     ];
     for (text, expected) in table {
         assert_eq!(meaning(text), *expected, "{}", text.escape_ascii());
+    }
+}
+
+/// Every key that systemd 258 documents for sd_notify, but for those that it sends itself.
+const DOCUMENTED: [&str; 23] = [
+    "READY=1",
+    "RELOADING=1",
+    "MONOTONIC_USEC=",
+    "STOPPING=1",
+    "STATUS=",
+    "NOTIFYACCESS=",
+    "ERRNO=",
+    "BUSERROR=",
+    "VARLINKERROR=",
+    "EXIT_STATUS=",
+    "MAINPID=",
+    "MAINPIDFDID=",
+    "MAINPIDFD=1",
+    "WATCHDOG=1",
+    "WATCHDOG=trigger",
+    "WATCHDOG_USEC=",
+    "EXTEND_TIMEOUT_USEC=",
+    "FDSTORE=1",
+    "FDSTOREREMOVE=1",
+    "FDNAME=",
+    "FDPOLL=0",
+    "BARRIER=1",
+    "RESTART_RESET=1",
+];
+
+#[test]
+fn every_key_that_is_documented_means_what_its_page_says() {
+    let page = include_str!("../../../../../docs/reference/notify.md");
+    let (_, table) = page.split_once("## The keys").expect("it has a table");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows: Vec<_> = rows.collect();
+    for key in DOCUMENTED {
+        let is_there = rows.iter().any(|(said, _)| said.starts_with(key));
+        assert!(is_there, "{key} is not in docs/reference/notify.md");
+    }
+    assert_eq!(rows.len(), DOCUMENTED.len() + 1, "and X_");
+    // What needs a descriptor, or another key beside it.
+    let beside =
+        ["MAINPIDFD=", "MAINPIDFDID=", "MONOTONIC", "FDSTORE", "FDNAME", "FDPOLL", "BARRIER"];
+    for (said, text) in rows {
+        if beside.iter().any(|name| said.starts_with(name)) {
+            continue;
+        }
+        let meaning = meaning(said.as_bytes());
+        assert!(!meaning.starts_with('!'), "{said}: {meaning}");
+        let is_shown =
+            text.starts_with("shown") && !said.starts_with("STATUS") && !said.starts_with("ERRNO");
+        assert_eq!(meaning.starts_with("Word"), is_shown, "{said}: {meaning}");
     }
 }
 
