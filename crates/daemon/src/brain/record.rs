@@ -5,6 +5,7 @@ use super::pulse::Pulse;
 use super::trails;
 use crate::hook::Tap;
 use crate::journal::{Journal, When};
+use crate::listener;
 use crate::story::{self, Chronicle, Flight, Known};
 use mainstay::durable::{self, News, Step};
 use mainstay::process::Process;
@@ -49,6 +50,8 @@ pub(super) type Seen = Box<dyn Fn(&str, &str) + Send>;
 pub(super) struct Hearers {
     /// The hooks.
     pub(super) hooks: Option<Tap>,
+    /// Those who are told of events in supervisord's protocol.
+    pub(super) listeners: Option<listener::Tap>,
     /// Whoever has alerts that no child has: told who has seen those of the root, and why.
     pub(super) seen: Option<Seen>,
     /// Whoever wonders what the loop is doing.
@@ -131,6 +134,9 @@ impl durable::Journal for Recorder {
         if let Some(hooks) = &self.hearers.hooks {
             let known = Around { tree, processes: &self.processes, flights: &self.flights };
             hooks.take(step, wall, self.last, &known);
+        }
+        if let Some(listeners) = &self.hearers.listeners {
+            listeners.take(step, |child| self.processes.get(&child)?.pid);
         }
         for event in *events {
             if let mainstay::Event::Removed(child) = event {
