@@ -78,7 +78,7 @@ impl About {
             words: Mutex::default(),
             tended: Mutex::default(),
             consoles: Mutex::default(),
-            own: Mutex::default(),
+            own: Mutex::new(Own::open(&settings.state)),
             hooks: OnceLock::new(),
             listeners: OnceLock::new(),
             dump,

@@ -154,6 +154,7 @@ impl Hold {
             pidfd: None,
             notify: None,
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: false,
             lost: 0,
