@@ -14,6 +14,8 @@
 
 mod desk;
 mod kind;
+mod marks;
+mod output;
 mod payload;
 mod pool;
 mod protocol;
@@ -23,6 +25,8 @@ mod translate;
 
 pub use kind::Kind;
 pub(crate) use kind::{kinds, names};
+pub use output::Printed;
+pub use payload::Channel;
 pub(crate) use serve::{Listeners, Tap};
 pub(crate) use store::Store;
 pub(crate) use translate::Untold;

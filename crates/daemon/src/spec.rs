@@ -37,7 +37,7 @@ use crate::console;
 use crate::hook::Hook;
 use crate::journal;
 use crate::otlp;
-use crate::listener::Listener;
+use crate::listener::{Listener, Printed};
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
@@ -66,6 +66,8 @@ pub struct Loaded {
     pub consoles: BTreeMap<String, console::Declared>,
     /// Who is told of events in supervisord's protocol, by path.
     pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -117,6 +119,8 @@ pub struct Fragment {
     pub consoles: BTreeMap<String, console::Declared>,
     /// Who is told of events in supervisord's protocol, by path.
     pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

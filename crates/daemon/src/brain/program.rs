@@ -109,7 +109,7 @@ impl About {
             hooks.declare(loaded.hooks.clone(), loaded.labels.clone());
         }
         if let Some(listeners) = self.listeners.get() {
-            listeners.declare(loaded.listeners.clone());
+            listeners.declare(loaded.listeners.clone(), loaded.printed.clone());
         }
         let watchdog = u64::try_from(loaded.watchdog.as_millis()).unwrap_or(u64::MAX);
         self.watchdog.store(watchdog, Ordering::Relaxed);

@@ -108,6 +108,13 @@ impl Recorder {
         trails::write(&self.trails, next_event, &open);
     }
 
+    /// Returns the main process of a run that began in this life of the brain, or in one before.
+    fn pid(&self, child: ChildId) -> Option<u32> {
+        let here = self.processes.get(&child).and_then(|process| process.pid);
+        let chronicle = || self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
+        here.or_else(|| chronicle().open_run(child)?.pid)
+    }
+
     fn chronicle(&self, step: &Step<'_>) -> Vec<api::Run> {
         let mut chronicle = self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
         let wall = self.clocks.wall_of(step.at);
@@ -126,6 +133,10 @@ impl durable::Journal for Recorder {
         let wall = self.clocks.wall();
         let form = StepRef { at: *at, wall, first: *first, input, events };
         self.last = self.journal.append(&form.to_json());
+        if let Some(listeners) = &self.hearers.listeners {
+            // Before the end of a run is noted, while its process is known.
+            listeners.take(step, |child| self.pid(child));
+        }
         for run in self.chronicle(step) {
             if let Ok(form) = serde_json::to_vec(&run) {
                 self.runs.append(&form);
@@ -134,9 +145,6 @@ impl durable::Journal for Recorder {
         if let Some(hooks) = &self.hearers.hooks {
             let known = Around { tree, processes: &self.processes, flights: &self.flights };
             hooks.take(step, wall, self.last, &known);
-        }
-        if let Some(listeners) = &self.hearers.listeners {
-            listeners.take(step, |child| self.processes.get(&child)?.pid);
         }
         for event in *events {
             if let mainstay::Event::Removed(child) = event {

@@ -2,11 +2,12 @@
 
 use super::Listener;
 use super::kind::Kind;
-use super::payload::Happened;
+use super::marks::Found;
+use super::payload::{Channel, Happened, printed, said};
 use super::pool::{Act, Pool, Queued, Terms};
 use super::translate::{Translator, Untold};
 use mainstay::durable::Step;
-use mainstay::{ChildId, Moment};
+use mainstay::{ChildId, Event, Moment};
 use mainstay_wire::listener::{Kept, KeptEvent, KeptPool, VERSION};
 use std::collections::BTreeMap;
 
@@ -109,7 +110,9 @@ impl Desk {
             // What was before is not told.
             None => self.translator = Some(Translator::begin(step.tree)),
         }
-        self.serial != before
+        // What somebody has printed may wait for its start to be known.
+        let starts = step.events.iter().any(|event| matches!(event, Event::Started { .. }));
+        self.serial != before || starts
     }
 
     /// Begins with what was translated so far, and what of it nobody was told.
@@ -117,6 +120,24 @@ impl Desk {
         let (translator, next, events) = untold.end();
         (self.translator, self.next) = (Some(translator), next);
         events.into_iter().for_each(|event| self.happen(now, event));
+    }
+
+    /// Takes what a child has printed on one of its outputs. A process may print before it is known to have started:
+    /// then false is returned, and it is to be told again.
+    pub(super) fn printed(&mut self, now: Moment, path: &str, channel: Channel, found: &[Found]) -> bool {
+        for found in found {
+            let translator = self.translator.as_ref();
+            let Some((whose, pid)) = translator.and_then(|known| known.whose(path)) else { return true };
+            if pid == 0 {
+                return false;
+            }
+            let event = match found {
+                Found::Plain(text) => printed(whose, pid, channel, text),
+                Found::Message(text) => said(whose, pid, channel, text),
+            };
+            self.happen(now, event);
+        }
+        true
     }
 
     /// Takes an event for all who hear of it.

@@ -3,6 +3,7 @@
 use super::Listener;
 use super::desk::Desk;
 use super::kind::Kind;
+use super::output::{Outputs, Printed};
 use super::payload::{remote, tick, tree};
 use super::pool::Act;
 use super::store::Store;
@@ -42,12 +43,20 @@ pub(crate) type Tell = Box<dyn Fn(&str, Option<String>) + Send + Sync>;
 /// All listeners of a daemon.
 pub(crate) struct Listeners {
     desk: Mutex<Desk>,
-    /// Runs that are of no use any more.
-    moved: Mutex<Vec<String>>,
+    changes: Mutex<Changes>,
     store: Store,
     clock: Clock,
     tell: Tell,
     wake: Notify,
+}
+
+/// What follows from another spec file.
+#[derive(Default)]
+struct Changes {
+    /// Those whose live run is of no use any more.
+    moved: Vec<String>,
+    /// What is to be followed, where that is news.
+    printed: Option<BTreeMap<String, Printed>>,
 }
 
 impl std::fmt::Debug for Listeners {
@@ -60,7 +69,7 @@ impl Listeners {
     /// Goes on with what was kept of the tree of this name, if anything was.
     pub(crate) fn new(name: &str, (store, kept): (Store, Kept), clock: Clock, tell: Tell) -> Self {
         let desk = Mutex::new(Desk::new(name, kept));
-        Self { desk, moved: Mutex::default(), store, clock, tell, wake: Notify::new() }
+        Self { desk, changes: Mutex::default(), store, clock, tell, wake: Notify::new() }
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -71,11 +80,22 @@ impl Listeners {
         (self.clock)().0
     }
 
-    /// Takes who listens from now on, by path.
-    pub(crate) fn declare(&self, listeners: BTreeMap<String, Listener>) {
+    /// Takes who listens from now on, and what becomes events of what others print; both by path.
+    pub(crate) fn declare(
+        &self,
+        listeners: BTreeMap<String, Listener>,
+        printed: BTreeMap<String, Printed>,
+    ) {
         let moved = self.desk().declare(listeners);
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).extend(moved);
+        let mut changes = self.changes();
+        changes.moved.extend(moved);
+        changes.printed = Some(printed);
+        drop(changes);
         self.wake.notify_one();
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins with what was translated so far. A tree that begins is told of.
@@ -103,14 +123,21 @@ impl Listeners {
         if goes_on {
             self.replace(handle, &mut lines).await;
         }
+        let mut outputs = Outputs::new();
         let mut ticks = Ticks::new((self.clock)().1);
         let mut saved = Kept::default();
         let mut trouble: Option<String> = None;
         let mut ended = std::pin::pin!(handle.ended());
         loop {
-            self.restart_moved(handle).await;
+            self.follow(handle, &mut outputs).await;
             for talk in self.declared_by_now(&mut lines) {
                 self.join(talk, &mut lines);
+            }
+            for early in outputs.held() {
+                let (path, channel, found) = &early;
+                if !self.desk().printed(self.now(), path, *channel, found) {
+                    outputs.hold(early);
+                }
             }
             let (asked, kept, due, wait) = {
                 let (now, wall) = (self.clock)();
@@ -149,6 +176,10 @@ impl Listeners {
                         lines.open.remove(&path);
                     }
                 }
+                Some(line) = outputs.next() => {
+                    let (channel, found) = outputs.take(&line);
+                    outputs.hold((line.path, channel, found));
+                }
                 Some(_) = lines.tasks.join_next() => {}
                 () = tokio::time::sleep(sooner.unwrap_or_default()), if sooner.is_some() => {}
                 _ = &mut ended => return,
@@ -181,9 +212,12 @@ impl Listeners {
         }
     }
 
-    /// Gives those another run that are in another pool now.
-    async fn restart_moved(&self, handle: &Handle) {
-        let moved = std::mem::take(&mut *self.moved.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Does what follows from another spec file. Those who are in another pool now get another run.
+    async fn follow(&self, handle: &Handle, outputs: &mut Outputs) {
+        let Changes { moved, printed } = std::mem::take(&mut *self.changes());
+        if let Some(printed) = printed {
+            outputs.declare(printed);
+        }
         for path in moved {
             let why = "it listens in another pool";
             // Who has left the tree meanwhile needs no other run.
@@ -227,13 +261,15 @@ impl Listeners {
             }
             Act::Dropped { serial, kind } => {
                 let all = self.desk().dropped(pool);
-                tracing::warn!(
-                    pool,
-                    serial,
-                    event = %kind,
-                    all,
-                    "more events wait than its buffer holds: the oldest was dropped"
-                );
+                // Of a storm not each one is told: the notice has the number.
+                if all.is_power_of_two() {
+                    tracing::warn!(
+                        pool,
+                        event = %kind,
+                        all,
+                        "more events wait for it than its buffer holds: the oldest are dropped"
+                    );
+                }
                 let what = format!(
                     "{all} events were dropped, for more waited than its buffer holds; the last was event {serial} \
                      ({kind})"

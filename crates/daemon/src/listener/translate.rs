@@ -50,6 +50,7 @@ impl Untold {
 #[derive(Debug, Default)]
 pub(super) struct Translator {
     children: BTreeMap<ChildId, Known>,
+    paths: BTreeMap<String, ChildId>,
     groups: BTreeSet<String>,
 }
 
@@ -104,6 +105,7 @@ impl Translator {
         }
         if is_other {
             self.children.retain(|child, _| tree.child(*child).is_some());
+            self.paths.retain(|_, child| tree.child(*child).is_some());
             let groups = self.all_groups();
             told.extend(self.groups.difference(&groups).map(|gone| group(Kind::GroupRemoved, gone)));
             told.extend(groups.difference(&self.groups).map(|new| group(Kind::GroupAdded, new)));
@@ -112,11 +114,19 @@ impl Translator {
         told
     }
 
+    /// Returns how a child is called, and its main process.
+    pub(super) fn whose(&self, path: &str) -> Option<(Whose<'_>, u32)> {
+        let known = self.children.get(self.paths.get(path)?)?;
+        Some((Whose { name: &known.name, group: &known.group }, known.pid))
+    }
+
     /// Learns the children that are not known yet.
     fn learn(&mut self, tree: &Tree) {
         for child in tree.children() {
             if !is_supervisor(child) && !self.children.contains_key(&child.id) {
-                self.children.insert(child.id, Known::of(tree, child));
+                let path = tree.path(child.id).map(|path| path.to_string()).unwrap_or_default();
+                self.children.insert(child.id, Known::of(tree, child, &path));
+                self.paths.insert(path, child.id);
             }
         }
     }
@@ -131,13 +141,12 @@ fn is_supervisor(child: &Child) -> bool {
 }
 
 impl Known {
-    fn of(tree: &Tree, child: &Child) -> Self {
-        let path = tree.path(child.id).map(|path| path.to_string()).unwrap_or_default();
+    fn of(tree: &Tree, child: &Child, path: &str) -> Self {
         let above = |path: &str| {
             let found = tree.find(&mainstay::Path::from(path));
             found.and_then(|id| tree.child(id)).is_some_and(is_supervisor)
         };
-        let whose = name(&path, above);
+        let whose = name(path, above);
         Self {
             group: whose.group.to_owned(),
             name: whose.name.to_owned(),
@@ -193,3 +202,6 @@ const fn kind(state: ProcessState) -> Kind {
         ProcessState::Fatal => Kind::Fatal,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
 use super::{form, merge, near, secret};
 use crate::console;
-use crate::listener::Listener;
+use crate::listener::{Listener, Printed};
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
 use mainstay_wire::spec::Console;
@@ -31,6 +31,7 @@ pub(super) struct Maker<'a> {
     pub(super) tending: Tending,
     pub(super) consoles: BTreeMap<String, console::Declared>,
     pub(super) listeners: BTreeMap<String, Listener>,
+    pub(super) printed: BTreeMap<String, Printed>,
 }
 
 /// A child with its number among those that are declared together.
@@ -64,6 +65,7 @@ impl<'a> Maker<'a> {
             tending: Tending::default(),
             consoles: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            printed: BTreeMap::new(),
         }
     }
 
@@ -270,6 +272,9 @@ impl<'a> Maker<'a> {
             self.listeners.insert(path.to_owned(), listener);
         }
         let mut found = Findings(&mut self.files.problems);
+        if let Some(printed) = make::printed(&node, &mut found) {
+            self.printed.insert(path.to_owned(), printed);
+        }
         let mut policy = make::policy(&node, false, &mut found);
         if node.get("schedule").is_some()
             && node.get("restart").is_none()

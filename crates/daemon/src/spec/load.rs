@@ -100,6 +100,7 @@ pub(super) fn text(
         tending: maker.tending,
         consoles: maker.consoles,
         listeners: maker.listeners,
+        printed: maker.printed,
         api,
         journal,
         observe,
@@ -141,6 +142,7 @@ pub(super) fn fragment(
         tending: maker.tending,
         consoles: maker.consoles,
         listeners: maker.listeners,
+        printed: maker.printed,
     })
 }
 

@@ -10,7 +10,7 @@ mod telemetry;
 
 pub(super) use console::{console, info};
 pub(super) use hook::{hooks, watchdog};
-pub(super) use listener::{listener, told};
+pub(super) use listener::{listener, printed, told};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, observe, schedule, watch};

@@ -1,7 +1,7 @@
 //! Children that are told of events in supervisord's protocol.
 
 use super::Findings;
-use crate::listener::{BUFFER, Kind, Listener, TIMEOUT, kinds, names};
+use crate::listener::{BUFFER, Channel, Kind, Listener, Printed, TIMEOUT, kinds, names};
 use crate::spec::near;
 use crate::spec::syntax::{Node, Value};
 use std::collections::BTreeSet;
@@ -35,6 +35,33 @@ pub(in super::super) fn listener(
         buffer: at.number("buffer").unwrap_or(BUFFER),
         timeout: at.span("timeout").unwrap_or(TIMEOUT),
     })
+}
+
+/// Returns what becomes events of what a child prints, if anything does.
+pub(in super::super) fn printed(node: &Node, found: &mut Findings<'_>) -> Option<Printed> {
+    let at = node.get("output_events")?;
+    let outputs = |key: &str| -> BTreeSet<Channel> {
+        let all = at.get(key).map_or(&[][..], Node::each).iter();
+        all.filter_map(Node::text)
+            .map(|word| if word == "err" { Channel::Err } else { Channel::Out })
+            .collect()
+    };
+    let (lines, messages) = (outputs("lines"), outputs("messages"));
+    let is_apart = node.word("output") == Some("apart");
+    if lines.is_empty() && messages.is_empty() {
+        let text = "these `output_events` have no effect: neither lines nor messages become events";
+        found.wrong(at, text, "say which `lines` or `messages`: `out`, `err`");
+    }
+    if !is_apart && lines.iter().chain(&messages).any(|output| *output == Channel::Err) {
+        let text = "nothing tells its standard error from its standard output";
+        found.wrong(at, text, "say `output: apart`, or `out`");
+    }
+    if matches!(node.word("output"), Some("null" | "inherit")) {
+        found.wrong(at, "its output goes elsewhere, and is not seen here", "leave out `output`");
+    }
+    let log = node.get("log")?;
+    let log = log.text().or_else(|| log.word("path"))?.into();
+    Some(Printed { lines, messages, log, is_apart })
 }
 
 /// Returns the path that all instances have in common.

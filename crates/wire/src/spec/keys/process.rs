@@ -7,7 +7,7 @@ mod things;
 
 use super::{Group, Key, Takes, key, word};
 use console::CONSOLE;
-use listener::LISTENER;
+use listener::{LISTENER, PRINTED};
 pub(super) use signs::{LIFE, SIGNS};
 pub(super) use things::SECRET;
 use things::{IO_PRIORITY, LIMITS, LOG, RLIMIT, SOCKET};
@@ -260,6 +260,13 @@ pub(super) const OUTPUT: &[Key] = &[
         "Tells it of events on its standard input, in the protocol of supervisord's event listeners, and takes its \
          standard output for its answers; what it prints on its standard error goes to its log.",
         "{events: [PROCESS_STATE, TICK_60], buffer: 100}",
+    ),
+    key(
+        "output_events",
+        PRINTED,
+        "none",
+        "What becomes events for listeners of what it prints. It is read from its log.",
+        "{lines: out, messages: [out, err]}",
     ),
     key(
         "log",

@@ -1,6 +1,6 @@
 //! Children that are told of events in supervisord's protocol.
 
-use super::super::{Group, Takes, key};
+use super::super::{Group, Takes, key, word};
 
 const NAMES: Takes = Takes::Either(&[Takes::Text, Takes::List(&Takes::Text)]);
 
@@ -43,3 +43,25 @@ pub(super) const LISTENER: Takes = Takes::Either(&[
         one_of: &[&["events"]],
     }),
 ]);
+
+const OUTPUT: Takes = Takes::Word(&[
+    word("out", "its standard output, or both where they are merged"),
+    word("err", "its standard error, where `output` is `apart`"),
+]);
+const OUTPUTS: Takes = Takes::Either(&[OUTPUT, Takes::List(&OUTPUT)]);
+
+pub(super) const PRINTED: Takes = Takes::Group(&Group {
+    what: "output events",
+    keys: &[&[
+        key("lines", OUTPUTS, "", "Each line is a `PROCESS_LOG` event.", "[out, err]"),
+        key(
+            "messages",
+            OUTPUTS,
+            "",
+            "What stands between `<!--XSUPERVISOR:BEGIN-->` and `<!--XSUPERVISOR:END-->` is a `PROCESS_COMMUNICATION` \
+             event.",
+            "out",
+        ),
+    ]],
+    one_of: &[],
+});
