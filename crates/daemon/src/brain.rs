@@ -15,6 +15,7 @@ mod doors;
 mod dump;
 mod hooks;
 mod link;
+mod listening;
 mod outside;
 mod own;
 mod program;
@@ -33,6 +34,7 @@ use crate::api::{self, Service};
 use crate::hook::Tap;
 use crate::journal::{self, Journal};
 use crate::journald::Journald;
+use crate::listener;
 use crate::otlp::{self, Exporter};
 use crate::spec::Loaded;
 use above::{Above, Extending};
@@ -189,8 +191,10 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     let (kept, notice) = hooks::kept(&settings.state);
     let (consoles, _) = open("consoles")?;
     let open_runs = settings.state.join("open-runs.json");
-    let mut recovered = recover::recover(found, &open_runs, kept.next);
-    recovered.notices.extend(notice);
+    let (unheard, unread) = listening::kept(&settings.state);
+    let next = unheard.as_ref().map(|kept| kept.next);
+    let mut recovered = recover::recover(found, &open_runs, kept.next, next);
+    recovered.notices.extend(notice.into_iter().chain(unread));
     let loaded = match (loaded, recovered.tree.is_some()) {
         (Ok(loaded), _) => Some(loaded),
         (Err(problems), false) => return Err(BrainError::Spec(problems)),
@@ -210,6 +214,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         recovered,
         loaded,
         kept,
+        unheard,
         began,
     })
 }
@@ -234,6 +239,8 @@ struct Program {
     loaded: Option<Loaded>,
     /// What hooks go on from.
     kept: Kept,
+    /// What listeners go on from.
+    unheard: Option<mainstay_wire::listener::Kept>,
     began: Instant,
 }
 
@@ -307,10 +314,12 @@ impl Program {
         }
         let state = self.settings.state.clone();
         let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
+        let listeners = self.listeners(clocks, &snapshot, &about)?;
         let seen = Arc::clone(&about);
         let hearers = Hearers {
             hooks: Some(Tap::new(Arc::clone(&hooks), Arc::clone(&self.journal))),
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
+            listeners: Some(listener::Tap::new(Arc::clone(&listeners))),
             pulse: Arc::clone(&dump.pulse),
         };
         let exporter = Arc::clone(&outside.exporter);
@@ -351,6 +360,8 @@ impl Program {
         beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
+        let tree = owner.handle();
+        beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
             let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
             if report.is_some() {

@@ -37,6 +37,7 @@ use crate::console;
 use crate::hook::Hook;
 use crate::journal;
 use crate::otlp;
+use crate::listener::{Listener, Printed};
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
@@ -63,6 +64,10 @@ pub struct Loaded {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -112,6 +117,10 @@ pub struct Fragment {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

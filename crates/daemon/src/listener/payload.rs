@@ -18,9 +18,11 @@ pub(super) struct Whose<'a> {
 }
 
 /// One of the outputs of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Channel {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// Its standard output.
     Out,
+    /// Its standard error.
     Err,
 }
 

@@ -8,6 +8,7 @@ use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
 use super::{form, merge, near, secret};
 use crate::console;
+use crate::listener::{Listener, Printed};
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
 use mainstay_wire::spec::Console;
@@ -29,6 +30,8 @@ pub(super) struct Maker<'a> {
     pub(super) descriptions: BTreeMap<String, String>,
     pub(super) tending: Tending,
     pub(super) consoles: BTreeMap<String, console::Declared>,
+    pub(super) listeners: BTreeMap<String, Listener>,
+    pub(super) printed: BTreeMap<String, Printed>,
 }
 
 /// A child with its number among those that are declared together.
@@ -61,6 +64,8 @@ impl<'a> Maker<'a> {
             descriptions: BTreeMap::new(),
             tending: Tending::default(),
             consoles: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            printed: BTreeMap::new(),
         }
     }
 
@@ -259,6 +264,16 @@ impl<'a> Maker<'a> {
         let console = make::console(&node, &one.name, &folder, &mut found);
         if let Some(info) = console.as_ref().and_then(make::info) {
             tell(&mut node, "PROCSERV_INFO", &info);
+        }
+        if let Some(listener) = make::listener(&node, path, &mut found) {
+            for (name, value) in make::told(&listener, path) {
+                tell(&mut node, name, &value);
+            }
+            self.listeners.insert(path.to_owned(), listener);
+        }
+        let mut found = Findings(&mut self.files.problems);
+        if let Some(printed) = make::printed(&node, &mut found) {
+            self.printed.insert(path.to_owned(), printed);
         }
         let mut policy = make::policy(&node, false, &mut found);
         if node.get("schedule").is_some()

@@ -5,6 +5,7 @@
 mod basics;
 mod consoles;
 mod hooks;
+mod listeners;
 mod keys;
 mod outside;
 mod pages;
