@@ -160,13 +160,42 @@ impl Service<'_> {
                 }
             }
         }
-        if !clean.is_empty() {
+        let forced = self.forced();
+        if !clean.is_empty() || !forced.is_empty() {
             // What the preset calls clean is said anew with what is added to it.
             clean.extend(["HUP", "INT", "PIPE", "TERM"].map(String::from));
+            clean.retain(|status| !forced.contains(status));
             clean.sort();
             clean.dedup();
             self.child.set("success", Value::list(clean));
         }
+    }
+
+    /// Ends that are followed by another run whatever they are: here, failures.
+    fn forced(&mut self) -> Vec<String> {
+        let mut forced = Vec::new();
+        for (id, value) in self.each("RestartForceExitStatus") {
+            let rule = self.child.settings.word("restart").map(str::to_owned);
+            for word in value.split_whitespace() {
+                match (status(word), rule.as_deref()) {
+                    (None, _) => self.given.lost(id, format!("`{word}` is no exit code or signal")),
+                    (Some(_), Some("always")) => self.given.kept(id, "followed by another run"),
+                    (Some(_), Some("never")) => self.given.lost(
+                        id,
+                        "with `restart: never` no end is followed by another run: say \
+                            `restart: on-failure`, and in `success` what is none",
+                    ),
+                    (Some(status), _) if status == "0" => {
+                        self.given.lost(id, "0 is always a clean end: say `restart: always`");
+                    }
+                    (Some(status), _) => {
+                        forced.push(status);
+                        self.given.kept(id, "a failure: it is not in `success`");
+                    }
+                }
+            }
+        }
+        forced
     }
 }
 
