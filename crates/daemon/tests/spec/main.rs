@@ -10,4 +10,5 @@ mod outside;
 mod pages;
 mod runs;
 mod support;
+mod words;
 mod wrong;

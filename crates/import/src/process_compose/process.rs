@@ -281,14 +281,9 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
         if most == 0 {
             child.set("budget", "none");
         } else {
-            let most = most.min(65_536).to_string();
-            let limit = [
-                ("count", "restarts".to_owned()),
-                ("most", most),
-                ("within", "consecutive".to_owned()),
-            ];
-            child.set("budget", Value::map(limit));
-            child.set("on_exhausted", "quarantine");
+            // In its own word: restarts in all, which nothing is forgotten of.
+            let words = Value::map([("max_restarts", most.min(65_536).to_string())]);
+            child.set("preset", Value::map([("process-compose", words)]));
         }
     }
     for (key, value) in node.entries() {
@@ -297,11 +292,7 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
             "backoff_seconds" if restarts => value.kept(given, "`backoff`"),
             "max_restarts" if restarts => match value.text().map(str::parse::<u64>) {
                 Some(Ok(0)) => value.kept(given, "`budget: none`"),
-                Some(Ok(_)) => value.changed(
-                    given,
-                    "`budget`: restarts in a row, which a stable \
-                    minute ends; then it is quarantined",
-                ),
+                Some(Ok(_)) => value.kept(given, "the same word, within `preset`"),
                 Some(Err(_)) | None => value.lost(given, "this is no number"),
             },
             "backoff_seconds" | "max_restarts" => value.kept(

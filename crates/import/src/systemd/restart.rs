@@ -1,6 +1,6 @@
 //! When a service is run again: `Restart=`, its delays, limits and clean ends.
 
-use super::service::{FOR_EVER, Service};
+use super::service::Service;
 use super::values::Span;
 use crate::model::Value;
 use crate::units;
@@ -118,22 +118,25 @@ impl Service<'_> {
         if off {
             self.child.set("budget", "none");
         } else if interval.is_some() || most.is_some() {
-            let within = match interval {
-                Some((_, Span::For(span))) => units::span(span),
-                Some((_, Span::Infinite)) => FOR_EVER.into(),
-                None => "10s".into(),
-            };
-            let most = most.unwrap_or(5).min(65_536).to_string();
-            let limit = Value::map([
-                ("count", "starts".to_owned()),
-                ("most", most),
-                ("within", format!("tumbling {within}")),
-                ("admit", "at-start".to_owned()),
-            ]);
-            self.child.set("budget", limit);
+            // In systemd's own words: its window includes its end, and nothing of ours says that as plainly.
+            let mut words = Vec::new();
+            if let Some(most) = most {
+                words.push(("StartLimitBurst", most.min(65_536).to_string()));
+            }
+            match interval {
+                Some((_, Span::For(span))) => {
+                    words.push(("StartLimitIntervalSec", units::span(span)));
+                }
+                Some((_, Span::Infinite)) => {
+                    words.push(("StartLimitIntervalSec", "infinity".into()))
+                }
+                None => {}
+            }
+            self.child.set("preset", Value::map([("systemd", Value::map(words))]));
         }
         for id in [interval.map(|(id, _)| id), burst.map(|(id, _)| id)].into_iter().flatten() {
-            self.given.kept(id, if off { "`budget: none`" } else { "`budget`" });
+            self.given
+                .kept(id, if off { "`budget: none`" } else { "the same word, within `preset`" });
         }
     }
 

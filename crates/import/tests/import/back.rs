@@ -91,7 +91,7 @@ fn units_come_back_as_they_went() {
         "command: [/bin/db, \"--data\", a b]",
         "liveness: {heartbeat: {every: 10s, misses: 3}}",
         "backoff: {geometric: {first: 1s, most: 1m, steps: 5}}",
-        "budget: {count: starts, most: 3, within: tumbling 1m, admit: at-start}",
+        "preset: {systemd: {StartLimitBurst: 3, StartLimitIntervalSec: 1m}}",
         "needs: [db]",
         "reload: HUP",
         "A: \"say \\\"x\\\"\"",

@@ -20,8 +20,8 @@ fn each_key_of_a_service_has_its_place() {
         RestartSec=2 | kept | backoff: 2s
         RestartSec=soon | lost | -
         RestartSteps=5\nRestartMaxDelaySec=30\nRestartSec=1 | kept | backoff: {geometric: {first: 1s, most: 30s, steps: 5}}
-        StartLimitBurst=3 | kept | budget: {count: starts, most: 3, within: tumbling 10s, admit: at-start}
-        StartLimitIntervalSec=1min | kept | budget: {count: starts, most: 5, within: tumbling 1m, admit: at-start}
+        StartLimitBurst=3 | kept | preset: {systemd: {StartLimitBurst: 3}}
+        StartLimitIntervalSec=1min | kept | preset: {systemd: {StartLimitIntervalSec: 1m}}
         StartLimitInterval=0 | kept | budget: none
         SuccessExitStatus=143 TEMPFAIL | kept | success: [143, 75, HUP, INT, PIPE, TERM]
         SuccessExitStatus=SIGUSR1 | kept | success: [HUP, INT, PIPE, TERM, USR1]

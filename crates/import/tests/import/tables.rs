@@ -83,7 +83,7 @@ fn of_process_compose() {
         depends_on: {db: {condition: process_completed}} | changed | needs: [{child: db, until: completed}]
         depends_on: {gone: {condition: process_started}} | lost | -
         availability: {restart: on_failure, backoff_seconds: 2} | kept | backoff: 2s
-        availability: {restart: always, max_restarts: 5} | changed | on_exhausted: quarantine
+        availability: {restart: always, max_restarts: 5} | kept | preset: {process-compose: {max_restarts: 5}}
         availability: {restart: exit_on_failure} | kept | on_exhausted: shutdown
         availability: {exit_on_end: true} | kept | auto_shutdown: any-significant
         availability: {exit_on_skipped: true} | lost | -

@@ -280,7 +280,10 @@ fn limit(process: &Process, made: &mut Unit, given: &mut Given) {
     };
     match burst.filter(|_| within != "consecutive" && node.each().len() < 2) {
         Some(burst) => {
-            made.unit.push(("StartLimitIntervalSec", span.to_owned()));
+            // A window that includes its end is one of systemd's.
+            let span =
+                super::span(span).map_or_else(|| span.to_owned(), |span| units::span(whole(span)));
+            made.unit.push(("StartLimitIntervalSec", span));
             made.unit.push(("StartLimitBurst", burst.to_string()));
             match (count, within.starts_with("tumbling")) {
                 (Some("starts"), true) => node.kept(
