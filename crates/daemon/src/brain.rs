@@ -53,6 +53,7 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
+use signals::Signals;
 use specs::FileSpecs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -278,6 +279,8 @@ impl Program {
         mut client: Client,
         (dump, asked): (Arc<Dump>, Arc<Notify>),
     ) -> Result<u8, BrainError> {
+        // Before the keeper hears anything: from then on it hands signals on.
+        let signals = Signals::new();
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
         let doors = match Doors::open(&self.settings.socket, &listening).await {
             Ok(doors) => doors,
@@ -382,7 +385,7 @@ impl Program {
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
             if report.is_some() {
                 about.close_consoles().await;
             }

@@ -27,6 +27,7 @@ mod syntax;
 mod variable;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
+pub use mainstay::process::signal_number;
 pub use meaning::meanings;
 pub use place::SpecProblems;
 pub(crate) use scalar::rights;

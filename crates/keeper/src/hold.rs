@@ -14,12 +14,14 @@ mod finish;
 mod hand_over;
 mod leftover;
 mod orders;
+mod relay;
 mod signs;
 mod speech;
 mod wait;
 
 pub(crate) use brain::{Brain, LINK};
 pub(crate) use hand_over::{STATE, put_state, state_left};
+pub(crate) use relay::Relaying;
 pub(crate) use wait::now;
 
 use crate::contain::{Bond, Group, Instance, Ladder, Leftover, Means, Place};
@@ -67,6 +69,8 @@ pub(crate) struct Hold {
     /// Children of ours that are to be taken in, and that nobody asks about.
     former: Vec<Watched>,
     signals: Option<Signals>,
+    /// Where all there is to hold is one command.
+    relaying: Option<Relaying>,
     /// Set once the keeper is to end: whether it kills what it holds first.
     leaving: Option<bool>,
     upgrade: Option<hand_over::Upgrade>,
@@ -207,6 +211,7 @@ impl Hold {
             asides: Vec::new(),
             former: Vec::new(),
             signals,
+            relaying: None,
             leaving: None,
             upgrade: None,
             has_lost_strangers: false,
@@ -306,6 +311,9 @@ impl Hold {
     fn hear(&mut self) {
         let mut heard = std::mem::take(&mut self.heard);
         let end = self.link.hear(&mut heard);
+        if !heard.is_empty() {
+            self.brain_speaks();
+        }
         for order in heard.drain(..) {
             self.obey(order);
         }
@@ -355,6 +363,9 @@ impl Hold {
         }
         if is_child && self.settings.owns_all {
             self.reap();
+        }
+        if self.relaying.is_some() {
+            return self.relay_all(&caught);
         }
         for signal in caught {
             self.brain_signalled(signal);

@@ -42,13 +42,12 @@ impl Program {
         specs: &FileSpecs,
         about: &About,
         keeper: &Keeper,
-        asked: &Notify,
+        (asked, mut signals): (&Notify, Signals),
     ) -> Option<Report> {
         let handle = owner.handle();
         let above = Above::find();
         above.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving\n", about.keeper_pid()));
         let mut beat = tokio::time::interval(above.watchdog.unwrap_or(DAY) / 2);
-        let mut signals = Signals::new();
         let mut ended = std::pin::pin!(handle.ended());
         let mut telling =
             self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));

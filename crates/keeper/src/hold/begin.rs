@@ -76,6 +76,7 @@ impl Hold {
             left: Vec::<Lost>::new(),
             lost: 0,
         };
+        self.relay_ends(0, &ended.status);
         self.state(Fact::Ended { key: key.clone(), ended });
     }
 
@@ -93,7 +94,11 @@ impl Hold {
         let is_shared = self.link.shares();
         let born_with = Arc::clone(&self.born_with);
         let instance = self.settings.instance;
-        let Some(child) = self.child(slot) else { return Ok(()) };
+        let relaying = self.relaying.take();
+        let Some(child) = self.child(slot) else {
+            self.relaying = relaying;
+            return Ok(());
+        };
         let gift = child.given.take().filter(|gift| gift.run == key.run);
         let passed = child.passed();
         let mut variables: Vec<(Text, Text)> = Vec::new();
@@ -121,7 +126,7 @@ impl Hold {
             variables.extend(named.iter().cloned());
             placed.extend(open.iter().map(AsFd::as_fd).zip(numbers.iter().copied()));
         }
-        let given = Given {
+        let mut given = Given {
             stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),
             terminal: ends.terminal,
             foreground: false,
@@ -134,7 +139,10 @@ impl Hold {
             files,
             until_executed: is_shared.then(|| born_with.as_fd()),
         };
-        let born = start(process, &given)?;
+        Self::pass_to(relaying.as_ref(), &mut given);
+        let (born, foreground) = (start(process, &given), given.foreground);
+        self.relaying = relaying;
+        let born = born?;
         crate::fault::point("start.born");
         let pid = born.pid.cast_unsigned();
         // It cannot have been taken in yet, so it is there.
@@ -187,6 +195,7 @@ impl Hold {
         crate::fault::point("start.lent");
         self.state(Fact::Started { key: key.clone(), pid, began, contain });
         crate::fault::point("start.told");
+        self.relay_begins(slot, pid, foreground);
         Ok(())
     }
 
