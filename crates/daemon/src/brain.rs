@@ -59,6 +59,7 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
+use signals::Signals;
 use specs::FileSpecs;
 use std::io;
 use std::path::PathBuf;
@@ -251,6 +252,8 @@ impl Program {
         (dump, asked): (Arc<Dump>, Arc<Notify>),
         Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
+        // Before the keeper hears anything: from then on it hands signals on.
+        let signals = Signals::new();
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
         let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
@@ -363,7 +366,7 @@ impl Program {
         let tree = owner.handle();
         beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
             if report.is_some() {
                 about.close_consoles().await;
             }

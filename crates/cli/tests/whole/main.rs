@@ -5,6 +5,7 @@ mod crashes;
 mod dashboard;
 mod harness;
 mod hooks;
+mod init;
 mod listeners;
 mod lives;
 mod moved;

@@ -40,10 +40,8 @@ fn what_is_printed_becomes_events_of_the_outputs_that_are_named() {
 
 #[test]
 fn pools_that_differ_are_told() {
-    let text = bad(
-        "children: {a: {command: ./a, listener: {events: TICK, pool: p}}, \
-         b: {command: ./b, listener: {events: TICK_5, pool: p}}}",
-    )
+    let text = bad("children: {a: {command: ./a, listener: {events: TICK, pool: p}}, \
+         b: {command: ./b, listener: {events: TICK_5, pool: p}}}")
     .to_string();
     assert!(text.contains("b and a are of the pool p, and differ"), "{text}");
 }

@@ -55,7 +55,8 @@ fn about(name: &str, group: &str, rest: &str) -> String {
 #[test]
 fn runs_are_told_with_their_groups_and_their_processes() {
     let mut world = World::new();
-    let begins = |name: &str, group: &str| about(name, group, "STARTING from_state:STOPPED tries:0");
+    let begins =
+        |name: &str, group: &str| about(name, group, "STARTING from_state:STOPPED tries:0");
     let mut told = world.take(Input::Boot);
     told.sort();
     assert_eq!(told, [begins("db", "app"), begins("one", "one"), begins("web", "app")]);
