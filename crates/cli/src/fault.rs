@@ -130,6 +130,18 @@ impl Fault {
             | Self::Failed { hint, .. }
             | Self::TimedOut { hint, .. } => hint.clone(),
             Self::Dashboard { .. } => Some("another one is chosen with `--port`".into()),
+            Self::Place(PlaceError::Folder { source, .. }) | Self::File { source, .. }
+                if source.kind() == io::ErrorKind::ReadOnlyFilesystem =>
+            {
+                Some(
+                    "name folders that can be written to with MAINSTAY_RUNTIME and MAINSTAY_STATE, \
+                     on a tmpfs or a volume"
+                        .into(),
+                )
+            }
+            Self::File { path, .. } if path.starts_with("/proc") => {
+                Some("mount it: `mount -t proc proc /proc`".into())
+            }
             Self::Place(_)
             | Self::Connect { .. }
             | Self::Broken { .. }
