@@ -22,10 +22,6 @@ mod up;
 use clap::Parser;
 use std::process::ExitCode;
 
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     command::carry_out(&arguments).unwrap_or_else(|fault| {

@@ -49,8 +49,7 @@ impl Build<'_> {
             .env("CARGO_INCREMENTAL", "0")
             .env(format!("CARGO_PROFILE_{told}_STRIP"), "symbols")
             .env(format!("CARGO_PROFILE_{told}_DEBUG"), "none")
-            // As small and fast as it gets, however long that takes.
-            .env("CARGO_PROFILE_RELEASE_LTO", "fat")
+            // Slower to build, smaller.
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
             .env("SOURCE_DATE_EPOCH", self.moment.to_string())
             .env_remove("RUSTFLAGS")

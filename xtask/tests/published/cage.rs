@@ -1,6 +1,6 @@
 //! A root that has nothing in it but the program and a static busybox, whose first process the program is.
 
-use crate::dist::{dist, run, unpacked};
+use crate::dist::{dist, printed, unpacked};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -101,7 +101,8 @@ fn busybox() -> &'static Path {
     let found = ["/bin/busybox", "/usr/bin/busybox"].into_iter().map(Path::new);
     let found = found.filter(|path| path.is_file()).max();
     let path = found.expect("the Debian package busybox-static");
-    run(Command::new(path).arg("true"));
+    let headers = printed(Command::new("readelf").arg("-lW").arg(path));
+    assert!(!headers.contains("INTERP"), "{} needs libraries", path.display());
     path
 }
 
