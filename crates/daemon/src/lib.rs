@@ -23,5 +23,7 @@ mod outbound;
 pub mod simulate;
 pub mod spec;
 pub mod story;
+#[allow(dead_code)]
+mod supervisord;
 pub mod tend;
 pub mod verify;

@@ -25,6 +25,7 @@ mod scalar;
 mod secret;
 mod syntax;
 mod variable;
+mod worth;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;

@@ -19,5 +19,6 @@ mod sys;
 pub use client::{Client, Gone};
 pub use init::{Init, InitError, init};
 pub use keeper::{Keeper, Settings};
+pub use notify::errno_name;
 pub use process::keep;
 pub use sys::signals::Quit;

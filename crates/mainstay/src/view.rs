@@ -4,6 +4,7 @@ use crate::caught::Panic;
 #[cfg(feature = "process")]
 use crate::process::Process;
 use mainstay_core::child::{Alert, Child, Last, State, Want};
+use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::spec::{ChildSpec, Criticality, Kind};
 use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct View {
     pub paused: bool,
     /// Whether it is down and refused until released.
     pub quarantined: bool,
+    /// Whether starts pass its breaker: what it does may hide that, such as a pause.
+    pub breaker: BreakerState,
     /// How far its runs have come, by their own word: [`Context::positioned`](crate::Context::positioned).
     pub position: Option<Arc<str>>,
     /// How its last run ended.
@@ -77,6 +80,7 @@ impl View {
             want: child.want,
             paused: child.paused,
             quarantined: child.quarantined,
+            breaker: child.breaker().state,
             position: memory.and_then(|memory| memory.position.clone()),
             last: memory.and_then(|memory| memory.last.clone()),
             panic: beside.panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),

@@ -76,7 +76,7 @@ impl About {
             words: Mutex::default(),
             tended: Mutex::default(),
             consoles: Mutex::default(),
-            own: Mutex::default(),
+            own: Mutex::new(Own::open(&settings.state)),
             hooks: OnceLock::new(),
             dump,
             watchdog: AtomicU64::new(0),
@@ -273,6 +273,10 @@ impl Program for About {
 
     fn alerts(&self) -> Vec<api_form::Alert> {
         self.own().all()
+    }
+
+    fn hooks(&self) -> Vec<String> {
+        self.hooks.get().map_or_else(Vec::new, |hooks| hooks.names())
     }
 
     fn deliveries(&self) -> Vec<api_form::Delivery> {

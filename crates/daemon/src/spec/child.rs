@@ -410,6 +410,23 @@ impl<'a> Maker<'a> {
         }
         self.places.insert(path.to_owned(), (at, node));
     }
+
+    /// Returns whether at most one process is declared.
+    pub(super) fn is_alone(&self) -> bool {
+        self.places.values().filter(|(_, node)| node.get("command").is_some()).count() <= 1
+    }
+
+    /// Where a console may end the tree and its child is all of it, the end of the one run does, with its exit code.
+    pub(super) fn end_with_one_run(&mut self) {
+        if !self.is_alone() {
+            return;
+        }
+        for declared in self.consoles.values_mut() {
+            if declared.console.keys.quit.is_some() {
+                declared.once = declared.once.clone().critical();
+            }
+        }
+    }
 }
 
 /// Returns a console with what its toggle key makes of the child.
@@ -423,8 +440,6 @@ fn toggled(
         || (node.get("restart").is_none() && node.word("preset") == Some("oxios-critical"));
     let always = if is_once { child.clone().restart(Restart::Always) } else { child.clone() };
     let once = child.clone().restart(Restart::Never);
-    // Where the console may end the tree, the end of the one run does, with its exit code.
-    let once = if console.keys.quit.is_some() { once.critical() } else { once };
     console::Declared { console, always, once, waits }
 }
 

@@ -122,10 +122,14 @@ impl Hold {
         }
         if let Some(Gift { variables: named, descriptors: Passed { numbers, open }, .. }) = &gift {
             variables.extend(named.iter().cloned());
-            placed.extend(open.iter().map(AsFd::as_fd).zip(numbers.iter().copied()));
+            let others = open.iter().map(AsFd::as_fd).zip(numbers.iter().copied());
+            placed.extend(others.filter(|(_, number)| *number > 2));
         }
         let given = Given {
-            stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),
+            stdio: [0, 1, 2].map(|index| {
+                let own = gift.as_ref().and_then(|gift| gift.descriptors.at(index as u32));
+                own.or(ends.stdio[index].as_ref()).map(AsFd::as_fd)
+            }),
             terminal: ends.terminal,
             foreground: false,
             passed,
@@ -153,6 +157,7 @@ impl Hold {
             pidfd: None,
             notify: None,
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: false,
             lost: 0,

@@ -293,6 +293,7 @@ impl Hold {
             bond,
             notify: None,
             speech: Speech::new(from.access.unwrap_or(Access::None)),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: from.ready,
             lost: from.lost,
