@@ -54,6 +54,8 @@ struct About {
     moment: u64,
     /// The same as `2026-11-21T23:04:26Z`.
     stamp: String,
+    /// How hard archives are compressed, from 1 to 9.
+    effort: u8,
 }
 
 /// A step that did not work.
@@ -140,7 +142,8 @@ fn make(root: &Path, folder: &Path, out: &Path, wanted: &Wanted) -> Result<Vec<P
     empty(out)?;
     let tree = out.join("tree");
     let version = stage::version(&binary)?;
-    let about = About { version, moment, stamp: stamp(moment)? };
+    let effort = if wanted.is_quick { 1 } else { 9 };
+    let about = About { version, moment, stamp: stamp(moment)?, effort };
     let parts = parts::Parts::read(root)?;
     stage::stage(root, &binary, &parts, &tree)?;
     let mut made = vec![archive::tarball(root, &tree, out, &about)?];

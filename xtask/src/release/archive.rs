@@ -25,7 +25,7 @@ pub(super) fn tarball(
     // Whatever the umask of whoever makes it.
     tar.arg("--mode=u+rw,go=rX").arg(format!("--mtime=@{}", about.moment));
     printed(tar.arg("-C").arg(tree).arg("-cf").arg(&plain).arg("usr"))?;
-    printed(Command::new("gzip").arg("-9nf").arg(&plain))?;
+    printed(Command::new("gzip").arg(format!("-{}nf", about.effort)).arg(&plain))?;
     for place in places {
         // A Debian package says the same in a file of its own.
         std::fs::remove_file(&place)

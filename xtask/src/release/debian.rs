@@ -58,7 +58,8 @@ pub(super) fn package(
     printed(Command::new("chmod").args(["-R", "u+rw,go=rX"]).arg(tree))?;
     let file = out.join(format!("mainstay_{version}_{}.deb", architecture()));
     let mut make = Command::new("dpkg-deb");
-    make.args(["--root-owner-group", "-Zxz", "--build"]).arg(tree).arg(&file);
+    make.args(["--root-owner-group", "-Zxz", &format!("-z{}", about.effort), "--build"]);
+    make.arg(tree).arg(&file);
     printed(make.env("SOURCE_DATE_EPOCH", about.moment.to_string()))?;
     Ok(file)
 }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn every_crate_is_listed_once_with_licence_checksum_and_what_it_needs() {
         let parts = Parts::read(&crate::root()).expect("cargo");
-        let about = About { version: "1.2.3".into(), moment: 0, stamp: "then".into() };
+        let about = About { version: "1.2.3".into(), moment: 0, stamp: "then".into(), effort: 1 };
         let list = list(&parts, &about, "rustc 1.2.3 (abc)\n");
         let array = |value: &Value| value.as_array().expect("an array").clone();
         let components = array(&list["components"]);
