@@ -77,7 +77,7 @@ fn maintainer() -> String {
     let said = |name: &str| std::env::var(name).ok();
     match (said("DEBFULLNAME"), said("DEBEMAIL")) {
         (Some(name), Some(address)) => format!("{name} <{address}>"),
-        (None, Some(_)) | (Some(_), None) | (None, None) => MAINTAINER.into(),
+        (None, Some(_) | None) | (Some(_), None) => MAINTAINER.into(),
     }
 }
 
