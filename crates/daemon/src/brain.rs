@@ -66,6 +66,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+pub(crate) use telling::{Weight, sentence};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -357,7 +358,12 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about), above.watchdog()));
+        beside.spawn(signs::give(
+            owner.handle(),
+            orders.clone(),
+            Arc::clone(&about),
+            above.watchdog(),
+        ));
         above.ready(about.keeper_pid());
         drop(extending);
         beside.spawn(above.clone().follow(owner.handle()));
@@ -376,9 +382,10 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
+        let speaking = outside.speak(&service, orders, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
-        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
+        let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);

@@ -12,6 +12,7 @@ mod moved;
 mod procserv;
 mod pty;
 mod silence;
+mod supervisorctl;
 mod systemd;
 mod terminal;
 mod top;
