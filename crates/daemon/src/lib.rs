@@ -5,6 +5,7 @@
 //! - [`console`]: terminals of children on the network.
 //! - [`journal`]: what has happened, durable and bounded. [`verify`]: whether it follows from itself.
 //! - [`hook`]: who is told when something fails, is given up or recovers.
+//! - [`listener`]: children that are told of events in supervisord's protocol.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`metrics`]: numbers for whoever collects them. [`otlp`]: traces and logs for a collector.
 //! - [`supervisord`]: supervisord's language, for `supervisorctl`.
@@ -18,6 +19,7 @@ mod fault;
 pub mod hook;
 pub mod journal;
 mod journald;
+pub mod listener;
 pub mod metrics;
 pub mod otlp;
 mod outbound;

@@ -25,9 +25,11 @@ mod scalar;
 mod secret;
 mod syntax;
 mod variable;
+mod words;
 mod worth;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
+pub use mainstay::process::signal_number;
 pub use meaning::meanings;
 pub use place::SpecProblems;
 pub(crate) use scalar::{rights, size};
@@ -36,6 +38,7 @@ pub use secret::Secret;
 use crate::console;
 use crate::hook::Hook;
 use crate::journal;
+use crate::listener::{Listener, Printed};
 use crate::otlp;
 use crate::supervisord;
 use crate::tend::Tending;
@@ -64,6 +67,10 @@ pub struct Loaded {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -115,6 +122,10 @@ pub struct Fragment {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

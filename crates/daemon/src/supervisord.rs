@@ -36,18 +36,15 @@ use jiff::Timestamp;
 use mainstay_wire::api::{ConsoleAct, ConsoleNote};
 use mainstay_wire::keeper::Order;
 use std::time::Duration;
-use tokio::sync::broadcast;
 
 /// How long a run must last to count as started where nothing else says when it can serve: supervisord's `startsecs`.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(1);
-/// Remote events that wait for whoever hears them.
-pub(crate) const REMOTE_EVENTS: usize = 256;
 
 /// What answers: the tree, its keeper, and those who hear of remote events.
 pub(crate) struct Interface {
     service: Service,
     orders: Box<dyn Fn(Order) + Send + Sync>,
-    remote: broadcast::Sender<RemoteEvent>,
+    remote: Box<dyn Fn(&RemoteEvent) + Send + Sync>,
 }
 
 /// What somebody told all listeners: a `REMOTE_COMMUNICATION`.
@@ -59,19 +56,18 @@ pub(crate) struct RemoteEvent {
 }
 
 impl Interface {
-    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of; whoever has subscribed
-    /// to `remote` hears of remote events.
+    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of, and `remote` tells event
+    /// listeners; neither waits.
     pub(crate) fn new(
         service: Service,
         orders: impl Fn(Order) + Send + Sync + 'static,
-        remote: broadcast::Sender<RemoteEvent>,
+        remote: impl Fn(&RemoteEvent) + Send + Sync + 'static,
     ) -> Self {
-        Self { service, orders: Box::new(orders), remote }
+        Self { service, orders: Box::new(orders), remote: Box::new(remote) }
     }
 
-    fn tell(&self, event: RemoteEvent) {
-        // Where nobody listens nobody hears it.
-        let _ = self.remote.send(event);
+    fn tell(&self, event: &RemoteEvent) {
+        (self.remote)(event);
     }
 
     fn order(&self, order: Order) {

@@ -4,6 +4,7 @@ use super::link::Orders;
 use super::program::About;
 use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
+use crate::listener::Listeners;
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
 use crate::supervisord::{self, Interface, RemoteEvent};
@@ -12,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// How long after a port could not be had the next attempt follows.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -20,17 +21,16 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Hands over what a spec file says about it.
 pub(super) struct Outside {
     observe: watch::Sender<Observe>,
+    /// The port that was opened for this program: then it is that one.
+    given: Option<std::net::TcpListener>,
     supervisord: watch::Sender<Option<supervisord::Settings>>,
-    /// What is told to every event listener: whoever subscribes hears each `sendRemoteCommEvent` from then on.
-    pub(super) remote: broadcast::Sender<RemoteEvent>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
-    pub(super) fn new(exporter: Exporter) -> Self {
+    pub(super) fn new(exporter: Exporter, given: Option<std::net::TcpListener>) -> Self {
         let (observe, settings) = (watch::Sender::default(), watch::Sender::default());
-        let (remote, _) = broadcast::channel(supervisord::REMOTE_EVENTS);
-        Self { observe, supervisord: settings, remote, exporter: Arc::new(exporter) }
+        Self { observe, given, supervisord: settings, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -52,7 +52,7 @@ impl Outside {
     pub(super) async fn speak(
         &self,
         service: &Service,
-        orders: Orders,
+        (orders, listeners): (Orders, Arc<Listeners>),
         about: &Arc<About>,
         voice: &Arc<Voice>,
         stop: impl Future<Output = ()>,
@@ -67,7 +67,8 @@ impl Outside {
             }
         });
         let send = move |order| orders.send(order);
-        let interface = Interface::new(service.clone(), send, self.remote.clone());
+        let remote = move |event: &RemoteEvent| listeners.remote(&event.kind, &event.data);
+        let interface = Interface::new(service.clone(), send, remote);
         supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 
@@ -86,12 +87,16 @@ impl Outside {
             let present = settings.borrow_and_update().clone();
             service.bound_labels(present.children);
             let serving = async {
-                let Some(address) = present.listen else { return std::future::pending().await };
                 let listener = loop {
-                    match TcpListener::bind(address).await {
+                    let (place, opened) = match (&self.given, present.listen) {
+                        (Some(given), _) => ("a socket that was passed".into(), taken(given)),
+                        (None, Some(at)) => (at.to_string(), TcpListener::bind(at).await),
+                        (None, None) => return std::future::pending().await,
+                    };
+                    match opened {
                         Ok(listener) => break listener,
                         Err(error) => {
-                            let why = format!("{address}: {error}");
+                            let why = format!("{place}: {error}");
                             if about.unserved(WHAT, Some(&why)) {
                                 voice.say(&format!("{WHAT} cannot be served on {why}"));
                             }
@@ -111,4 +116,11 @@ impl Outside {
             about.unserved(WHAT, None);
         }
     }
+}
+
+/// Returns a listener on a port that was passed to this program, which stays open.
+fn taken(given: &std::net::TcpListener) -> std::io::Result<TcpListener> {
+    let own = given.try_clone()?;
+    own.set_nonblocking(true)?;
+    TcpListener::from_std(own)
 }

@@ -6,8 +6,10 @@ use super::make::{self, Findings};
 use super::place::{Place, Problem};
 use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
+use super::words::{self, Stands};
 use super::{form, merge, near, secret};
 use crate::console;
+use crate::listener::{Listener, Printed};
 use crate::supervisord::Listen;
 use crate::supervisord::names::{self, Name as Known};
 use crate::tend::Tending;
@@ -31,6 +33,8 @@ pub(super) struct Maker<'a> {
     pub(super) descriptions: BTreeMap<String, String>,
     pub(super) tending: Tending,
     pub(super) consoles: BTreeMap<String, console::Declared>,
+    pub(super) listeners: BTreeMap<String, Listener>,
+    pub(super) printed: BTreeMap<String, Printed>,
     /// Where supervisord's language is spoken, if it is.
     pub(super) supervisord: Option<Vec<Listen>>,
     /// The names of the supervisors at the top.
@@ -67,6 +71,8 @@ impl<'a> Maker<'a> {
             descriptions: BTreeMap::new(),
             tending: Tending::default(),
             consoles: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            printed: BTreeMap::new(),
             supervisord: None,
             tops: BTreeSet::new(),
         }
@@ -210,6 +216,10 @@ impl<'a> Maker<'a> {
                 if matches!(of.value, Value::Map(_)) { Node::new(of.at, value) } else { of };
             node.set(name, shape);
         }
+        words::settle(&mut node, &mut self.files, instance, Stands::Supervisor, true);
+        if let Some(mut defaults) = defaults.clone() {
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, true);
+        }
         self.checker().group(&mut node, &SUPERVISOR, &one.name);
         let mut below = Shared { instance, ..Shared::clone(shared) };
         let found = &self.files.problems[before..];
@@ -240,16 +250,21 @@ impl<'a> Maker<'a> {
         let shared = &one.entry.shared;
         let instance = one.instance.or(shared.instance);
         let mut node = merge::whole(&one.entry.node);
+        words::settle(&mut node, &mut self.files, instance, Stands::Process, true);
         let template = self.template(&node);
-        let is_whole = match &template {
-            Some(template) => {
+        let is_whole = match template {
+            Some(mut template) => {
+                let below = &mut template.node;
+                words::settle(below, &mut self.files, instance, Stands::Process, false);
                 merge::fill(&mut node, &template.node);
                 template.is_whole
             }
             None => node.get("template").is_none(),
         };
         for defaults in &shared.defaults {
-            merge::fill(&mut node, defaults);
+            let mut defaults = defaults.clone();
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, false);
+            merge::fill(&mut node, &defaults);
         }
         self.fill(&mut node, instance);
         // What a lost template would have said is not missed.
@@ -272,6 +287,16 @@ impl<'a> Maker<'a> {
         let console = make::console(&node, &one.name, &folder, &mut found);
         if let Some(info) = console.as_ref().and_then(make::info) {
             tell(&mut node, "PROCSERV_INFO", &info);
+        }
+        if let Some(listener) = make::listener(&node, path, &mut found) {
+            for (name, value) in make::told(&listener, path) {
+                tell(&mut node, name, &value);
+            }
+            self.listeners.insert(path.to_owned(), listener);
+        }
+        let mut found = Findings(&mut self.files.problems);
+        if let Some(printed) = make::printed(&node, &mut found) {
+            self.printed.insert(path.to_owned(), printed);
         }
         let mut policy = make::policy(&node, false, &mut found);
         if node.get("schedule").is_some()

@@ -85,6 +85,10 @@ struct Run {
     is_killed: bool,
     /// It asked to be treated as if it gave no sign of life: none is passed on.
     is_silent: bool,
+    /// Whether what this program talks with it over was made in this life of the program.
+    has_talk: bool,
+    /// What is wrong with it, by whoever talks with it.
+    trouble: Option<Arc<str>>,
     /// Its connection, if it is a host.
     session: Option<Session>,
     /// Why it is ended though nobody asked for that, if it is a host of no use.
@@ -287,8 +291,8 @@ impl Processes {
 
     /// Makes what this program talks with a run over, if it does.
     fn begin_talk(&mut self, child: ChildId, key: &Key) -> io::Result<()> {
-        let Some(run) = self.runs.get(key) else { return Ok(()) };
-        if run.settings.parts().talks {
+        let Some(run) = self.runs.get_mut(key) else { return Ok(()) };
+        if run.settings.parts().talks && !std::mem::replace(&mut run.has_talk, true) {
             let give = self.shared.talks.begin(&self.shared, child, run.run, key)?;
             self.tell(give);
         }

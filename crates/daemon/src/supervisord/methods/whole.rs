@@ -71,6 +71,6 @@ pub(super) async fn restart(asked: &Asked<'_>) -> Result<Value, Fault> {
 /// Tells event listeners.
 pub(super) fn remote_event(asked: &Asked<'_>) -> Result<Value, Fault> {
     let (kind, data) = (asked.text(0)?.to_owned(), asked.text(1)?.to_owned());
-    asked.interface.tell(RemoteEvent { kind, data });
+    asked.interface.tell(&RemoteEvent { kind, data });
     Ok(true.into())
 }
