@@ -3,9 +3,9 @@
 //! A run has a socket of its own, so a message belongs to the run by where it arrives, and the credentials
 //! that the kernel puts beside it only say which process of the run speaks.
 
+mod errno;
 #[doc(hidden)]
 pub mod fuzzing;
-mod errno;
 mod parse;
 mod ready;
 mod speech;

@@ -75,7 +75,9 @@ fn until_seen(daemon: &Daemon, file: &str, name: &str, payload: &str) -> Vec<[St
 fn states(all: &[[String; 5]], process: &str) -> Vec<String> {
     let mine = format!("processname:{process} ");
     all.iter()
-        .filter(|[.., name, payload]| name.starts_with("PROCESS_STATE_") && payload.starts_with(&mine))
+        .filter(|[.., name, payload]| {
+            name.starts_with("PROCESS_STATE_") && payload.starts_with(&mine)
+        })
         .map(|[.., name, payload]| {
             let rest = payload.split(' ').skip(2).filter(|word| !word.starts_with("pid:"));
             let name = name.trim_start_matches("PROCESS_STATE_");
@@ -198,6 +200,13 @@ fn what_is_refused_comes_again_and_who_babbles_is_told_of() {
     daemon.until_child("babble", "in trouble again", |child| {
         child["trouble"].is_string() && child["run"] == 2
     });
+    // It does not read, so it does not see that the brain has died: the next one gives it another run.
+    kill(daemon.brain());
+    daemon.until_child("babble", "in trouble once more", |child| {
+        child["trouble"].is_string() && child["run"] == 3
+    });
+    let why = daemon.says(&["events", "babble"]);
+    assert!(why.contains("the brain that it was told of events by has died"), "{why}");
 }
 
 #[test]
@@ -267,7 +276,9 @@ fn superlance() -> Option<PathBuf> {
     let found = named.as_ref().filter(|folder| folder.join("superlance/crashmail.py").is_file());
     assert!(named.is_none() || found.is_some(), "no superlance in {named:?}");
     if found.is_none() {
-        eprintln!("skipped: `pip install --target FOLDER superlance`, then MAINSTAY_SUPERLANCE=FOLDER");
+        eprintln!(
+            "skipped: `pip install --target FOLDER superlance`, then MAINSTAY_SUPERLANCE=FOLDER"
+        );
     }
     found.cloned()
 }

@@ -34,8 +34,7 @@ impl Program {
         };
         let clock = move || (clocks.now(), clocks.wall());
         let store = (Store::new(&self.settings.state), kept);
-        let listeners =
-            Listeners::new(&self.settings.name, store, Box::new(clock), Box::new(tell));
+        let listeners = Listeners::new(&self.settings.name, store, Box::new(clock), Box::new(tell));
         let listeners = Arc::new(listeners);
         about.take_listeners(&listeners);
         let Some(loaded) = &self.loaded else { return Ok(listeners) };

@@ -157,7 +157,8 @@ impl Reading {
     }
 
     fn end(self, notices: Vec<String>) -> Recovered {
-        let Self { tree, next_event, mut chronicle, opened, signs, unheard: (_, unheard), .. } = self;
+        let Self { tree, next_event, mut chronicle, opened, signs, unheard: (_, unheard), .. } =
+            self;
         let clock = monotonic();
         let here = boot();
         let same_boot = opened.filter(|opened| opened.boot == here && !here.is_empty());

@@ -114,9 +114,8 @@ impl Specs for FileSpecs {
         let logs = self.logs();
         let found = spec::fragment(text, &as_if, &environment, Some(&logs));
         let found = found.map_err(|problems| problem(&problems))?;
-        let is_plain = found.consoles.is_empty()
-            && found.listeners.is_empty()
-            && found.printed.is_empty();
+        let is_plain =
+            found.consoles.is_empty() && found.listeners.is_empty() && found.printed.is_empty();
         if found.tending != Tending::default() || !is_plain {
             return Err(Problem {
                 code: "spec".into(),

@@ -124,10 +124,18 @@ impl Desk {
 
     /// Takes what a child has printed on one of its outputs. A process may print before it is known to have started:
     /// then false is returned, and it is to be told again.
-    pub(super) fn printed(&mut self, now: Moment, path: &str, channel: Channel, found: &[Found]) -> bool {
+    pub(super) fn printed(
+        &mut self,
+        now: Moment,
+        path: &str,
+        channel: Channel,
+        found: &[Found],
+    ) -> bool {
         for found in found {
             let translator = self.translator.as_ref();
-            let Some((whose, pid)) = translator.and_then(|known| known.whose(path)) else { return true };
+            let Some((whose, pid)) = translator.and_then(|known| known.whose(path)) else {
+                return true;
+            };
             if pid == 0 {
                 return false;
             }
@@ -226,3 +234,6 @@ fn queued(kept: KeptEvent) -> Option<Queued> {
     let kind = Kind::of(&name)?;
     Some(Queued { serial, pool_serial, event: Happened { kind, payload } })
 }
+
+#[cfg(test)]
+mod tests;

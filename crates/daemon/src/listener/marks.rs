@@ -29,7 +29,8 @@ impl Marks {
         let (mut found, mut rest) = (Vec::new(), line);
         while !rest.is_empty() {
             let mark = if self.open.is_some() { END } else { BEGIN };
-            let (before, behind) = rest.split_once(mark).map_or((rest, None), |(a, b)| (a, Some(b)));
+            let (before, behind) =
+                rest.split_once(mark).map_or((rest, None), |(a, b)| (a, Some(b)));
             match &mut self.open {
                 Some(open) => {
                     open.push_str(before);
@@ -64,10 +65,7 @@ mod tests {
         let message = |text: &str| Found::Message(text.into());
         let table: [(&[&str], Vec<Found>); 6] = [
             (&["one\n", "\n"], vec![plain("one\n"), plain("\n")]),
-            (
-                &["<!--XSUPERVISOR:BEGIN-->hi<!--XSUPERVISOR:END-->\n"],
-                vec![message("hi")],
-            ),
+            (&["<!--XSUPERVISOR:BEGIN-->hi<!--XSUPERVISOR:END-->\n"], vec![message("hi")]),
             (
                 &["a<!--XSUPERVISOR:BEGIN-->hi<!--XSUPERVISOR:END-->b\n"],
                 vec![plain("a"), message("hi"), plain("b\n")],
@@ -77,7 +75,9 @@ mod tests {
                 vec![message("one\ntwo\n"), plain("x\n")],
             ),
             (
-                &["<!--XSUPERVISOR:BEGIN-->1<!--XSUPERVISOR:END--><!--XSUPERVISOR:BEGIN-->2<!--XSUPERVISOR:END-->\n"],
+                &[
+                    "<!--XSUPERVISOR:BEGIN-->1<!--XSUPERVISOR:END--><!--XSUPERVISOR:BEGIN-->2<!--XSUPERVISOR:END-->\n",
+                ],
                 vec![message("1"), message("2")],
             ),
             (&["<!--XSUPERVISOR:END-->\n"], vec![plain("<!--XSUPERVISOR:END-->\n")]),

@@ -161,12 +161,15 @@ impl Listeners {
                     Err(_) => Some("the program ends".to_owned()),
                 };
                 if failed != trouble {
-                    let what = failed.as_ref().map(|why| format!("what waits for them cannot be kept: {why}"));
+                    let what = failed
+                        .as_ref()
+                        .map(|why| format!("what waits for them cannot be kept: {why}"));
                     (self.tell)("all of them", what);
                 }
                 (saved, trouble) = (kept, failed);
             }
-            let sooner = [due, wait, trouble.is_some().then_some(AGAIN)].into_iter().flatten().min();
+            let sooner =
+                [due, wait, trouble.is_some().then_some(AGAIN)].into_iter().flatten().min();
             tokio::select! {
                 () = self.wake.notified() => {}
                 talk = handle.talk() => self.join(talk, &mut lines),

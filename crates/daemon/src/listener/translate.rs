@@ -107,7 +107,9 @@ impl Translator {
             self.children.retain(|child, _| tree.child(*child).is_some());
             self.paths.retain(|_, child| tree.child(*child).is_some());
             let groups = self.all_groups();
-            told.extend(self.groups.difference(&groups).map(|gone| group(Kind::GroupRemoved, gone)));
+            told.extend(
+                self.groups.difference(&groups).map(|gone| group(Kind::GroupRemoved, gone)),
+            );
             told.extend(groups.difference(&self.groups).map(|new| group(Kind::GroupAdded, new)));
             self.groups = groups;
         }

@@ -10,8 +10,8 @@
 //! | has ended, and gets no further run | `EXITED` |
 //! | was given up | `FATAL` |
 
-use mainstay_core::child::{Alert, Child};
 use mainstay::{Action, AlertKind, Cause, Event, Finish, Last, Phase, Preset, Rest, State, View};
+use mainstay_core::child::{Alert, Child};
 use mainstay_core::spec::{ChildSpec, Field, Ready, Source};
 
 /// A state of a process, as supervisord knows them.
@@ -77,7 +77,8 @@ pub(crate) fn state(view: &View) -> ProcessState {
 /// The same of a child of the tree itself.
 pub(crate) fn state_of(child: &Child) -> ProcessState {
     let memory = child.memory.as_deref();
-    let (last, alerts) = (memory.and_then(|memory| memory.last.as_ref()), memory.map(|memory| &*memory.alerts));
+    let (last, alerts) =
+        (memory.and_then(|memory| memory.last.as_ref()), memory.map(|memory| &*memory.alerts));
     doing(&child.state, &child.spec, last, alerts.unwrap_or_default())
 }
 
@@ -87,9 +88,7 @@ fn doing(state: &State, spec: &ChildSpec, last: Option<&Last>, alerts: &[Alert])
             Phase::Starting { .. } | Phase::Started { .. } | Phase::Rehydrating { .. } => {
                 ProcessState::Starting
             }
-            Phase::Ready { stable_at: Some(_) } if proves_itself(spec) => {
-                ProcessState::Starting
-            }
+            Phase::Ready { stable_at: Some(_) } if proves_itself(spec) => ProcessState::Starting,
             Phase::Ready { .. } | Phase::Unready => ProcessState::Running,
             Phase::Stopping { .. } | Phase::Killing { .. } | Phase::Abandoned { .. } => {
                 ProcessState::Stopping

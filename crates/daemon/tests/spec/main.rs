@@ -5,8 +5,8 @@
 mod basics;
 mod consoles;
 mod hooks;
-mod listeners;
 mod keys;
+mod listeners;
 mod outside;
 mod pages;
 mod runs;

@@ -77,7 +77,8 @@ pub(super) fn read(child: &mut Child, section: &Section, given: &mut Given) {
 
 /// Its standard output is the protocol's, and is not written down: its log has its standard error.
 fn log(child: &mut Child, section: &Section, given: &mut Given) {
-    const SPEECH: &str = "what it says to supervisord is not written down: its log has its standard error";
+    const SPEECH: &str =
+        "what it says to supervisord is not written down: its log has its standard error";
     if let Some(id) = section.id("redirect_stderr")
         && units::switch(given.value(id)) == Some(true)
     {
@@ -145,9 +146,14 @@ pub(super) fn printed(child: &mut Child, section: &Section, given: &mut Given) {
                 given.lost(id, "both outputs are one here, and are told as standard output");
             }
             Some(true) if part == "messages" => {
-                given.changed(id, "`output_events`; a message has at most 1 MiB, and stays in the log too");
+                given.changed(
+                    id,
+                    "`output_events`; a message has at most 1 MiB, and stays in the log too",
+                );
             }
-            Some(true) => given.changed(id, "`output_events`: an event for each line, not for each read"),
+            Some(true) => {
+                given.changed(id, "`output_events`: an event for each line, not for each read")
+            }
             None => given.lost(id, "this is no switch, or no size"),
         }
         let is_taken = is_on == Some(true) && has_log && (output == "out" || is_apart);

@@ -52,7 +52,8 @@ pub(super) fn read(
     }
     if kind == "eventlistener" && children.len() > 1 {
         // Instances share their events by themselves; these have names of their own.
-        for child in children.iter_mut().filter(|child| child.settings.value("listener").is_some()) {
+        for child in children.iter_mut().filter(|child| child.settings.value("listener").is_some())
+        {
             child.settings.put("listener", "pool", crate::model::name(name));
         }
     }

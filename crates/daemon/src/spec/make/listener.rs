@@ -22,12 +22,21 @@ pub(in super::super) fn listener(
         if these.is_empty() {
             let hint = near::hint(text, names());
             let text = format!("supervisord has no event `{text}`");
-            found.near(name, text, hint, "as in `PROCESS_STATE_EXITED`, `PROCESS_STATE`, `TICK_60`");
+            found.near(
+                name,
+                text,
+                hint,
+                "as in `PROCESS_STATE_EXITED`, `PROCESS_STATE`, `TICK_60`",
+            );
         }
         all.extend(these);
     }
     if events.each().is_empty() {
-        found.wrong(events, "this listener has no effect: it hears of nothing", "say which `events`");
+        found.wrong(
+            events,
+            "this listener has no effect: it hears of nothing",
+            "say which `events`",
+        );
     }
     Some(Listener {
         kinds: all,

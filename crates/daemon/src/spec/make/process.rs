@@ -90,7 +90,11 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
         ("terminal", "output", "a terminal takes both outputs"),
         ("console", "output", "a console is a terminal, which takes both outputs"),
         ("listener", "stdin", "a listener reads its events there"),
-        ("listener", "output", "a listener answers on its output, and its log has what else it prints"),
+        (
+            "listener",
+            "output",
+            "a listener answers on its output, and its log has what else it prints",
+        ),
         ("listener", "terminal", "a listener is told of events by pipes"),
         ("listener", "console", "a listener is told of events by pipes"),
     ];

@@ -30,7 +30,10 @@ fn datagrams_mean_what_systemd_takes_them_for() {
         (b" READY=1", "! a line is no assignment of printable text"),
         (b"ready=1", "Word { name: \"ready\", value: \"1\" }"),
         (b"READY=0\nREADY=1", "Ready(Notify) | Word { name: \"READY\", value: \"0\" }"),
-        (b"FOO=BAR\nREADY=1\nnonsense", "Ready(Notify) | Word { name: \"FOO\", value: \"BAR\" } | ! a line is no assignment of printable text"),
+        (
+            b"FOO=BAR\nREADY=1\nnonsense",
+            "Ready(Notify) | Word { name: \"FOO\", value: \"BAR\" } | ! a line is no assignment of printable text",
+        ),
         (b"A\0READY=1", "! a message holds a zero byte"),
         (b"READY=1\0\0", "! a message holds a zero byte"),
         (b"RELOADING=1", "Reloading(None)"),
@@ -72,7 +75,10 @@ fn datagrams_mean_what_systemd_takes_them_for() {
         (b"WATCHDOG_USEC=18446744073709551616", "! the value of WATCHDOG_USEC makes no sense"),
         (b"EXTEND_TIMEOUT_USEC=1000", "Extend(1ms)"),
         (b"EXTEND_TIMEOUT_USEC=0", "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"0\" }"),
-        (b"EXTEND_TIMEOUT_USEC=18446744073709551615", "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"18446744073709551615\" }"),
+        (
+            b"EXTEND_TIMEOUT_USEC=18446744073709551615",
+            "Word { name: \"EXTEND_TIMEOUT_USEC\", value: \"18446744073709551615\" }",
+        ),
         (b"EXTEND_TIMEOUT_USEC=1s", "! the value of EXTEND_TIMEOUT_USEC makes no sense"),
         (b"RESTART_RESET=1", "ResetRestarts"),
         (b"RESTART_RESET=0", "Word { name: \"RESTART_RESET\", value: \"0\" }"),

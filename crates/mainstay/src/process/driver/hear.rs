@@ -2,7 +2,7 @@
 
 use super::{Inputs, Processes, Purpose, Run, Ticket};
 use crate::host::{Fault, Session, Useless};
-use crate::process::lane::{MOST_WORDS, Answer, ChildTold, HostTold, Lane, Notices, Over, RunTold};
+use crate::process::lane::{Answer, ChildTold, HostTold, Lane, MOST_WORDS, Notices, Over, RunTold};
 use crate::process::{News, Process, Used, end, signal};
 use crate::view::Views;
 use mainstay_core::spec::Ready;

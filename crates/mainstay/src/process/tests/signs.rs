@@ -158,7 +158,10 @@ async fn what_it_says_is_shown() {
     let process = view.process.expect("it is a process");
     assert_eq!(process.status.as_deref(), Some("migrating 3 of 7"));
     assert_eq!((process.pid, process.stored), (Some(4711), 2));
-    assert_eq!(process.trouble.as_deref(), Some("it says that it has an error: EACCES (13), permission denied"));
+    assert_eq!(
+        process.trouble.as_deref(),
+        Some("it says that it has an error: EACCES (13), permission denied")
+    );
     let what = "cannot write its log /x".to_owned();
     fake.say(Fact::Trouble { child: "x".into(), what, error: 28 });
     let expected = "cannot write its log /x: no space left on device";
