@@ -4,6 +4,7 @@ use crate::args::{Global, HoldArgs, UpArgs};
 use crate::brain;
 use crate::command;
 use crate::fault::Fault;
+use crate::passed;
 use crate::place::{self, Place, Surroundings};
 use crate::screen::Screen;
 use mainstay_daemon::spec::Loaded;
@@ -105,11 +106,16 @@ pub(crate) fn begin(
         colour: Screen::of(global).has_colour,
     };
     let loaded = check(&args)?;
+    let passed = passed::api(manner.detach)?;
     if let (None, Some(socket)) = (&global.socket, &loaded.api.socket) {
         args.answers_at.clone_from(socket);
     }
     place.make(&around)?;
-    refuse_second(&args.answers_at, &place)?;
+    match passed {
+        // Nobody has taken a connection from it yet: to connect tells nothing.
+        Some(path) => args.answers_at = path,
+        None => refuse_second(&args.answers_at, &place)?,
+    }
     if manner.detach {
         args.colour = false;
         return detach(&args, &place, &loaded, manner, global);

@@ -8,6 +8,7 @@
 //! ```
 
 mod above;
+mod begin;
 mod book;
 mod clock;
 mod doors;
@@ -31,15 +32,18 @@ mod voice;
 
 use crate::api::{self, Service};
 use crate::hook::Tap;
-use crate::journal::{self, Journal, OpenError};
+use crate::journal::{self, Journal};
 use crate::journald::Journald;
 use crate::listener;
 use crate::otlp::{self, Exporter};
-use crate::spec::{self, Loaded, SpecProblems};
+use crate::spec::Loaded;
+use above::{Above, Extending};
+pub use begin::{BrainError, Source};
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
-use doors::Doors;
+pub use doors::{API, OBSERVE};
+use doors::{Doors, Given};
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
@@ -57,7 +61,7 @@ use record::{Hearers, Recorder};
 use recover::Recovered;
 use specs::FileSpecs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,67 +98,6 @@ pub struct Settings {
     pub brain_command: Vec<Text>,
 }
 
-/// Where a declaration comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A spec file.
-    File(PathBuf),
-    /// The text of one, as if it stood in this folder.
-    Text(String, PathBuf),
-}
-
-/// Why a brain cannot begin.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BrainError {
-    /// There is no keeper.
-    #[error("the keeper cannot be reached: {0}")]
-    Keeper(#[source] io::Error),
-    /// The spec file is wrong, and there is no tree to go on with.
-    #[error("{0}")]
-    Spec(SpecProblems),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] OpenError),
-    /// The socket cannot be opened.
-    #[error(transparent)]
-    Socket(#[from] api::BindError),
-    /// The port cannot be served.
-    #[error(transparent)]
-    Tls(#[from] api::TlsError),
-    /// The port cannot be opened.
-    #[error("cannot listen on {address} for the API: {source}")]
-    Port {
-        /// Where.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The tree does not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The system does not let it run.
-    #[error("the program cannot run: {0}")]
-    System(#[source] io::Error),
-}
-
-impl Source {
-    /// Loads what is declared there. Children whose spec names no log get one in `logs`.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it.
-    pub fn load(&self, logs: &Path) -> Result<Loaded, SpecProblems> {
-        let environment = |name: &str| std::env::var(name).ok();
-        match self {
-            Self::File(path) => spec::load(path, &environment, Some(logs)),
-            Self::Text(text, folder) => {
-                spec::load_text(text, &folder.join("mainstay.yaml"), &environment, Some(logs))
-            }
-        }
-    }
-}
-
 /// Returns what tells the processes of this tree from those of others: where its state is.
 pub fn identity(settings: &Settings) -> String {
     settings.state.display().to_string()
@@ -166,6 +109,15 @@ pub fn identity(settings: &Settings) -> String {
 ///
 /// It cannot begin. A keeper whose first brain this was has been told to leave.
 pub fn run(settings: Settings) -> Result<u8, BrainError> {
+    let above = Above::find();
+    let result = begin(settings, &above);
+    if let Err(error) = &result {
+        above.failed(error);
+    }
+    result
+}
+
+fn begin(settings: Settings, above: &Above) -> Result<u8, BrainError> {
     let began = Instant::now();
     // Before there is another thread: from here on the signal is heard by one of its own.
     let quit = Quit::open().map_err(BrainError::System)?;
@@ -181,8 +133,11 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
     let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
-    let ready = match prepare(settings, voice, began) {
-        Ok(ready) => ready,
+    let extending = above.begins();
+    let prepared = prepare(settings, voice, began);
+    let prepared = prepared.and_then(|program| Ok((program, Given::take(&client)?)));
+    let (ready, given) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
             give_up(&mut client);
             return Err(error);
@@ -198,7 +153,8 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let voice = Arc::clone(&ready.voice);
     signs::dump_when_asked(quit, Arc::clone(&dump), voice, Arc::clone(&asked))
         .map_err(BrainError::System)?;
-    let result = runtime.block_on(ready.serve(client, (dump, asked)));
+    let outer = Outer { above: above.clone(), extending, given };
+    let result = runtime.block_on(ready.serve(client, (dump, asked), outer));
     // What hangs in a system call must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -263,6 +219,15 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     })
 }
 
+/// What a brain has of those above it.
+struct Outer {
+    above: Above,
+    /// Held until it has begun.
+    extending: Option<Extending>,
+    /// Sockets that were opened for it.
+    given: Given,
+}
+
 /// A brain that is ready to begin.
 struct Program {
     settings: Settings,
@@ -284,9 +249,10 @@ impl Program {
         mut self,
         mut client: Client,
         (dump, asked): (Arc<Dump>, Arc<Notify>),
+        Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
-        let doors = match Doors::open(&self.settings.socket, &listening).await {
+        let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
             Err(error) => {
                 give_up(&mut client);
@@ -306,7 +272,7 @@ impl Program {
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
             folder: self.settings.state.join("journal"),
         };
-        let keeper = Arc::new(Keeper::default());
+        let keeper = Arc::new(Keeper::new(above.clone()));
         // Who started this brain is its keeper, also before it has greeted.
         keeper.pid.store(std::os::unix::process::parent_id(), Ordering::Relaxed);
         let orders = Orders::default();
@@ -342,7 +308,7 @@ impl Program {
             self.redeclare(&tree, &about)?;
         }
         let snapshot = self.snapshot(&tree)?;
-        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot), given.observe));
         if let Some(loaded) = &self.loaded {
             outside.follow(loaded);
         }
@@ -369,6 +335,7 @@ impl Program {
             handle.clone(),
             Arc::clone(&about),
             (Arc::clone(&outside), !goes_on),
+            above.clone(),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
@@ -387,7 +354,10 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about)));
+        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about), above.watchdog()));
+        above.ready(about.keeper_pid());
+        drop(extending);
+        beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tree = owner.handle();
@@ -414,6 +384,7 @@ impl Program {
             Closed { wall: clock::wall(), at: clocks.now(), why: "the tree has ended".into() };
         let last = self.journal.append(&Record::Closed(closed).to_json());
         self.say_end(&report);
+        above.ended(report.code(), &report.to_string());
         self.settle(last);
         Ok(report.code())
     }

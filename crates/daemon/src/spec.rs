@@ -26,6 +26,7 @@ mod secret;
 mod syntax;
 mod variable;
 mod worth;
+mod words;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;

@@ -3,6 +3,7 @@
 use crate::hold::{Brain, Hold, Settings as HoldSettings, state_left};
 use crate::keeper::{Settings, check, instance};
 use crate::link::{Link, SocketLink};
+use crate::passed::Passed;
 use crate::sys::signals::{self, Signals};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::Status;
@@ -58,6 +59,7 @@ pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
     match left {
         Some(left) => hold.take_over(left),
         None => {
+            hold.passed = Passed::take();
             hold.find_leftovers();
             hold.set_brain(Brain::new(brain));
             hold.start_brain();

@@ -11,6 +11,7 @@ mod moved;
 mod procserv;
 mod pty;
 mod silence;
+mod systemd;
 mod terminal;
 mod top;
 mod wrong;

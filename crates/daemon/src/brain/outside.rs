@@ -18,12 +18,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Hands over what a spec file says about it.
 pub(super) struct Outside {
     observe: watch::Sender<Observe>,
+    /// The port that was opened for this program: then it is that one.
+    given: Option<std::net::TcpListener>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
-    pub(super) fn new(exporter: Exporter) -> Self {
-        Self { observe: watch::Sender::default(), exporter: Arc::new(exporter) }
+    pub(super) fn new(exporter: Exporter, given: Option<std::net::TcpListener>) -> Self {
+        Self { observe: watch::Sender::default(), given, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -51,12 +53,16 @@ impl Outside {
             let present = settings.borrow_and_update().clone();
             service.bound_labels(present.children);
             let serving = async {
-                let Some(address) = present.listen else { return std::future::pending().await };
                 let listener = loop {
-                    match TcpListener::bind(address).await {
+                    let (place, opened) = match (&self.given, present.listen) {
+                        (Some(given), _) => ("a socket that was passed".into(), taken(given)),
+                        (None, Some(at)) => (at.to_string(), TcpListener::bind(at).await),
+                        (None, None) => return std::future::pending().await,
+                    };
+                    match opened {
                         Ok(listener) => break listener,
                         Err(error) => {
-                            let why = format!("{address}: {error}");
+                            let why = format!("{place}: {error}");
                             if about.unserved(WHAT, Some(&why)) {
                                 voice.say(&format!("{WHAT} cannot be served on {why}"));
                             }
@@ -76,4 +82,11 @@ impl Outside {
             about.unserved(WHAT, None);
         }
     }
+}
+
+/// Returns a listener on a port that was passed to this program, which stays open.
+fn taken(given: &std::net::TcpListener) -> std::io::Result<TcpListener> {
+    let own = given.try_clone()?;
+    own.set_nonblocking(true)?;
+    TcpListener::from_std(own)
 }

@@ -6,6 +6,7 @@ use super::make::{self, Findings};
 use super::place::{Place, Problem};
 use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
+use super::words::{self, Stands};
 use super::{form, merge, near, secret};
 use crate::console;
 use crate::listener::{Listener, Printed};
@@ -203,6 +204,10 @@ impl<'a> Maker<'a> {
                 if matches!(of.value, Value::Map(_)) { Node::new(of.at, value) } else { of };
             node.set(name, shape);
         }
+        words::settle(&mut node, &mut self.files, instance, Stands::Supervisor, true);
+        if let Some(mut defaults) = defaults.clone() {
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, true);
+        }
         self.checker().group(&mut node, &SUPERVISOR, &one.name);
         let mut below = Shared { instance, ..Shared::clone(shared) };
         let found = &self.files.problems[before..];
@@ -233,16 +238,21 @@ impl<'a> Maker<'a> {
         let shared = &one.entry.shared;
         let instance = one.instance.or(shared.instance);
         let mut node = merge::whole(&one.entry.node);
+        words::settle(&mut node, &mut self.files, instance, Stands::Process, true);
         let template = self.template(&node);
-        let is_whole = match &template {
-            Some(template) => {
+        let is_whole = match template {
+            Some(mut template) => {
+                let below = &mut template.node;
+                words::settle(below, &mut self.files, instance, Stands::Process, false);
                 merge::fill(&mut node, &template.node);
                 template.is_whole
             }
             None => node.get("template").is_none(),
         };
         for defaults in &shared.defaults {
-            merge::fill(&mut node, defaults);
+            let mut defaults = defaults.clone();
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, false);
+            merge::fill(&mut node, &defaults);
         }
         self.fill(&mut node, instance);
         // What a lost template would have said is not missed.

@@ -11,4 +11,5 @@ mod outside;
 mod pages;
 mod runs;
 mod support;
+mod words;
 mod wrong;

@@ -355,10 +355,10 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
                 );
             }
             _ if is_err && taken => {
-                given.changed(
+                given.lost(
                     id,
-                    "both outputs are in the log of `stdout_logfile`; lines say \
-                    where they came from",
+                    "this file is not written: both outputs are in the log of `stdout_logfile`, \
+                        and lines say where they came from",
                 );
             }
             _ => given.kept(id, "`log`"),

@@ -28,6 +28,15 @@ pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) })
 }
 
+/// Returns another descriptor of what is open under this number, which stays as it is.
+pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: the descriptor is only duplicated; where the number is not open, that is an error.
+    Ok(rustix::io::fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(number) }, 3)?)
+}
+
 /// Executes another program in this process. Blocked signals stay blocked, so that none is lost on the way.
 /// It returns only if that fails.
 pub(crate) fn become_program(
