@@ -40,34 +40,29 @@ use std::time::Duration;
 /// How long a run must last to count as started where nothing else says when it can serve: supervisord's `startsecs`.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
+/// Tells event listeners of a type and its data.
+type Tell = dyn Fn(&str, &str) + Send + Sync;
+
 /// What answers: the tree, its keeper, and those who hear of remote events.
 pub(crate) struct Interface {
     service: Service,
     orders: Box<dyn Fn(Order) + Send + Sync>,
-    remote: Box<dyn Fn(&RemoteEvent) + Send + Sync>,
-}
-
-/// What somebody told all listeners: a `REMOTE_COMMUNICATION`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RemoteEvent {
-    /// Its `type`.
-    pub(crate) kind: String,
-    pub(crate) data: String,
+    remote: Box<Tell>,
 }
 
 impl Interface {
-    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of, and `remote` tells event
-    /// listeners; neither waits.
+    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of; `remote` tells all event
+    /// listeners something of somebody's own, its type and its data.
     pub(crate) fn new(
         service: Service,
         orders: impl Fn(Order) + Send + Sync + 'static,
-        remote: impl Fn(&RemoteEvent) + Send + Sync + 'static,
+        remote: impl Fn(&str, &str) + Send + Sync + 'static,
     ) -> Self {
         Self { service, orders: Box::new(orders), remote: Box::new(remote) }
     }
 
-    fn tell(&self, event: &RemoteEvent) {
-        (self.remote)(event);
+    fn tell(&self, kind: &str, data: &str) {
+        (self.remote)(kind, data);
     }
 
     fn order(&self, order: Order) {

@@ -1,13 +1,11 @@
 //! What the program shows and sends to others, as the spec file says at present: a port for scrapers, telemetry.
 
-use super::link::Orders;
 use super::program::About;
 use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
-use crate::listener::Listeners;
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
-use crate::supervisord::{self, Interface, RemoteEvent};
+use crate::supervisord::{self, Interface};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
@@ -51,8 +49,7 @@ impl Outside {
     /// Speaks supervisord's language wherever the spec file says, until `stop` comes.
     pub(super) async fn speak(
         &self,
-        service: &Service,
-        (orders, listeners): (Orders, Arc<Listeners>),
+        interface: Interface,
         about: &Arc<About>,
         voice: &Arc<Voice>,
         stop: impl Future<Output = ()>,
@@ -66,9 +63,6 @@ impl Outside {
                 voice.say(&format!("{what} cannot be served: {why}"));
             }
         });
-        let send = move |order| orders.send(order);
-        let remote = move |event: &RemoteEvent| listeners.remote(&event.kind, &event.data);
-        let interface = Interface::new(service.clone(), send, remote);
         supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 

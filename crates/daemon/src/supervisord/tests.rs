@@ -1,7 +1,7 @@
 //! The interface over a tree of tasks: who may, and what is answered to what is no call.
 
 use super::http::{Gate, router};
-use super::{Interface, RemoteEvent, Settings};
+use super::{Interface, Settings};
 use crate::api::{Caller, Role, Roles, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -12,7 +12,7 @@ use tower::ServiceExt;
 struct World {
     owner: mainstay::Owner,
     gate: Gate,
-    heard: mpsc::Receiver<RemoteEvent>,
+    heard: mpsc::Receiver<(String, String)>,
 }
 
 impl World {
@@ -22,7 +22,7 @@ impl World {
         let tree = mainstay::tree().child(mainstay::task("web", stays));
         let owner = tree.start().expect("it starts");
         let (tell, heard) = mpsc::channel();
-        let remote = move |event: &RemoteEvent| drop(tell.send(event.clone()));
+        let remote = move |kind: &str, data: &str| drop(tell.send((kind.into(), data.into())));
         let interface = Interface::new(Service::new(owner.handle()), |_| {}, remote);
         let settings = Settings {
             listen: Vec::new(),
@@ -113,7 +113,7 @@ async fn who_has_no_role_is_told_so_and_who_has_is_answered() {
     let (status, text) = world.asks(unix(&said, Some(Role::Operator))).await;
     assert_eq!(status, StatusCode::OK, "{text}");
     let heard = world.heard.try_recv().expect("it is told");
-    assert_eq!(heard, RemoteEvent { kind: "alarm".into(), data: "x < y".into() });
+    assert_eq!(heard, ("alarm".into(), "x < y".into()));
 }
 
 #[tokio::test]
