@@ -25,8 +25,8 @@ mod scalar;
 mod secret;
 mod syntax;
 mod variable;
-mod worth;
 mod words;
+mod worth;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
 pub use meaning::meanings;
