@@ -59,12 +59,14 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
+use signals::Signals;
 use specs::FileSpecs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+pub(crate) use telling::{Weight, sentence};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -251,6 +253,8 @@ impl Program {
         (dump, asked): (Arc<Dump>, Arc<Notify>),
         Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
+        // Before the keeper hears anything: from then on it hands signals on.
+        let signals = Signals::new();
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
         let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
@@ -354,16 +358,22 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about), above.watchdog()));
+        beside.spawn(signs::give(
+            owner.handle(),
+            orders.clone(),
+            Arc::clone(&about),
+            above.watchdog(),
+        ));
         above.ready(about.keeper_pid());
         drop(extending);
         beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
+        beside.spawn(listening::relay(Arc::clone(&listeners), outside.remote.subscribe()));
         let tree = owner.handle();
         beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
             if report.is_some() {
                 about.close_consoles().await;
             }
@@ -373,9 +383,10 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
+        let speaking = outside.speak(&service, orders, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
-        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
+        let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);

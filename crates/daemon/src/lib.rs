@@ -8,6 +8,7 @@
 //! - [`listener`]: children that are told of events in supervisord's protocol.
 //! - [`api`]: HTTP and JSON over a Unix socket, for a daemon or for any service that has a tree.
 //! - [`metrics`]: numbers for whoever collects them. [`otlp`]: traces and logs for a collector.
+//! - [`supervisord`]: supervisord's language, for `supervisorctl`.
 //! - [`story`]: why a child does what it does, in words. [`simulate`]: what a policy would do.
 
 pub mod api;
@@ -25,7 +26,6 @@ mod outbound;
 pub mod simulate;
 pub mod spec;
 pub mod story;
-#[allow(dead_code)]
-mod supervisord;
+pub mod supervisord;
 pub mod tend;
 pub mod verify;

@@ -29,9 +29,10 @@ mod words;
 mod worth;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
+pub use mainstay::process::signal_number;
 pub use meaning::meanings;
 pub use place::SpecProblems;
-pub(crate) use scalar::rights;
+pub(crate) use scalar::{rights, size};
 pub use secret::Secret;
 
 use crate::console;
@@ -39,6 +40,7 @@ use crate::hook::Hook;
 use crate::journal;
 use crate::listener::{Listener, Printed};
 use crate::otlp;
+use crate::supervisord;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
@@ -79,6 +81,8 @@ pub struct Loaded {
     pub observe: Observe,
     /// Where telemetry goes, if anywhere.
     pub otlp: Option<otlp::Settings>,
+    /// Where supervisord's language is spoken, if anywhere.
+    pub supervisord: Option<supervisord::Settings>,
     /// Who is told of failures.
     pub hooks: Vec<Hook>,
     /// How long the brain may give no sign of life; zero: for ever.

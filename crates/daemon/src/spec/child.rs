@@ -10,6 +10,8 @@ use super::words::{self, Stands};
 use super::{form, merge, near, secret};
 use crate::console;
 use crate::listener::{Listener, Printed};
+use crate::supervisord::Listen;
+use crate::supervisord::names::{self, Name as Known};
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
 use mainstay_wire::spec::Console;
@@ -33,6 +35,10 @@ pub(super) struct Maker<'a> {
     pub(super) consoles: BTreeMap<String, console::Declared>,
     pub(super) listeners: BTreeMap<String, Listener>,
     pub(super) printed: BTreeMap<String, Printed>,
+    /// Where supervisord's language is spoken, if it is.
+    pub(super) supervisord: Option<Vec<Listen>>,
+    /// The names of the supervisors at the top.
+    tops: BTreeSet<String>,
 }
 
 /// A child with its number among those that are declared together.
@@ -67,12 +73,18 @@ impl<'a> Maker<'a> {
             consoles: BTreeMap::new(),
             listeners: BTreeMap::new(),
             printed: BTreeMap::new(),
+            supervisord: None,
+            tops: BTreeSet::new(),
         }
     }
 
     /// Makes the children of one supervisor; `above` is its path.
     pub(super) fn children(&mut self, entries: Vec<Entry>, above: &str) -> Vec<(String, Declared)> {
         let (ones, names) = self.names(entries);
+        if above.is_empty() {
+            let tops = ones.iter().filter(|one| one.entry.node.get("children").is_some());
+            self.tops = tops.map(|one| one.name.clone()).collect();
+        }
         ones.into_iter()
             .map(|one| {
                 let path = join(above, &one.name);
@@ -269,6 +281,7 @@ impl<'a> Maker<'a> {
         node.remove("template");
         node.remove("instances");
 
+        self.tell_supervisord(&mut node, path);
         let folder = self.files.sources.folder(one.entry.name.at).to_owned();
         let mut found = Findings(&mut self.files.problems);
         let console = make::console(&node, &one.name, &folder, &mut found);
@@ -334,7 +347,20 @@ impl<'a> Maker<'a> {
         child.into()
     }
 
-    /// Returns the template that a child names.
+    /// Tells a process of supervisord's interface what supervisord would: where it is, and who it is there.
+    fn tell_supervisord(&self, node: &mut Node, path: &str) {
+        let Some(listen) = &self.supervisord else { return };
+        let Known { group, name } = names::name(path, |path| self.tops.contains(path));
+        tell(node, "SUPERVISOR_ENABLED", "1");
+        tell(node, "SUPERVISOR_PROCESS_NAME", name);
+        tell(node, "SUPERVISOR_GROUP_NAME", group);
+        // A port that is chosen later is not known here.
+        let is_fixed = |listen: &&Listen| !matches!(listen, Listen::Tcp(at) if at.port() == 0);
+        if let Some(first) = listen.iter().find(is_fixed) {
+            tell(node, "SUPERVISOR_SERVER_URL", &first.url());
+        }
+    }
+
     /// What is printed is kept where the program keeps it, unless the file says where.
     fn log(&self, node: &mut Node, path: &str, at: Place) {
         let Some(logs) = &self.files.logs else { return };
@@ -346,6 +372,7 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Returns the template that a child names.
     fn template(&mut self, node: &Node) -> Option<Template> {
         let named = node.get("template")?;
         let name = named.text()?;

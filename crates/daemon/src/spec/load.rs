@@ -68,6 +68,9 @@ pub(super) fn text(
         files.problems.push(Problem::new(top.at, "the file has no `children`", help));
     }
     let mut maker = Maker::new(files, false);
+    let mut found = Findings(&mut maker.files.problems);
+    let supervisord = make::supervisord(&top, &folder, environment, &mut found);
+    maker.supervisord = supervisord.as_ref().map(|settings| settings.listen.clone());
     let entries = std::mem::take(&mut maker.files.entries);
     let children = maker.children(entries, "");
     maker.end_with_one_run();
@@ -105,6 +108,7 @@ pub(super) fn text(
         journal,
         observe,
         otlp,
+        supervisord,
         hooks,
         watchdog,
     })

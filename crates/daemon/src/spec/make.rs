@@ -6,6 +6,7 @@ mod listener;
 mod policy;
 mod process;
 mod program;
+mod supervisord;
 mod telemetry;
 
 pub(super) use console::{console, info};
@@ -14,6 +15,7 @@ pub(super) use listener::{listener, printed, told};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, observe, schedule, watch};
+pub(super) use supervisord::supervisord;
 pub(super) use telemetry::otlp;
 
 use super::place::Problem;

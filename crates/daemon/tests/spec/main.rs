@@ -10,6 +10,7 @@ mod listeners;
 mod outside;
 mod pages;
 mod runs;
+mod supervisord;
 mod support;
 mod words;
 mod wrong;

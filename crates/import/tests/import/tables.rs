@@ -255,7 +255,7 @@ fn of_docker_compose() {
     let made = imported_with(Neighbour::DockerCompose, &[("compose.yaml", text)], "TAG");
     assert!(made.spec.contains("'web:${TAG:?say which}'"), "{}", made.spec);
     let host = made.report.items.iter().find(|item| item.key == "hostname").expect("told");
-    assert_eq!(crate::support::word(host), "changed", "{}", made.report);
+    assert_eq!(word(host), "changed", "{}", made.report);
     let text = around.replace(
         "KEY",
         "ports: [\"80:80\"]\n    volumes: [data:/data, ./x:/x:ro]\n    environment: {A: \"${A:-1}\"}\n    command: serve -v\n    \

@@ -115,7 +115,11 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
     // What holds for all children may stand in `defaults`, and means nothing to a listener.
     for (key, idle, why) in [
         ("stdin", ["pipe", "null"], "a listener reads its events there"),
-        ("output", ["merged", "apart"], "a listener answers there, and its log has its standard error"),
+        (
+            "output",
+            ["merged", "apart"],
+            "a listener answers there, and its log has its standard error",
+        ),
     ] {
         if let (Some(_), Some((name, value))) = (node.get("listener"), node.entry(key))
             && !value.text().is_some_and(|word| idle.contains(&word))
