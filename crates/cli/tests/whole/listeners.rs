@@ -351,6 +351,7 @@ buffer_size=100
 [program:bad]
 command=/bin/sh -c \"exit 7\"
 startretries=1
+startsecs=10
 [program:web]
 command=/bin/sh -c \"sleep 2; echo one; exit 3\"
 stdout_events_enabled=true
