@@ -334,8 +334,8 @@ pub(crate) const ROWS: &[Row] = &[
         },
         expected: [NO, NO, YES, YES, YES],
     },
-    Row { what: JOBS, see: seats::jobs, expected: [YES; 5] },
-    Row { what: SHELL, see: seats::shell, expected: [NO, NO, NO, YES, YES] },
+    Row { what: JOBS, see: seats::jobs, expected: [YES, YES, NO, YES, YES] },
+    Row { what: SHELL, see: seats::shell, expected: [NO, YES, NO, YES, YES] },
     Row {
         what: VERBOSE,
         see: |program| {
