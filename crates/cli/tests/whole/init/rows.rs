@@ -149,7 +149,7 @@ pub(crate) const ROWS: &[Row] = &[
             let mut case = Case::new(program, &[], &["hang"]);
             // As soon as it is more than a process that has been made.
             let pid = case.pid();
-            case.until(|| children(pid).len() > 0);
+            case.until(|| !children(pid).is_empty());
             case.signal(15);
             yes(case.ends() == 143)
         },
