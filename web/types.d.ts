@@ -59,6 +59,7 @@ declare namespace Api {
     last: LastRun | null;
     alerts: Alert[];
     says: string | null;
+    said: Record<string, string>;
     position: string | null;
     trouble: string | null;
     log: string | null;
@@ -287,6 +288,7 @@ declare namespace Api {
     steps: TimelineStep[];
     begins_ms: number[];
     serves: Span[];
+    falls: Fall[];
     starts: number;
     gave_up_after_ms: number | null;
     gave_up: string | null;
@@ -298,6 +300,11 @@ declare namespace Api {
     alerts: number | null;
     ends: string;
     is_cut: boolean;
+  }
+
+  interface Fall {
+    after_ms: number;
+    then: string;
   }
 
   interface TimelineStep {

@@ -76,7 +76,7 @@ pub(crate) fn keep(args: &HoldArgs) -> Result<ExitCode, Fault> {
 pub(crate) fn decide(args: &HoldArgs) -> Result<ExitCode, Fault> {
     match brain::run(args.settings()?) {
         Ok(code) => Ok(ExitCode::from(code)),
-        Err(error) => Err(Fault::Failed { text: error.to_string(), hint: None }),
+        Err(error) => Err(Fault::of(&error)),
     }
 }
 

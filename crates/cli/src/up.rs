@@ -4,6 +4,7 @@ use crate::args::{Global, HoldArgs, RelayArgs, UpArgs};
 use crate::brain;
 use crate::command;
 use crate::fault::Fault;
+use crate::passed;
 use crate::place::{self, Place, Surroundings};
 use crate::screen::Screen;
 use mainstay_daemon::spec::Loaded;
@@ -109,11 +110,20 @@ pub(crate) fn begin(
         relay: declared.relay.clone().unwrap_or_default(),
     };
     let loaded = check(&args)?;
+    // What `run` is given is its command's.
+    let passed = match declared.relay {
+        Some(_) => None,
+        None => passed::api(manner.detach)?,
+    };
     if let (None, Some(socket)) = (&global.socket, &loaded.api.socket) {
         args.answers_at.clone_from(socket);
     }
     place.make(&around)?;
-    refuse_second(&args.answers_at, &place)?;
+    match passed {
+        // Nobody has taken a connection from it yet: to connect tells nothing.
+        Some(path) => args.answers_at = path,
+        None => refuse_second(&args.answers_at, &place)?,
+    }
     if manner.detach {
         args.colour = false;
         return detach(&args, &place, &loaded, manner, global);

@@ -2,7 +2,7 @@
 
 use crate::contain::{Look, Place};
 use crate::hold::now;
-use crate::relay::{Passed, Relay, Seat, asks_to_end, asks_to_stand_still};
+use crate::relay::{Inherited, Relay, Seat, asks_to_end, asks_to_stand_still};
 use crate::start::{Given, start};
 use crate::sys::reap;
 use crate::sys::signals::{self, Caught, Signals};
@@ -61,7 +61,7 @@ impl InitError {
 ///
 /// The command does not start; then nothing of it is left.
 pub fn init(init: &Init) -> Result<u8, InitError> {
-    let passed = Passed::take(true);
+    let inherited = Inherited::take(true);
     let signals = Signals::open(&Relay::heard())?;
     set_child_subreaper(Some(rustix::process::getpid())).map_err(io::Error::from)?;
     let process = Process {
@@ -72,12 +72,12 @@ pub fn init(init: &Init) -> Result<u8, InitError> {
     };
     let mut seat = Seat::default();
     let mut given = Given { foreground: seat.is_ours(), ..Given::default() };
-    passed.give(&mut given);
+    inherited.give(&mut given);
     let born = start(&process, &given)?;
     if given.foreground {
         seat.is_given(born.pid);
     }
-    drop(passed);
+    drop(inherited);
     let pid = born.pid.cast_unsigned();
     init.relay.tell(|| format!("the command is process {pid}"));
     let mut alone = Alone { init, pid, seat, status: None, end: None };

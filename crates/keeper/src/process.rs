@@ -3,7 +3,8 @@
 use crate::hold::{Brain, Hold, Relaying, STATE, Settings as HoldSettings, state_left};
 use crate::keeper::{Settings, check, instance};
 use crate::link::{Link, SocketLink};
-use crate::relay::{Passed, Relay};
+use crate::passed::Passed;
+use crate::relay::{Inherited, Relay};
 use crate::sys::signals::{self, Signals};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::Status;
@@ -36,8 +37,11 @@ pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
     check(&settings.identity)?;
     // What a keeper leaves open for the next is its own.
     let is_first = std::env::var_os(STATE).is_none();
-    let passed =
-        if settings.relay.is_some() && is_first { Passed::take(false) } else { Passed::default() };
+    let inherited = if settings.relay.is_some() && is_first {
+        Inherited::take(false)
+    } else {
+        Inherited::default()
+    };
     let signals = match settings.relay {
         Some(_) => Signals::open(&Relay::heard())?,
         None => Signals::open(&HEARD)?,
@@ -64,11 +68,15 @@ pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
     let link = Link::Socket(SocketLink::new(seq, facts));
     let mut hold = Hold::new(hold, link, Hold::waker()?, Some(signals))?;
     if let Some(relay) = &settings.relay {
-        hold.set_relaying(Relaying::new(relay.clone(), passed));
+        hold.set_relaying(Relaying::new(relay.clone(), inherited));
     }
     match left {
         Some(left) => hold.take_over(left),
         None => {
+            // Of one command everything is its own.
+            if settings.relay.is_none() {
+                hold.passed = Passed::take();
+            }
             hold.find_leftovers();
             hold.set_brain(Brain::new(brain));
             hold.start_brain();

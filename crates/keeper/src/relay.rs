@@ -2,9 +2,9 @@
 //!
 //! What is said here holds for a keeper that relays and for [`init`](crate::init()) alike; it decides on numbers only.
 
-mod passed;
+mod inherited;
 
-pub(crate) use passed::Passed;
+pub(crate) use inherited::Inherited;
 
 use crate::sys::terminal;
 use mainstay_wire::keeper::{Status, Step};

@@ -78,7 +78,8 @@ pub(crate) struct SimulateArgs {
     /// Compare it with this preset, side by side
     #[arg(long, value_name = "PRESET")]
     pub(crate) against: Option<String>,
-    /// Lives to go through, instead of what is recorded: `3s`, or one after another `3s,3s,1m`
+    /// Lives to go through, instead of what is recorded: `3s`, or one after another `3s,3s,1m` [default: 1s where a
+    /// preset is played without a child]
     #[arg(long, value_name = "SPANS", value_delimiter = ',', value_parser = span)]
     pub(crate) dies_after: Vec<Duration>,
     /// How often to go through them

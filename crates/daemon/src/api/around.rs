@@ -106,6 +106,11 @@ pub trait Program: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns the names of the hooks that are declared.
+    fn hooks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns what hooks were told and are to be told, the latest first.
     fn deliveries(&self) -> Vec<Delivery> {
         Vec::new()

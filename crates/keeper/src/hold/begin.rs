@@ -18,6 +18,9 @@ use rustix::pty::OpenptFlags;
 use std::io;
 use std::sync::Arc;
 
+/// What stands for no input and no output.
+const NULL: &str = "/dev/null";
+
 /// Descriptors of a run: the keeper's ends.
 #[derive(Default)]
 struct Ends {
@@ -124,10 +127,14 @@ impl Hold {
         }
         if let Some(Gift { variables: named, descriptors: Passed { numbers, open }, .. }) = &gift {
             variables.extend(named.iter().cloned());
-            placed.extend(open.iter().map(AsFd::as_fd).zip(numbers.iter().copied()));
+            let others = open.iter().map(AsFd::as_fd).zip(numbers.iter().copied());
+            placed.extend(others.filter(|(_, number)| *number > 2));
         }
         let mut given = Given {
-            stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),
+            stdio: [0, 1, 2].map(|index| {
+                let own = gift.as_ref().and_then(|gift| gift.descriptors.at(index as u32));
+                own.or(ends.stdio[index].as_ref()).map(AsFd::as_fd)
+            }),
             terminal: ends.terminal,
             foreground: false,
             passed,
@@ -158,6 +165,7 @@ impl Hold {
             pidfd: None,
             notify: None,
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: false,
             lost: 0,
@@ -239,7 +247,7 @@ impl Hold {
             }
             Streams::Inherit => {}
             Streams::Null => {
-                let null = || null(OFlags::WRONLY).map_err(output);
+                let null = || null(OFlags::WRONLY).map_err(|error| absent(Step::OpenOutput, error));
                 ends.stdio[1] = Some(null()?);
                 ends.stdio[2] = Some(null()?);
             }
@@ -271,7 +279,10 @@ impl Hold {
     fn open_input(&self, ends: &mut Ends, process: &Process) -> Result<(), StartError> {
         let input = |error: Errno| failed(Step::OpenInput, String::new(), error);
         match &process.stdin {
-            Stdin::Null => ends.stdio[0] = Some(null(OFlags::RDONLY).map_err(input)?),
+            Stdin::Null => {
+                let null = null(OFlags::RDONLY);
+                ends.stdio[0] = Some(null.map_err(|error| absent(Step::OpenInput, error))?);
+            }
             Stdin::Pipe => {
                 let (read, write) = pipe().map_err(input)?;
                 _ = rustix::io::ioctl_fionbio(&write, true);
@@ -312,7 +323,12 @@ pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 pub(super) fn null(flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::open("/dev/null", flags | OFlags::CLOEXEC, Mode::empty())
+    rustix::fs::open(NULL, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A bare root may lack what every container has.
+fn absent(step: Step, error: Errno) -> StartError {
+    failed(step, NULL.into(), error)
 }
 
 /// Opens a terminal: the keeper's end and the child's.

@@ -3,6 +3,7 @@
 use super::signs::Signs;
 use super::wait::now;
 use super::{Due, Hold, Ours, Relaying, Source};
+use crate::above;
 use crate::link::Link;
 use crate::start::{Given, start};
 use crate::sys::reap::Reaped;
@@ -90,18 +91,6 @@ impl Brain {
     }
 }
 
-/// What a brain is told in its environment beside what everybody inherits: how it is linked, and whom the program
-/// answers to, which is the brain's to do.
-fn passed_on() -> Vec<(Text, Text)> {
-    let mut variables = vec![(Text::from("MAINSTAY_KEEPER"), Text::from(LINK.to_string()))];
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC"] {
-        if let Some(value) = std::env::var_os(name) {
-            variables.push((Text::from(name), Text::from(value)));
-        }
-    }
-    variables
-}
-
 impl Hold {
     /// Starts the brain, which connects over a socket that it finds open.
     pub(crate) fn start_brain(&mut self) {
@@ -138,11 +127,13 @@ impl Hold {
             output: Output { streams: Streams::Inherit, ..Output::default() },
             ..Process::default()
         };
-        let given = Given {
-            placed: vec![(theirs.as_fd(), LINK)],
-            variables: passed_on(),
-            ..Given::default()
-        };
+        let mut placed = vec![(theirs.as_fd(), LINK)];
+        placed.extend(self.passed.placed(LINK + 1));
+        // Beside what everybody inherits: how it is linked, and whom the program answers to.
+        let mut variables = above::passed_on();
+        variables.push(("MAINSTAY_KEEPER".into(), LINK.to_string().into()));
+        variables.extend(self.passed.variable(LINK + 1));
+        let given = Given { placed, variables, ..Given::default() };
         let born = start(&process, &given)?;
         brain.pid = Some(born.pid.cast_unsigned());
         brain.since = now();
@@ -312,6 +303,7 @@ impl Hold {
         let delay = DELAYS[brain.deaths.min(DELAYS.len() - 1)];
         brain.deaths += 1;
         self.waiting.at(now() + delay, Due::Brain);
+        self.feed_meanwhile();
     }
 
     /// Signals to the keeper are the brain's to decide on, but for those that are the keeper's own: the end of a

@@ -5,7 +5,7 @@
 
 use super::child::{Child, Run, Slot, Stage};
 use super::{Brain, Hold};
-use crate::relay::{Passed, Relay, Seat, asks_to_end, asks_to_stand_still};
+use crate::relay::{Inherited, Relay, Seat, asks_to_end, asks_to_stand_still};
 use crate::start::Given;
 use crate::sys::reap;
 use crate::sys::signals::{self, Caught};
@@ -17,7 +17,7 @@ use rustix::process::Signal;
 pub(crate) struct Relaying {
     relay: Relay,
     seat: Seat,
-    passed: Passed,
+    inherited: Inherited,
     /// The first signal that asked for the end, as it was sent.
     asked: Option<i32>,
     /// Whether the run has been sent that signal from here, and the brain has not ordered it yet.
@@ -33,8 +33,8 @@ pub(crate) struct Relaying {
 }
 
 impl Relaying {
-    pub(crate) fn new(relay: Relay, passed: Passed) -> Self {
-        Self { relay, passed, ..Self::default() }
+    pub(crate) fn new(relay: Relay, inherited: Inherited) -> Self {
+        Self { relay, inherited, ..Self::default() }
     }
 
     /// Returns the exit code of the whole program, where its brain ended with this one: that of the command, unless
@@ -155,7 +155,7 @@ impl Hold {
     /// Adds what the command gets from whoever started this program.
     pub(super) fn pass_to<'a>(relaying: Option<&'a Relaying>, given: &mut Given<'a>) {
         if let Some(relaying) = relaying {
-            relaying.passed.give(given);
+            relaying.inherited.give(given);
             given.foreground = relaying.seat.is_ours();
         }
     }

@@ -28,6 +28,15 @@ pub(crate) fn take(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd.as_raw_fd()) })
 }
 
+/// Returns another descriptor of what is open under this number, which stays as it is.
+pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    // SAFETY: the descriptor is only duplicated; where the number is not open, that is an error.
+    Ok(rustix::io::fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(number) }, 3)?)
+}
+
 /// Takes every descriptor from number 3 on that this program was started with, and that nobody closes on the way: what a
 /// caller means for the program behind. To be called before this program opens any of its own.
 pub(crate) fn take_all() -> Vec<(OwnedFd, u32)> {

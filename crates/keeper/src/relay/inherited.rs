@@ -8,7 +8,7 @@ use std::ffi::CStr;
 
 /// Descriptors under the numbers that they had, and variables that speak of them.
 #[derive(Debug, Default)]
-pub(crate) struct Passed {
+pub(crate) struct Inherited {
     descriptors: Vec<(OwnedFd, u32)>,
     variables: Vec<(Text, Text)>,
     own_number: Vec<&'static CStr>,
@@ -19,18 +19,18 @@ const LISTEN: [&str; 2] = ["LISTEN_FDS", "LISTEN_FDNAMES"];
 /// Variables by which whoever supervises this program is spoken to.
 const NOTIFY: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
 
-impl Passed {
+impl Inherited {
     /// Takes what there is. To be called before this program opens descriptors of its own.
     ///
     /// Sockets and signs of life are addressed to a process by number: what was addressed to this one goes to the
     /// command under its own number. `speaks` is whether the command itself speaks to whoever supervises this program.
     pub(crate) fn take(speaks: bool) -> Self {
-        let mut passed = Self { descriptors: inherit::take_all(), ..Self::default() };
-        passed.address("LISTEN_PID", c"LISTEN_PID", &LISTEN, true);
+        let mut inherited = Self { descriptors: inherit::take_all(), ..Self::default() };
+        inherited.address("LISTEN_PID", c"LISTEN_PID", &LISTEN, true);
         if speaks {
-            passed.address("WATCHDOG_PID", c"WATCHDOG_PID", &NOTIFY, false);
+            inherited.address("WATCHDOG_PID", c"WATCHDOG_PID", &NOTIFY, false);
         }
-        passed
+        inherited
     }
 
     /// Takes variables that are addressed to this process, or to nobody.
