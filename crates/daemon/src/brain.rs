@@ -37,6 +37,7 @@ use crate::journald::Journald;
 use crate::listener;
 use crate::otlp::{self, Exporter};
 use crate::spec::Loaded;
+use crate::supervisord::Interface;
 use above::{Above, Extending};
 pub use begin::{BrainError, Source};
 use book::Books;
@@ -370,6 +371,7 @@ impl Program {
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
         let tree = owner.handle();
+        let hearers = Arc::clone(&listeners);
         beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
             let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
@@ -382,7 +384,12 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
-        let speaking = outside.speak(&service, orders, &about, &self.voice, closed());
+        let interface = Interface::new(
+            service.clone(),
+            move |order| orders.send(order),
+            move |kind, data| hearers.remote(kind, data),
+        );
+        let speaking = outside.speak(interface, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
         let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);

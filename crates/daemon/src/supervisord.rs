@@ -36,42 +36,30 @@ use jiff::Timestamp;
 use mainstay_wire::api::{ConsoleAct, ConsoleNote};
 use mainstay_wire::keeper::Order;
 use std::time::Duration;
-use tokio::sync::broadcast;
 
 /// How long a run must last to count as started where nothing else says when it can serve: supervisord's `startsecs`.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(1);
-/// Remote events that wait for whoever hears them.
-pub(crate) const REMOTE_EVENTS: usize = 256;
 
 /// What answers: the tree, its keeper, and those who hear of remote events.
 pub(crate) struct Interface {
     service: Service,
     orders: Box<dyn Fn(Order) + Send + Sync>,
-    remote: broadcast::Sender<RemoteEvent>,
-}
-
-/// What somebody told all listeners: a `REMOTE_COMMUNICATION`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RemoteEvent {
-    /// Its `type`.
-    pub(crate) kind: String,
-    pub(crate) data: String,
+    remote: Box<dyn Fn(&str, &str) + Send + Sync>,
 }
 
 impl Interface {
-    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of; whoever has subscribed
-    /// to `remote` hears of remote events.
+    /// Answers for this tree. `orders` hands over to its keeper what the tree knows nothing of; `remote` tells all event
+    /// listeners something of somebody's own, its type and its data.
     pub(crate) fn new(
         service: Service,
         orders: impl Fn(Order) + Send + Sync + 'static,
-        remote: broadcast::Sender<RemoteEvent>,
+        remote: impl Fn(&str, &str) + Send + Sync + 'static,
     ) -> Self {
-        Self { service, orders: Box::new(orders), remote }
+        Self { service, orders: Box::new(orders), remote: Box::new(remote) }
     }
 
-    fn tell(&self, event: RemoteEvent) {
-        // Where nobody listens nobody hears it.
-        let _ = self.remote.send(event);
+    fn tell(&self, kind: &str, data: &str) {
+        (self.remote)(kind, data);
     }
 
     fn order(&self, order: Order) {

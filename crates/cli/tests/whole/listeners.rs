@@ -110,8 +110,16 @@ fn a_listener_by_its_documentation_is_told_what_supervisord_tells() {
             "FATAL from_state:BACKOFF",
         ]
     );
-    let first: Vec<&str> = all[0].iter().map(String::as_str).collect();
-    assert_eq!(first, ["0", "watch", "0", "SUPERVISOR_STATE_CHANGE_RUNNING", ""]);
+    let first: Vec<String> = all[..4].iter().map(|event| event.join(" ")).collect();
+    assert_eq!(
+        first,
+        [
+            "0 watch 0 PROCESS_GROUP_ADDED groupname:app~",
+            "1 watch 1 PROCESS_GROUP_ADDED groupname:watch~",
+            "2 watch 2 PROCESS_GROUP_ADDED groupname:web~",
+            "3 watch 3 SUPERVISOR_STATE_CHANGE_RUNNING ",
+        ]
+    );
     let running = "processname:web groupname:web from_state:STARTING pid:";
     let all = until_seen(&daemon, "seen", "PROCESS_STATE_RUNNING", running);
     let said = all.iter().find(|[.., payload]| payload.starts_with(running)).expect("it is there");
@@ -200,6 +208,13 @@ fn what_is_refused_comes_again_and_who_babbles_is_told_of() {
     daemon.until_child("babble", "in trouble again", |child| {
         child["trouble"].is_string() && child["run"] == 2
     });
+    // It does not read, so it does not see that the brain has died: the next one gives it another run.
+    kill(daemon.brain());
+    daemon.until_child("babble", "in trouble once more", |child| {
+        child["trouble"].is_string() && child["run"] == 3
+    });
+    let why = daemon.says(&["events", "babble"]);
+    assert!(why.contains("the brain that it was told of events by has died"), "{why}");
 }
 
 #[test]
@@ -302,4 +317,98 @@ fn crashmail_of_superlance_sends_its_mail() {
     assert!(mail.contains("web crashed at"), "{mail}");
     let what = format!("Process web in group web exited unexpectedly (pid {pid})");
     assert!(mail.contains(&what), "{mail}");
+}
+
+/// What both are given: programs that end too early, that end late, that print, and a listener.
+const THEIRS: &str = "\
+[supervisord]
+nodaemon=true
+logfile=sup.log
+pidfile=sup.pid
+[eventlistener:watch]
+command=/usr/bin/python3 listen.py seen
+events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,PROCESS_GROUP,PROCESS_LOG,PROCESS_COMMUNICATION
+buffer_size=100
+[program:bad]
+command=/bin/sh -c \"exit 7\"
+startretries=1
+[program:web]
+command=/bin/sh -c \"sleep 2; echo one; exit 3\"
+stdout_events_enabled=true
+[program:msg]
+command=/bin/sh -c \"sleep 1; echo '<!--XSUPERVISOR:BEGIN-->hi there<!--XSUPERVISOR:END-->'; exec sleep 1000\"
+stdout_capture_maxbytes=1MB
+";
+
+/// What is told of states, groups and output: all of one kind in order, without processes' numbers.
+fn told(daemon: &Daemon, file: &str) -> Vec<Vec<String>> {
+    let all = seen(daemon, file);
+    let first = |process: &str, count: usize| {
+        let all = states(&all, process);
+        all[..count.min(all.len())].to_vec()
+    };
+    let mut groups: Vec<String> = all
+        .iter()
+        .filter(|[.., name, _]| name == "PROCESS_GROUP_ADDED")
+        .map(|[.., payload]| payload.clone())
+        .collect();
+    groups.sort();
+    let ups = all.iter().filter(|[.., name, _]| name == "SUPERVISOR_STATE_CHANGE_RUNNING");
+    let ups: Vec<String> = ups.map(|[.., payload]| payload.clone()).collect();
+    let printed = |wanted: &str| -> Vec<String> {
+        let without = |text: String| {
+            let (head, rest) = text.split_once("groupname:").expect("it has a group");
+            let rest = rest.split_once("pid:").map_or(rest, |(_, rest)| rest);
+            format!("{head}{}", rest.trim_start_matches(|sign: char| sign.is_ascii_digit()))
+        };
+        let found = all.iter().find(|[.., name, _]| name == wanted);
+        found.map(|[.., payload]| without(payload.clone())).into_iter().collect()
+    };
+    vec![
+        first("bad", 5),
+        first("web", 4),
+        first("msg", 2),
+        groups,
+        ups,
+        printed("PROCESS_LOG_STDOUT"),
+        printed("PROCESS_COMMUNICATION_STDOUT"),
+    ]
+}
+
+#[test]
+fn the_real_supervisord_tells_the_same() {
+    let Some(mut daemon) = daemon("  none: {command: [PUPPET, hang]}\n") else { return };
+    fs::write(daemon.path("s.conf"), THEIRS).expect("written");
+    let is_told = |daemon: &Daemon| {
+        let all = seen(daemon, "seen");
+        let has = |name: &str, process: &str| {
+            let begins = format!("processname:{process} ");
+            all.iter().any(|[.., event, says]| event == name && says.starts_with(&begins))
+        };
+        has("PROCESS_STATE_FATAL", "bad")
+            && has("PROCESS_LOG_STDOUT", "web")
+            && has("PROCESS_COMMUNICATION_STDOUT", "msg")
+            && states(&all, "web").len() > 3
+    };
+    let mut theirs = Command::new("/usr/bin/supervisord")
+        .args(["-n", "-c", "s.conf"])
+        .current_dir(daemon.path(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_told(&daemon) && std::time::Instant::now() < until {
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_raw(theirs.id().cast_signed()).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it lives");
+    theirs.wait().expect("it ends");
+    fs::rename(daemon.path("seen"), daemon.path("theirs")).expect("it has told something");
+
+    daemon.says(&["import", "supervisord", "s.conf", "-o", "made.yaml"]);
+    daemon.declare(&read(&daemon.path("made.yaml")));
+    daemon.up();
+    daemon.until("it is told as much", || is_told(&daemon));
+    assert_eq!(told(&daemon, "seen"), told(&daemon, "theirs"));
 }

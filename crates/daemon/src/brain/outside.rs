@@ -1,18 +1,17 @@
 //! What the program shows and sends to others, as the spec file says at present: a port for scrapers, telemetry.
 
-use super::link::Orders;
 use super::program::About;
 use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
-use crate::supervisord::{self, Interface, RemoteEvent};
+use crate::supervisord::{self, Interface};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 /// How long after a port could not be had the next attempt follows.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -23,16 +22,13 @@ pub(super) struct Outside {
     /// The port that was opened for this program: then it is that one.
     given: Option<std::net::TcpListener>,
     supervisord: watch::Sender<Option<supervisord::Settings>>,
-    /// What is told to every event listener: whoever subscribes hears each `sendRemoteCommEvent` from then on.
-    pub(super) remote: broadcast::Sender<RemoteEvent>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
     pub(super) fn new(exporter: Exporter, given: Option<std::net::TcpListener>) -> Self {
         let (observe, settings) = (watch::Sender::default(), watch::Sender::default());
-        let (remote, _) = broadcast::channel(supervisord::REMOTE_EVENTS);
-        Self { observe, given, supervisord: settings, remote, exporter: Arc::new(exporter) }
+        Self { observe, given, supervisord: settings, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -53,8 +49,7 @@ impl Outside {
     /// Speaks supervisord's language wherever the spec file says, until `stop` comes.
     pub(super) async fn speak(
         &self,
-        service: &Service,
-        orders: Orders,
+        interface: Interface,
         about: &Arc<About>,
         voice: &Arc<Voice>,
         stop: impl Future<Output = ()>,
@@ -68,8 +63,6 @@ impl Outside {
                 voice.say(&format!("{what} cannot be served: {why}"));
             }
         });
-        let send = move |order| orders.send(order);
-        let interface = Interface::new(service.clone(), send, self.remote.clone());
         supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 

@@ -3,7 +3,7 @@
 use super::Listener;
 use super::kind::Kind;
 use super::marks::Found;
-use super::payload::{Channel, Happened, printed, said};
+use super::payload::{Channel, Happened, printed, said, tree};
 use super::pool::{Act, Pool, Queued, Terms};
 use super::translate::{Translator, Untold};
 use mainstay::durable::Step;
@@ -87,6 +87,13 @@ impl Desk {
 
     pub(super) fn hears(&self, kind: Kind) -> bool {
         self.pools.values().any(|pool| pool.hears(kind))
+    }
+
+    /// Tells of a tree that begins, as supervisord does: of its groups, and then of itself.
+    pub(super) fn up(&mut self, now: Moment) {
+        let groups = self.translator.as_ref().map(Translator::present).unwrap_or_default();
+        groups.into_iter().for_each(|event| self.happen(now, event));
+        self.happen(now, tree(Kind::Up));
     }
 
     /// Takes a step of the tree. `pid` knows main processes. Returns whether there is something to do for it.
@@ -234,3 +241,6 @@ fn queued(kept: KeptEvent) -> Option<Queued> {
     let kind = Kind::of(&name)?;
     Some(Queued { serial, pool_serial, event: Happened { kind, payload } })
 }
+
+#[cfg(test)]
+mod tests;

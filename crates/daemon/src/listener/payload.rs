@@ -66,9 +66,10 @@ pub(super) fn state(kind: Kind, whose: Whose<'_>, from: &str, around: Around) ->
 
 /// Returns the event of something that a process printed.
 pub(super) fn printed(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) -> Happened {
-    let (kind, word) = match channel {
-        Channel::Out => (Kind::LogOut, "stdout"),
-        Channel::Err => (Kind::LogErr, "stderr"),
+    let kind = Kind::of_line(channel);
+    let word = match channel {
+        Channel::Out => "stdout",
+        Channel::Err => "stderr",
     };
     let Whose { name, group } = whose;
     let payload = format!("processname:{name} groupname:{group} pid:{pid} channel:{word}\n{data}");
@@ -77,10 +78,7 @@ pub(super) fn printed(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) 
 
 /// Returns the event of a message that a process printed between marks.
 pub(super) fn said(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) -> Happened {
-    let kind = match channel {
-        Channel::Out => Kind::SaidOut,
-        Channel::Err => Kind::SaidErr,
-    };
+    let kind = Kind::of_message(channel);
     let Whose { name, group } = whose;
     Happened { kind, payload: format!("processname:{name} groupname:{group} pid:{pid}\n{data}") }
 }

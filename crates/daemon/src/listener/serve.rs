@@ -4,7 +4,7 @@ use super::Listener;
 use super::desk::Desk;
 use super::kind::Kind;
 use super::output::{Outputs, Printed};
-use super::payload::{remote, tick, tree};
+use super::payload::{remote, tick};
 use super::pool::Act;
 use super::store::Store;
 use super::translate::Untold;
@@ -104,7 +104,7 @@ impl Listeners {
         let mut desk = self.desk();
         desk.begin(now, untold);
         if begins {
-            desk.happen(now, tree(Kind::Up));
+            desk.up(now);
         }
     }
 

@@ -116,6 +116,11 @@ impl Translator {
         told
     }
 
+    /// Returns what tells of the groups that are there.
+    pub(super) fn present(&self) -> Vec<Happened> {
+        self.groups.iter().map(|name| group(Kind::GroupAdded, name)).collect()
+    }
+
     /// Returns how a child is called, and its main process.
     pub(super) fn whose(&self, path: &str) -> Option<(Whose<'_>, u32)> {
         let known = self.children.get(self.paths.get(path)?)?;

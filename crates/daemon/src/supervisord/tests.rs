@@ -1,18 +1,18 @@
 //! The interface over a tree of tasks: who may, and what is answered to what is no call.
 
 use super::http::{Gate, router};
-use super::{Interface, REMOTE_EVENTS, RemoteEvent, Settings};
+use super::{Interface, Settings};
 use crate::api::{Caller, Role, Roles, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use std::sync::Arc;
-use tokio::sync::{broadcast, watch};
+use std::sync::{Arc, mpsc};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 struct World {
     owner: mainstay::Owner,
     gate: Gate,
-    heard: broadcast::Receiver<RemoteEvent>,
+    heard: mpsc::Receiver<(String, String)>,
 }
 
 impl World {
@@ -21,7 +21,8 @@ impl World {
         let stays = async |cx: mainstay::Context| cx.stopped().await;
         let tree = mainstay::tree().child(mainstay::task("web", stays));
         let owner = tree.start().expect("it starts");
-        let (remote, heard) = broadcast::channel(REMOTE_EVENTS);
+        let (tell, heard) = mpsc::channel();
+        let remote = move |kind: &str, data: &str| drop(tell.send((kind.into(), data.into())));
         let interface = Interface::new(Service::new(owner.handle()), |_| {}, remote);
         let settings = Settings {
             listen: Vec::new(),
@@ -92,7 +93,7 @@ async fn a_port_asks_for_the_password_and_gives_one_role() {
 
 #[tokio::test]
 async fn who_has_no_role_is_told_so_and_who_has_is_answered() {
-    let mut world = World::new(None);
+    let world = World::new(None);
     let status = async |body: String, role| world.asks(unix(&body, role)).await.0;
     assert_eq!(status(call("supervisor.getState", &[]), None).await, StatusCode::FORBIDDEN);
     let table = [
@@ -112,7 +113,7 @@ async fn who_has_no_role_is_told_so_and_who_has_is_answered() {
     let (status, text) = world.asks(unix(&said, Some(Role::Operator))).await;
     assert_eq!(status, StatusCode::OK, "{text}");
     let heard = world.heard.try_recv().expect("it is told");
-    assert_eq!(heard, RemoteEvent { kind: "alarm".into(), data: "x < y".into() });
+    assert_eq!(heard, ("alarm".into(), "x < y".into()));
 }
 
 #[tokio::test]

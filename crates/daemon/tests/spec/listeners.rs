@@ -45,3 +45,22 @@ fn pools_that_differ_are_told() {
     .to_string();
     assert!(text.contains("b and a are of the pool p, and differ"), "{text}");
 }
+
+#[test]
+fn events_that_nobody_makes_or_hears_of_are_worth_knowing() {
+    let texts = |written: &str| -> Vec<String> {
+        good(written).warnings.into_iter().map(|warning| warning.text).collect()
+    };
+    let alone = texts("children: {a: {command: ./a, listener: PROCESS_LOG_STDOUT}}");
+    assert!(alone.iter().any(|text| text.contains("never told of anything")), "{alone:?}");
+    let unheard = texts(
+        "children: {a: {command: ./a, listener: TICK}, \
+         b: {command: ./b, log: /tmp/b.log, output_events: {lines: out}}}",
+    );
+    assert!(unheard.iter().any(|text| text.contains("nobody hears")), "{unheard:?}");
+    let both = texts(
+        "children: {a: {command: ./a, listener: EVENT}, \
+         b: {command: ./b, log: /tmp/b.log, output_events: {lines: out}}}",
+    );
+    assert!(!both.iter().any(|text| text.contains("output_events")), "{both:?}");
+}

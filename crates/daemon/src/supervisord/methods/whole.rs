@@ -1,9 +1,9 @@
 //! Methods about the program itself.
 
 use super::{Asked, control};
+use crate::supervisord::diary;
 use crate::supervisord::fault::{Fault, FaultKind};
 use crate::supervisord::value::Value;
-use crate::supervisord::{RemoteEvent, diary};
 use mainstay_core::spec::Activation;
 use mainstay_wire::api::Verb;
 
@@ -70,7 +70,6 @@ pub(super) async fn restart(asked: &Asked<'_>) -> Result<Value, Fault> {
 
 /// Tells event listeners.
 pub(super) fn remote_event(asked: &Asked<'_>) -> Result<Value, Fault> {
-    let (kind, data) = (asked.text(0)?.to_owned(), asked.text(1)?.to_owned());
-    asked.interface.tell(RemoteEvent { kind, data });
+    asked.interface.tell(asked.text(0)?, asked.text(1)?);
     Ok(true.into())
 }
