@@ -7,6 +7,7 @@ mod keep;
 mod look;
 mod neighbours;
 mod procserv;
+mod run;
 
 pub(crate) use act::{
     ActArgs, Acting, AddArgs, ApplyArgs, DownArgs, PauseArgs, ResetArgs, StartArgs, UpgradeArgs,
@@ -14,7 +15,7 @@ pub(crate) use act::{
 };
 pub(crate) use keep::{
     CheckArgs, CompletionArgs, DashboardArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs,
-    JournalCommand, ManArgs, RestartRule, RunArgs, SimulateArgs, UpArgs,
+    JournalCommand, ManArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
     AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
@@ -22,6 +23,7 @@ pub(crate) use look::{
 };
 pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source, UnitArgs};
 pub(crate) use procserv::ProcservArgs;
+pub(crate) use run::{RelayArgs, RestartRule, RunArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! `mainstay up`: checks what is declared, then becomes the keeper of it, or starts one behind.
 
-use crate::args::{Global, HoldArgs, UpArgs};
+use crate::args::{Global, HoldArgs, RelayArgs, UpArgs};
 use crate::brain;
 use crate::command;
 use crate::fault::Fault;
@@ -39,7 +39,7 @@ pub(crate) fn up(args: &UpArgs, global: &Global) -> Result<ExitCode, Fault> {
         Some(name) => name.clone(),
         None => place::name_of(&file)?,
     };
-    let declared = Declared { name, file, text: None, state: args.state.clone() };
+    let declared = Declared { name, file, text: None, state: args.state.clone(), relay: None };
     begin(&declared, &Manner::of(args), global)
 }
 
@@ -50,6 +50,8 @@ pub(crate) struct Declared {
     pub(crate) file: PathBuf,
     pub(crate) text: Option<String>,
     pub(crate) state: Option<PathBuf>,
+    /// Where all there is to it is one command: how signals get to that.
+    pub(crate) relay: Option<RelayArgs>,
 }
 
 /// How it is brought up.
@@ -104,9 +106,15 @@ pub(crate) fn begin(
         echo: manner.echo && !manner.detach,
         bare: manner.bare,
         colour: Screen::of(global).has_colour,
+        relays: declared.relay.is_some(),
+        relay: declared.relay.clone().unwrap_or_default(),
     };
     let loaded = check(&args)?;
-    let passed = passed::api(manner.detach)?;
+    // What `run` is given is its command's.
+    let passed = match declared.relay {
+        Some(_) => None,
+        None => passed::api(manner.detach)?,
+    };
     if let (None, Some(socket)) = (&global.socket, &loaded.api.socket) {
         args.answers_at.clone_from(socket);
     }

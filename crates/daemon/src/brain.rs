@@ -15,6 +15,7 @@ mod doors;
 mod dump;
 mod hooks;
 mod link;
+mod listening;
 mod outside;
 mod own;
 mod program;
@@ -33,8 +34,10 @@ use crate::api::{self, Service};
 use crate::hook::Tap;
 use crate::journal::{self, Journal};
 use crate::journald::Journald;
+use crate::listener;
 use crate::otlp::{self, Exporter};
 use crate::spec::Loaded;
+use crate::supervisord::Interface;
 use above::{Above, Extending};
 pub use begin::{BrainError, Source};
 use book::Books;
@@ -57,12 +60,14 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
+use signals::Signals;
 use specs::FileSpecs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+pub(crate) use telling::{Weight, sentence};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -189,8 +194,10 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     let (kept, notice) = hooks::kept(&settings.state);
     let (consoles, _) = open("consoles")?;
     let open_runs = settings.state.join("open-runs.json");
-    let mut recovered = recover::recover(found, &open_runs, kept.next);
-    recovered.notices.extend(notice);
+    let (unheard, unread) = listening::kept(&settings.state);
+    let next = unheard.as_ref().map(|kept| kept.next);
+    let mut recovered = recover::recover(found, &open_runs, kept.next, next);
+    recovered.notices.extend(notice.into_iter().chain(unread));
     let loaded = match (loaded, recovered.tree.is_some()) {
         (Ok(loaded), _) => Some(loaded),
         (Err(problems), false) => return Err(BrainError::Spec(problems)),
@@ -210,6 +217,7 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         recovered,
         loaded,
         kept,
+        unheard,
         began,
     })
 }
@@ -234,6 +242,8 @@ struct Program {
     loaded: Option<Loaded>,
     /// What hooks go on from.
     kept: Kept,
+    /// What listeners go on from.
+    unheard: Option<mainstay_wire::listener::Kept>,
     began: Instant,
 }
 
@@ -244,6 +254,8 @@ impl Program {
         (dump, asked): (Arc<Dump>, Arc<Notify>),
         Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
+        // Before the keeper hears anything: from then on it hands signals on.
+        let signals = Signals::new();
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
         let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
@@ -307,10 +319,12 @@ impl Program {
         }
         let state = self.settings.state.clone();
         let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
+        let listeners = self.listeners(clocks, &snapshot, &about)?;
         let seen = Arc::clone(&about);
         let hearers = Hearers {
             hooks: Some(Tap::new(Arc::clone(&hooks), Arc::clone(&self.journal))),
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
+            listeners: Some(listener::Tap::new(Arc::clone(&listeners))),
             pulse: Arc::clone(&dump.pulse),
         };
         let exporter = Arc::clone(&outside.exporter);
@@ -345,14 +359,22 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about), above.watchdog()));
+        beside.spawn(signs::give(
+            owner.handle(),
+            orders.clone(),
+            Arc::clone(&about),
+            above.watchdog(),
+        ));
         above.ready(about.keeper_pid());
         drop(extending);
         beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
+        let tree = owner.handle();
+        let hearers = Arc::clone(&listeners);
+        beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
             if report.is_some() {
                 about.close_consoles().await;
             }
@@ -362,9 +384,15 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
+        let interface = Interface::new(
+            service.clone(),
+            move |order| orders.send(order),
+            move |kind, data| hearers.remote(kind, data),
+        );
+        let speaking = outside.speak(interface, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
-        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
+        let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);

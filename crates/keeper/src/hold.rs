@@ -15,12 +15,14 @@ mod finish;
 mod hand_over;
 mod leftover;
 mod orders;
+mod relay;
 mod signs;
 mod speech;
 mod wait;
 
 pub(crate) use brain::{Brain, LINK};
 pub(crate) use hand_over::{STATE, put_state, state_left};
+pub(crate) use relay::Relaying;
 pub(crate) use wait::now;
 
 use crate::above::Above;
@@ -74,6 +76,8 @@ pub(crate) struct Hold {
     /// Sockets that were passed to this program, for its brains.
     pub(crate) passed: Passed,
     feed: Feed,
+    /// Where all there is to hold is one command.
+    relaying: Option<Relaying>,
     /// Set once the keeper is to end: whether it kills what it holds first.
     leaving: Option<bool>,
     upgrade: Option<hand_over::Upgrade>,
@@ -221,6 +225,7 @@ impl Hold {
             signals,
             passed: Passed::default(),
             feed,
+            relaying: None,
             leaving: None,
             upgrade: None,
             has_lost_strangers: false,
@@ -321,6 +326,9 @@ impl Hold {
     fn hear(&mut self) {
         let mut heard = std::mem::take(&mut self.heard);
         let end = self.link.hear(&mut heard);
+        if !heard.is_empty() {
+            self.brain_speaks();
+        }
         for order in heard.drain(..) {
             self.obey(order);
         }
@@ -370,6 +378,9 @@ impl Hold {
         }
         if is_child && self.settings.owns_all {
             self.reap();
+        }
+        if self.relaying.is_some() {
+            return self.relay_all(&caught);
         }
         for signal in caught {
             self.brain_signalled(signal);

@@ -5,6 +5,7 @@ use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
+use crate::supervisord::{self, Interface};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
@@ -20,12 +21,14 @@ pub(super) struct Outside {
     observe: watch::Sender<Observe>,
     /// The port that was opened for this program: then it is that one.
     given: Option<std::net::TcpListener>,
+    supervisord: watch::Sender<Option<supervisord::Settings>>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
     pub(super) fn new(exporter: Exporter, given: Option<std::net::TcpListener>) -> Self {
-        Self { observe: watch::Sender::default(), given, exporter: Arc::new(exporter) }
+        let (observe, settings) = (watch::Sender::default(), watch::Sender::default());
+        Self { observe, given, supervisord: settings, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -35,7 +38,32 @@ impl Outside {
             present.clone_from(&loaded.observe);
             is_other
         });
+        self.supervisord.send_if_modified(|present| {
+            let is_other = *present != loaded.supervisord;
+            present.clone_from(&loaded.supervisord);
+            is_other
+        });
         self.exporter.configure(loaded.otlp.clone());
+    }
+
+    /// Speaks supervisord's language wherever the spec file says, until `stop` comes.
+    pub(super) async fn speak(
+        &self,
+        interface: Interface,
+        about: &Arc<About>,
+        voice: &Arc<Voice>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let (about, voice) = (Arc::clone(about), Arc::clone(voice));
+        let complain = Arc::new(move |url: &str, why: Option<&str>| {
+            let what = format!("supervisord's interface at {url}");
+            if about.unserved(&what, why)
+                && let Some(why) = why
+            {
+                voice.say(&format!("{what} cannot be served: {why}"));
+            }
+        });
+        supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 
     /// Serves scrapers until `stop` comes. A port that cannot be had keeps nobody from supervising.

@@ -124,11 +124,13 @@ impl Specs for FileSpecs {
         let logs = self.logs();
         let found = spec::fragment(text, &as_if, &environment, Some(&logs));
         let found = found.map_err(|problems| problem(&problems))?;
-        if found.tending != Tending::default() || !found.consoles.is_empty() {
+        let is_plain =
+            found.consoles.is_empty() && found.listeners.is_empty() && found.printed.is_empty();
+        if found.tending != Tending::default() || !is_plain {
             return Err(Problem {
                 code: "spec".into(),
                 text:
-                    "`schedule`, `restart_on_change` and `console` are kept by the spec file alone"
+                    "`schedule`, `restart_on_change`, `console`, `listener` and `output_events` are kept by the spec file alone"
                         .into(),
                 hint: Some(
                     "write the child there, and bring the tree in line: `mainstay apply`".into(),

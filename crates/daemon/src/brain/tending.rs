@@ -39,10 +39,9 @@ impl Program {
         specs: &FileSpecs,
         about: &About,
         keeper: &Keeper,
-        asked: &Notify,
+        (asked, mut signals): (&Notify, Signals),
     ) -> Option<Report> {
         let handle = owner.handle();
-        let mut signals = Signals::new();
         let mut ended = std::pin::pin!(handle.ended());
         let mut telling =
             self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
