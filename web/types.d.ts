@@ -303,6 +303,7 @@ declare namespace Api {
 
   interface Fall {
     after_ms: number;
+    how: string;
     then: string;
   }
 
