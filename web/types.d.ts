@@ -59,6 +59,7 @@ declare namespace Api {
     last: LastRun | null;
     alerts: Alert[];
     says: string | null;
+    said: Record<string, string>;
     position: string | null;
     trouble: string | null;
     log: string | null;

@@ -2,6 +2,7 @@
 
 use crate::place::PlaceError;
 use mainstay_wire::api::Problem;
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -130,6 +131,14 @@ impl Fault {
             | Self::Failed { hint, .. }
             | Self::TimedOut { hint, .. } => hint.clone(),
             Self::Dashboard { .. } => Some("another one is chosen with `--port`".into()),
+            Self::Place(PlaceError::Folder { source, .. }) | Self::File { source, .. }
+                if is_read_only(source) =>
+            {
+                Some(WRITABLE.into())
+            }
+            Self::File { path, .. } if path.starts_with("/proc") => {
+                Some("mount it: `mount -t proc proc /proc`".into())
+            }
             Self::Place(_)
             | Self::Connect { .. }
             | Self::Broken { .. }
@@ -163,12 +172,41 @@ impl Fault {
         if let Some(rest) = text.strip_prefix("error: ") {
             text = rest.trim_end().to_owned();
         }
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
+        for cause in causes(self) {
             text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+            text.push_str(&cause.to_string());
         }
         text
     }
+
+    /// Returns that the daemon itself failed, for these reasons.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut text = error.to_string();
+        let mut hint = None;
+        for cause in causes(error) {
+            let said = cause.to_string();
+            // Some say their cause themselves.
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
+            let fault = cause.downcast_ref::<io::Error>();
+            hint =
+                hint.or_else(|| fault.filter(|fault| is_read_only(fault)).map(|_| WRITABLE.into()));
+        }
+        Self::Failed { text, hint }
+    }
+}
+
+/// What to do where nothing can be written.
+const WRITABLE: &str = "name folders that can be written to with MAINSTAY_RUNTIME and MAINSTAY_STATE, on a tmpfs or a \
+                        volume";
+
+fn is_read_only(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ReadOnlyFilesystem
+}
+
+/// Returns what an error came from, the nearest first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
 }

@@ -32,6 +32,15 @@ pub enum Input {
     },
     /// A sign of life.
     Beat(ChildId, RunId),
+    /// A run says itself how long its silence may be from now on: this stands in for its declared heartbeat until it ends.
+    Patience {
+        /// The child.
+        child: ChildId,
+        /// Which run.
+        run: RunId,
+        /// The longest silence that is not yet a loss; zero: it gives no signs of life any more.
+        within: Duration,
+    },
     /// A probe has its answer.
     Probed {
         /// The child.

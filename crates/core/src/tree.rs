@@ -180,6 +180,9 @@ impl Tree {
                 self.fact(child, run, out, |tree, slot, out| tree.exited(slot, exit, detail, out));
             }
             Input::Beat(child, run) => self.fact(child, run, out, |tree, slot, _| tree.beat(slot)),
+            Input::Patience { child, run, within } => {
+                self.fact(child, run, out, |tree, slot, _| tree.patience(slot, within));
+            }
             Input::Probed { child, run, probe, ok } => {
                 self.fact(child, run, out, |tree, slot, out| tree.probed(slot, probe, ok, out));
             }

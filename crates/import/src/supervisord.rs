@@ -1,6 +1,7 @@
 //! `supervisord.conf`: programs, groups, and what of the rest has a counterpart.
 
 mod expand;
+mod listener;
 mod program;
 
 use crate::files::matching;

@@ -3,12 +3,14 @@
 //! A run has a socket of its own, so a message belongs to the run by where it arrives, and the credentials
 //! that the kernel puts beside it only say which process of the run speaks.
 
+mod errno;
 #[doc(hidden)]
 pub mod fuzzing;
 mod parse;
 mod ready;
 mod speech;
 
+pub use errno::errno_name;
 pub(crate) use ready::read_fd_readiness;
 pub(crate) use speech::{Relation, Speech};
 
@@ -67,6 +69,31 @@ pub(crate) enum Unheard {
     MainGone,
     #[error("{0} descriptors had no room in the store")]
     StoreFull(usize),
+    #[error("FDSTORE=1 came without a descriptor")]
+    NothingToStore,
+    #[error("a line is no assignment of printable text")]
+    Line,
+    #[error("process {0} cannot become its main process: it is none of its own")]
+    MainStrange(u32),
+}
+
+impl Unheard {
+    /// Returns the system's error that comes closest to it, for who tells it on.
+    pub(crate) const fn errno(&self) -> Errno {
+        match self {
+            Self::Access { .. } => Errno::ACCESS,
+            Self::Cut => Errno::MSGSIZE,
+            Self::Zero
+            | Self::BarrierNotAlone
+            | Self::BarrierDescriptors(_)
+            | Self::Value(_)
+            | Self::MainDescriptors(_)
+            | Self::NothingToStore
+            | Self::Line => Errno::INVAL,
+            Self::MainGone | Self::MainStrange(_) => Errno::SRCH,
+            Self::StoreFull(_) => Errno::NOSPC,
+        }
+    }
 }
 
 impl NotifySocket {

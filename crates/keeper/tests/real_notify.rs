@@ -107,6 +107,48 @@ barrier()
 }
 
 #[test]
+fn what_is_refused_is_told_once_with_a_reason() {
+    let brain = Brain::new();
+    let script = r#"
+for turn in range(3):
+    say("WATCHDOG=maybe")
+    say("no assignment")
+    say("FDSTORE=1")
+    say("MAINPID=1")
+    say("BARRIER=1")
+    say("READY=1\nSTATUS=" + 5000 * "x")
+say("STATUS=done")
+"#;
+    let key = brain.start("a", 1, python(script));
+    let (mut refused, mut said) = (Vec::new(), Vec::new());
+    brain.wait(|fact| match fact {
+        Fact::Trouble { what, error, .. } => {
+            // With no error it would mean that all is well again.
+            assert_ne!(error, 0, "{what}");
+            refused.push(what);
+            None
+        }
+        Fact::Said { key: of, notice } if of == key => {
+            said.push(notice);
+            None
+        }
+        Fact::Ended { key: of, .. } => (of == key).then_some(()),
+        _ => None,
+    });
+    let expected = [
+        "the value of WATCHDOG makes no sense",
+        "a line is no assignment of printable text",
+        "FDSTORE=1 came without a descriptor",
+        "process 1 cannot become its main process: it is none of its own",
+        "a barrier came with 0 descriptors instead of one",
+        "a message is longer than 4096 bytes, or brought more descriptors than can be taken",
+    ]
+    .map(|why| format!("what {key} says on its notify socket was not heard: {why}"));
+    assert_eq!(refused, expected);
+    assert_eq!(said, [Notice::Status("done".into())]);
+}
+
+#[test]
 fn only_who_may_speak_is_heard() {
     let brain = Brain::new();
     let script = r#"

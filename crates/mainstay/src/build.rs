@@ -141,6 +141,8 @@ pub(crate) fn start(tree: Tree) -> Result<Owner, StartError> {
         answered: AtomicU64::new(0),
         #[cfg(feature = "process")]
         hall: crate::console::Hall::default(),
+        #[cfg(feature = "process")]
+        talks: crate::process::Talks::default(),
         report,
     });
     let watch = whole.watchdog.clone().and_then(|watchdog| watchdog::start(watchdog, &shared));

@@ -208,6 +208,13 @@ impl Handle {
         answer.await.map_err(|_| AskError::Ended)?
     }
 
+    /// Waits for the next run that is [talked with](crate::process::Command::talks). A run that nobody takes is held
+    /// until the next one of its child begins. Dropping what is waited for loses nothing.
+    #[cfg(feature = "process")]
+    pub async fn talk(&self) -> crate::process::Talk {
+        self.shared.talks.next().await
+    }
+
     /// Returns how the tree is, counted as it changes: asking costs nothing, however large the tree.
     pub fn health(&self) -> Health {
         self.shared.log.health()

@@ -2,7 +2,6 @@
 
 use crate::view::{Beside, View};
 use mainstay_core::child::{Child, Condition};
-use mainstay_core::policy::breaker::BreakerState;
 use mainstay_core::policy::budget::{Reading, Window};
 use mainstay_core::{Moment, Tree};
 use std::time::Duration;
@@ -15,9 +14,7 @@ pub struct Measure {
     pub view: View,
     /// How well it is.
     pub condition: Condition,
-    /// Whether starts pass its breaker, or that over its children.
-    pub breaker: BreakerState,
-    /// How many openings weigh on that breaker.
+    /// How many openings weigh on its breaker.
     pub level: u32,
     /// Each limit of its budget, in order.
     pub limits: Vec<Reading>,
@@ -36,7 +33,6 @@ impl Measure {
         Self {
             view: View::of(tree, child, beside),
             condition: child.condition(),
-            breaker: breaker.state,
             level: breaker.level(now, child.spec.level_decay),
             limits: child.spec.budget.iter().enumerate().map(read).collect(),
             beat_age: beat_age(child, now),

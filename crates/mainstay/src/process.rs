@@ -77,6 +77,7 @@ mod settings;
 mod signal;
 mod socket;
 mod step;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -104,6 +105,8 @@ pub(crate) use settings::{Said, Settings};
 pub use signal::number as signal_number;
 pub use socket::Socket;
 pub use step::{Ready, Reload, StopStep};
+pub(crate) use talk::Talks;
+pub use talk::{Talk, Teller};
 pub use view::{Process, Used};
 
 /// What is known of the process of a run.

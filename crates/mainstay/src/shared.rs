@@ -27,6 +27,9 @@ pub(crate) struct Shared {
     /// Who is at the terminals of children.
     #[cfg(feature = "process")]
     pub(crate) hall: crate::console::Hall,
+    /// Runs that are talked with, until somebody takes them.
+    #[cfg(feature = "process")]
+    pub(crate) talks: crate::process::Talks,
     /// The report of the end, once there is one.
     pub(crate) report: watch::Receiver<Option<Arc<Report>>>,
 }

@@ -4,7 +4,8 @@ use crate::caught::Panic;
 #[cfg(feature = "process")]
 use crate::process::Process;
 use mainstay_core::child::{Alert, Child, Last, State, Want};
-use mainstay_core::spec::{ChildSpec, Criticality, Kind};
+use mainstay_core::policy::breaker::BreakerState;
+use mainstay_core::spec::{ChildSpec, Criticality, Kind, Payload};
 use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct View {
     pub kind: &'static str,
     /// All that its policy says, effective values only.
     pub spec: Arc<ChildSpec>,
+    /// What only the driver of its kind understands; of a child that was read from a text, that text too.
+    pub payload: Option<Arc<dyn Payload>>,
     /// What its final end means for others.
     pub criticality: Criticality,
     /// What it is doing, in one word.
@@ -42,6 +45,8 @@ pub struct View {
     pub paused: bool,
     /// Whether it is down and refused until released.
     pub quarantined: bool,
+    /// Whether starts pass its breaker: what it does may hide that, such as a pause.
+    pub breaker: BreakerState,
     /// How far its runs have come, by their own word: [`Context::positioned`](crate::Context::positioned).
     pub position: Option<Arc<str>>,
     /// How its last run ended.
@@ -67,6 +72,7 @@ impl View {
             child: child.id,
             kind: word(&child.spec.kind),
             spec: Arc::clone(&child.spec.spec),
+            payload: child.spec.payload.clone(),
             criticality: child.spec.criticality,
             standing: child.standing(),
             state: child.state,
@@ -77,6 +83,7 @@ impl View {
             want: child.want,
             paused: child.paused,
             quarantined: child.quarantined,
+            breaker: child.breaker().state,
             position: memory.and_then(|memory| memory.position.clone()),
             last: memory.and_then(|memory| memory.last.clone()),
             panic: beside.panics.get(&child.id).map(|(_, panic)| Arc::clone(panic)),

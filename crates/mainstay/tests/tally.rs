@@ -75,6 +75,6 @@ async fn how_a_child_stands_is_told_in_numbers() {
     let measures = handle.measures().await.expect("it lives");
     let [flaky] = measures.as_slice() else { panic!("one child: {measures:?}") };
     assert_eq!(flaky.view.path.as_str(), "flaky");
-    assert!(matches!(flaky.breaker, mainstay::BreakerState::Open(Some(_))), "{:?}", flaky.breaker);
+    assert!(matches!(flaky.view.breaker, mainstay::BreakerState::Open(Some(_))), "{flaky:?}");
     assert_eq!(flaky.level, 1);
 }

@@ -313,6 +313,7 @@ impl Model {
         let of = match input {
             Input::Beat(child, run)
             | Input::Progress(child, run)
+            | Input::Patience { child, run, .. }
             | Input::Probed { child, run, .. }
             | Input::Pending { child, run, .. }
             | Input::Extend { child, run, .. }
@@ -353,6 +354,7 @@ impl Model {
         }
         match input {
             Input::Beat(..) => run.watch.beat(now, &spec),
+            Input::Patience { within, .. } => run.watch.says(now, *within),
             Input::Progress(..) => run.watch.progressed(now, &spec),
             Input::Pending { pending, .. } => run.watch.pending(now, &spec, *pending),
             Input::Probed { probe, ok, .. } => {

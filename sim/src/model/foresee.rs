@@ -34,6 +34,7 @@ impl Model {
             | Input::Ready(child, run)
             | Input::Exited { child, run, .. }
             | Input::Beat(child, run)
+            | Input::Patience { child, run, .. }
             | Input::Probed { child, run, .. }
             | Input::Pending { child, run, .. }
             | Input::Progress(child, run)
@@ -54,9 +55,10 @@ impl Model {
             return Some(Foreseen::Stale(id, run));
         };
         match input {
-            Input::Beat(..) | Input::Pending { .. } | Input::Progress(..) => {
-                Some(Foreseen::Nothing(Invariant::Liveness))
-            }
+            Input::Beat(..)
+            | Input::Patience { .. }
+            | Input::Pending { .. }
+            | Input::Progress(..) => Some(Foreseen::Nothing(Invariant::Liveness)),
             Input::Ready(..) => Self::foresee_ready(id, book, life),
             Input::Rehydrated(..) => Some(match life.stage {
                 Stage::Rehydrating(_) => Foreseen::Serves(id, run),

@@ -123,12 +123,16 @@ impl Model {
             || before.recycle != next.recycle
             || before.activation != next.activation;
         if let Some(life) = book.live.as_mut().filter(|life| rewatch && !life.stage.is_ending()) {
+            let said = life.watch.said;
             life.watch = Watch::default();
             if !matches!(life.stage, Stage::Starting(_)) && book.pack.is_none() {
                 life.watch = Watch::from_started(now, &next);
             }
             if matches!(life.stage, Stage::Ready(_)) {
                 life.watch.on_ready(now, &next);
+            }
+            if let Some(said) = said {
+                life.watch.says(now, said);
             }
         }
         Ok(())

@@ -2,11 +2,14 @@
 
 use mainstay_core::Moment;
 use mainstay_core::spec::{Activation, ChildSpec, Probe, ProbeKind};
+use std::time::Duration;
 
 /// What is watched in one run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) beat: Option<Moment>,
+    /// The longest silence, by the word of the run itself; zero: any.
+    pub(crate) said: Option<Duration>,
     pub(crate) progress: Option<Moment>,
     pub(crate) recycle: Option<Moment>,
     pub(crate) idle: Option<Moment>,
@@ -41,7 +44,7 @@ impl Watch {
 
     pub(crate) fn on_ready(&mut self, now: Moment, spec: &ChildSpec) {
         if self.beat.is_none() {
-            self.beat = spec.liveness.heartbeat.map(|beat| now + beat.every * beat.misses);
+            self.beat(now, spec);
         }
         if self.recycle.is_none() {
             self.recycle = spec.recycle.map(|age| now + age);
@@ -52,9 +55,18 @@ impl Watch {
     }
 
     pub(crate) fn beat(&mut self, now: Moment, spec: &ChildSpec) {
-        if let Some(beat) = spec.liveness.heartbeat {
-            self.beat = Some(now + beat.every * beat.misses);
+        let declared = spec.liveness.heartbeat.map(|beat| beat.every * beat.misses);
+        if let Some(longest) = self.said.or(declared)
+            && longest > Duration::ZERO
+        {
+            self.beat = Some(now + longest);
         }
+    }
+
+    /// The run says how long its silence may be.
+    pub(crate) fn says(&mut self, now: Moment, longest: Duration) {
+        self.said = Some(longest);
+        self.beat = if longest == Duration::ZERO { None } else { Some(now + longest) };
     }
 
     pub(crate) fn pending(&mut self, now: Moment, spec: &ChildSpec, pending: bool) {

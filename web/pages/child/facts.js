@@ -50,6 +50,7 @@ export function factsCard() {
       ["Process", child.pid],
       ["Wanted", child.want],
       ["Says", child.says],
+      ["Told", Object.keys(child.said).length > 0 ? Object.entries(child.said).map((pair) => pair.join("=")).join(", ") : null],
       ["Came as far as", child.position],
       ["Trouble", child.trouble],
       ["Listens at", child.addresses.length > 0 ? child.addresses.map((one) => [h("code", {}, one), " "]).flat() : null],

@@ -71,10 +71,16 @@ impl Desk {
         };
         let _ = timeout(FAREWELL, console.leave()).await;
         drop(raw);
-        seat.is_raw = false;
+        let is_script = !std::mem::replace(&mut seat.is_raw, false);
         match over {
             Over::Ended(text) => {
                 seat.remark(&format!("the console of {path} has ended: {text}"));
+                Ok(Exit::Failed)
+            }
+            // Who types sees what is missing; a script has nothing but the exit code.
+            Over::Left | Over::Gone if is_script && seat.missed > 0 => {
+                let missed = seat.missed;
+                seat.remark(&format!("left {path}: {missed} bytes of the input may be missing"));
                 Ok(Exit::Failed)
             }
             Over::Left | Over::Gone => {
@@ -130,6 +136,8 @@ struct Seat<'a> {
     queue: VecDeque<u8>,
     /// How much was sent and is not answered for.
     unanswered: u64,
+    /// How much was typed and refused, or never answered for.
+    missed: u64,
     /// When something was last taken, and whether it has been mentioned that nothing is.
     taken_at: Instant,
     is_deaf: bool,
@@ -164,6 +172,7 @@ impl<'a> Seat<'a> {
             ],
             queue: VecDeque::new(),
             unanswered: 0,
+            missed: 0,
             taken_at: Instant::now(),
             is_deaf: false,
             linger: args.linger,
@@ -246,6 +255,7 @@ impl<'a> Seat<'a> {
         if on.len() > room {
             let dropped = on.len() - room;
             on.truncate(room);
+            self.missed += dropped as u64;
             self.remark(&format!("{} does not read: {dropped} typed bytes are dropped", self.path));
         }
         self.queue.extend(on);
@@ -261,6 +271,7 @@ impl<'a> Seat<'a> {
             ConsoleSays::Typed { bytes } => self.answered(bytes),
             ConsoleSays::Refused { bytes } => {
                 self.answered(bytes);
+                self.missed += bytes;
                 self.remark(&format!(
                     "{bytes} typed bytes were refused: {} does not read, or does not run",
                     self.path
@@ -269,7 +280,7 @@ impl<'a> Seat<'a> {
             ConsoleSays::Began { run } => self.remark(&format!("run {run} has begun")),
             ConsoleSays::Ended { run } => self.remark(&format!("run {run} is over")),
             ConsoleSays::Gap => {
-                self.unanswered = 0;
+                self.missed += std::mem::take(&mut self.unanswered);
                 self.remark("another keeper has taken over: something may be missing here");
             }
             ConsoleSays::Left { .. } => {}
@@ -342,8 +353,9 @@ impl<'a> Seat<'a> {
     /// The connection is gone.
     fn lost(&mut self) {
         let lost = std::mem::take(&mut self.unanswered);
+        self.missed += lost;
         let lost = if lost > 0 {
-            format!("; of {lost} typed bytes it is not known")
+            format!(", and whether the last {lost} typed bytes arrived is not known")
         } else {
             String::new()
         };

@@ -78,6 +78,10 @@ pub(crate) fn child(child: &Child, now: i64, screen: &Screen) -> String {
     if let Some(says) = &child.says {
         field("says", says, Tint::Plain);
     }
+    if !child.said.is_empty() {
+        let said = child.said.iter().map(|(name, value)| format!("{name}={value}"));
+        field("told", &said.collect::<Vec<_>>().join(", "), Tint::Dim);
+    }
     if let Some(position) = &child.position {
         field("position", position, Tint::Plain);
     }

@@ -119,7 +119,7 @@ pub(crate) const RUN_GIVES: &[(usize, usize)] =
 /// Returns runs, the latest first, as a table.
 pub(crate) fn history(runs: &[Run], now: i64, screen: &Screen) -> String {
     if runs.is_empty() {
-        return screen.paint(Tint::Dim, "no runs are known");
+        return screen.paint(Tint::Dim, "no run has ended yet");
     }
     let rows = runs.iter().map(|run| run_row(run, now)).collect();
     table(RUN_COLUMNS, rows, RUN_GIVES, screen)

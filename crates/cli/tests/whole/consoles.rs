@@ -100,6 +100,27 @@ fn without_a_terminal_it_types_what_it_reads() {
 }
 
 #[test]
+fn a_script_learns_that_what_it_typed_was_refused() {
+    let mut daemon = Daemon::new(CALC);
+    daemon.up();
+    daemon.until_ready("calc");
+    daemon.says(&["stop", "calc"]);
+    let mut attach = daemon
+        .command(&["attach", "calc"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    attach.stdin.take().expect("piped").write_all(b"6*7\n").expect("typed");
+    let output = attach.wait_with_output().expect("it ends");
+    let err = text(&output.stderr);
+    assert!(err.contains("4 typed bytes were refused"), "{err}");
+    assert!(err.contains("left calc: 4 bytes of the input may be missing"), "{err}");
+    assert_eq!(output.status.code(), Some(1), "{err}");
+}
+
+#[test]
 fn five_people_are_at_an_interpreter_and_one_of_them_never_looks() {
     let mut daemon = Daemon::new(
         "

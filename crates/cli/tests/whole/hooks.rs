@@ -55,6 +55,7 @@ children:
     assert!(daemon.says(&["alerts", "--deliveries"]).contains("given-up"));
     assert!(daemon.says(&["hooks", "test", "note"]).contains("code 0"));
     assert_eq!(daemon.run(&["hooks", "test", "nope"]).status.code(), Some(1));
+    assert_eq!(daemon.run(&["hooks", "nope"]).status.code(), Some(4));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Where the real procServ is installed, both are driven with the same keys and their texts compared.
 
-use super::harness::{PROGRAM, lives, read};
+use super::harness::{Daemon, PROGRAM, lives, read};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -405,6 +405,36 @@ fn off_within_the_holdoff_cancels_and_on_while_down_starts() {
     line.until("mode to OFF");
     line.types(b"\r");
     line.until("auto restart is disabled");
+}
+
+#[test]
+fn a_pause_does_not_hide_that_a_breaker_is_open() {
+    let mut daemon = Daemon::new(
+        "
+children:
+  ioc:
+    command: sh -c 'test -e good && echo hello && exec cat; exit 3'
+    folder: .
+    console: unix:ioc.sock
+    backoff: none
+    budget: {count: failures, most: 2, within: 1h}
+    on_exhausted: cooldown
+    cooldown: manual
+",
+    );
+    daemon.up();
+    daemon.until("its breaker is open", || {
+        daemon.child("ioc")["alerts"].to_string().contains("breaker-opened")
+    });
+    let stream = UnixStream::connect(daemon.path("ioc.sock")).expect("it listens");
+    let mut line = Line::of_unix(stream);
+    line.until("is not restarted");
+    line.types(TOGGLE);
+    line.until("mode to OFF");
+    fs::write(daemon.path("good"), "").expect("written");
+    line.types(RESTART);
+    line.until("hello");
+    assert_eq!(daemon.child("ioc")["paused"], true);
 }
 
 #[test]

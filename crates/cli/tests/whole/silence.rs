@@ -46,6 +46,12 @@ fn a_brain_that_stands_still_is_noticed_and_every_child_lives_on() {
     assert!(notices.contains(&expected) && notices.contains("it left no dump"), "{notices}");
     let alerts = daemon.ask(&["alerts"]).expect("alerts");
     assert_eq!(alerts[0]["kind"], "brain-silent", "{alerts}");
+    // It stays until somebody has seen it, whatever becomes of the brain that told it.
+    let second = daemon.brain();
+    super::harness::kill(second);
+    until_another_brain(&daemon, second);
+    let alerts = daemon.ask(&["alerts"]).expect("alerts");
+    assert_eq!(alerts[0]["kind"], "brain-silent", "{alerts}");
     daemon.says(&["acknowledge", "--all", "--why", "seen"]);
     assert_eq!(daemon.ask(&["alerts"]).expect("alerts"), Value::Array(Vec::new()));
 }

@@ -1,13 +1,17 @@
 //! The signs of life that are watched in one run, as absolute deadlines.
 
 use crate::moment::Moment;
+use crate::spec::ChildSpec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The signs of life that are watched in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Watch {
     /// When the heartbeat is lost.
     pub beat: Option<Moment>,
+    /// How long a silence may be by the run's own word, where it gave one; zero: for ever.
+    pub silence: Option<Duration>,
     /// The probes, by index.
     pub probes: Vec<ProbeWatch>,
     /// When pending work counts as stuck.
@@ -16,6 +20,17 @@ pub struct Watch {
     pub recycle: Option<Moment>,
     /// When an on-demand run was idle for too long.
     pub idle: Option<Moment>,
+}
+
+impl Watch {
+    /// Returns the longest silence that is not yet a loss; `None` where no sign of life is awaited.
+    pub fn silence(&self, spec: &ChildSpec) -> Option<Duration> {
+        match (self.silence, spec.liveness.heartbeat) {
+            (Some(said), _) => Some(said).filter(|said| !said.is_zero()),
+            (None, Some(declared)) => Some(declared.every.saturating_mul(declared.misses)),
+            (None, None) => None,
+        }
+    }
 }
 
 /// One probe of one run.

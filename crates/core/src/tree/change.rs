@@ -248,7 +248,7 @@ impl Tree {
     fn watch_anew(&mut self, slot: u32) {
         use crate::child::Phase;
         let phase = self.at(slot).life().map(|life| life.phase);
-        self.at_mut(slot).watch = None;
+        let watch = self.at_mut(slot).watch.take();
         if matches!(
             phase,
             Some(
@@ -262,6 +262,10 @@ impl Tree {
         }
         if matches!(phase, Some(Phase::Ready { .. })) {
             self.watch_from_ready(slot);
+        }
+        // What the run said of itself is not the declaration's to change.
+        if let Some(said) = watch.and_then(|watch| watch.silence) {
+            self.patience(slot, said);
         }
     }
 

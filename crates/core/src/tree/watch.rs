@@ -52,7 +52,7 @@ impl Tree {
         let spec = &child.spec;
         let watch = child.watch.get_or_insert_default();
         if watch.beat.is_none() {
-            watch.beat = spec.liveness.heartbeat.map(|heartbeat| now + silence(&heartbeat));
+            watch.beat = watch.silence(spec).map(|silence| now + silence);
         }
         if watch.recycle.is_none() {
             watch.recycle = spec.recycle.map(|age| now + age);
@@ -68,8 +68,8 @@ impl Tree {
         let child = self.at_mut(slot);
         let spec = &child.spec;
         if let Some(watch) = &mut child.watch {
-            if let (Some(beat), Some(heartbeat)) = (&mut watch.beat, spec.liveness.heartbeat) {
-                *beat = now + silence(&heartbeat);
+            if let (true, Some(silence)) = (watch.beat.is_some(), watch.silence(spec)) {
+                watch.beat = Some(now + silence);
             }
             if let (Some(progress), Some(limit)) = (&mut watch.progress, spec.liveness.progress) {
                 *progress = now + limit;
@@ -92,9 +92,23 @@ impl Tree {
         }
         let now = self.now;
         let child = self.at_mut(slot);
-        if let (Some(watch), Some(heartbeat)) = (&mut child.watch, child.spec.liveness.heartbeat) {
-            watch.beat = Some(now + silence(&heartbeat));
+        if let Some(watch) = &mut child.watch
+            && let Some(silence) = watch.silence(&child.spec)
+        {
+            watch.beat = Some(now + silence);
         }
+    }
+
+    /// The run says itself how long its silence may be, and that counts as a sign of life.
+    pub(super) fn patience(&mut self, slot: u32, within: Duration) {
+        let is_ending = self.at(slot).life().is_none_or(|life| life.is_ending());
+        if is_ending || !self.has_begun(slot) {
+            return;
+        }
+        let now = self.now;
+        let watch = self.at_mut(slot).watch.get_or_insert_default();
+        watch.silence = Some(within);
+        watch.beat = (!within.is_zero()).then(|| now + within);
     }
 
     /// Work is pending, or no longer: an idle child is healthy however long it is idle.
@@ -292,9 +306,4 @@ impl Tree {
             .filter_map(|(at, why)| Some((at?, why)))
             .min_by_key(|(at, _)| *at)
     }
-}
-
-/// The longest silence that is not yet a loss.
-fn silence(heartbeat: &crate::spec::Heartbeat) -> Duration {
-    heartbeat.every.saturating_mul(heartbeat.misses)
 }

@@ -214,6 +214,7 @@ impl World {
             "ready" => Input::Ready(child, run),
             "exit" => Input::Exited { child, run, exit: exit(first)?, detail: None },
             "beat" => Input::Beat(child, run),
+            "patience" => Input::Patience { child, run, within: declare::span(first)? },
             "probe" => {
                 let ok = more.get(1).copied() == Some("ok");
                 Input::Probed { child, run, probe: declare::number(first)?, ok }

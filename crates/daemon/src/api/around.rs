@@ -106,6 +106,11 @@ pub trait Program: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns the names of the hooks that are declared.
+    fn hooks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns what hooks were told and are to be told, the latest first.
     fn deliveries(&self) -> Vec<Delivery> {
         Vec::new()
@@ -124,6 +129,10 @@ pub trait Program: Send + Sync + 'static {
             details: Vec::new(),
         })
     }
+
+    /// Sends an event of somebody's own to the event listeners of the program, if it has any: `REMOTE_COMMUNICATION` with
+    /// this `type` and this text. It does not wait for them.
+    fn remote_event(&self, _kind: &str, _text: &str) {}
 
     /// Returns what the program is doing, for whoever looks for the reason why it stands still; absent: it does not
     /// know. It may read files.

@@ -157,6 +157,11 @@ pub(crate) fn child(
         last: view.last.as_ref().map(|last| last_run(last, wall)),
         alerts: view.alerts.iter().map(|one| alert(&path, one, wall)).collect(),
         says: process.and_then(|process| process.status.as_ref()).map(owned),
+        said: process
+            .iter()
+            .flat_map(|process| &process.said)
+            .map(|(name, value)| (owned(name), owned(value)))
+            .collect(),
         position: view.position.as_ref().map(owned),
         trouble: trouble.or(panic),
         log: process

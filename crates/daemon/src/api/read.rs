@@ -4,7 +4,7 @@ use super::apart::apart;
 use super::look::{self, Wall};
 use super::route::{Answer, Ask, json};
 use super::trouble::Trouble;
-use super::{Book, words};
+use super::{Book, near, words};
 use axum::http::StatusCode;
 use mainstay::{AskError, Standing, View};
 use mainstay_core::Blocker;
@@ -139,6 +139,17 @@ pub(super) async fn deliveries(ask: Ask) -> Answer {
     let mut all = program.map_or_else(Vec::new, |program| program.deliveries());
     if let Some(hook) = ask.query.text("hook") {
         all.retain(|delivery| delivery.hook == hook);
+        let known = program.map_or_else(Vec::new, |program| program.hooks());
+        if all.is_empty() && !known.iter().any(|known| known == hook) {
+            let text = format!("there is no hook `{hook}`");
+            let near = near::near(hook, known.iter().map(String::as_str));
+            let hint = match near.first() {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "the spec file declares none".to_owned(),
+                None => format!("there are {}", known.join(", ")),
+            };
+            return Err(Trouble::new(StatusCode::NOT_FOUND, "unknown-hook", text).hint(hint));
+        }
     }
     std::future::ready(Ok(json(&all))).await
 }

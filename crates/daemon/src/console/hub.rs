@@ -306,7 +306,8 @@ impl Hub {
             let future = match self.look().await {
                 Ok(view) => {
                     self.learn(&view);
-                    self.future(&view)
+                    let is_alone = self.is_alone().await;
+                    self.future(&view, is_alone)
                 }
                 // It was the end of the tree.
                 Err(_) if self.mode == Mode::Oneshot => Future::End,
@@ -314,6 +315,7 @@ impl Hub {
             };
             self.say(self.around.ended(&over, &future, &Zoned::now()), Place::Behind(run.0));
             if future == Future::End {
+                tracing::info!(child = &*self.path, "the tree ends with the one run of ONESHOT");
                 let by = self.handle.by("console");
                 // Where the child is critical its end was that of the tree already.
                 let _ = by.drain("the one run of ONESHOT is over").await;
@@ -347,13 +349,19 @@ impl Hub {
         self.surroundings.pid_of(&self.path, run).await
     }
 
-    fn future(&self, view: &View) -> Future {
+    /// Returns whether the tree has no other child than this one.
+    async fn is_alone(&self) -> bool {
+        let Ok(all) = self.handle.status().await else { return false };
+        all.iter().filter(|view| view.kind != "supervisor").count() <= 1
+    }
+
+    fn future(&self, view: &View, is_alone: bool) -> Future {
         let seen = Seen::of(view);
         let Console { keys, .. } = &self.around.console;
         if view.run.is_some() {
             return Future::Restart;
         }
-        if ends_tree(seen, keys) {
+        if ends_tree(seen, keys, is_alone) {
             return Future::End;
         }
         if seen.mode == Mode::Off {

@@ -3,7 +3,7 @@
 //! There is no mode of the console's own. It is read off the child each time, so what an operator does elsewhere
 //! counts, and what is done here is seen elsewhere: OFF is a pause, ONESHOT the restart rule `never`, ON all else.
 
-use mainstay::{Rest, Restart, State, View};
+use mainstay::{BreakerState, Restart, View};
 use mainstay_wire::spec::{Keys, Mode};
 
 /// A key that the console knows.
@@ -79,10 +79,10 @@ impl Seen {
             (false, Restart::Never) => Mode::Oneshot,
             (false, Restart::Always | Restart::OnFailure) => Mode::On,
         };
-        let stand = match view.state {
+        let stand = match view.breaker {
             _ if view.run.is_some() => Stand::Up,
-            State::Rest { why: Rest::Broken { .. }, .. } => Stand::Broken,
-            State::Rest { .. } | State::Live(_) => Stand::Down,
+            BreakerState::Open(_) => Stand::Broken,
+            BreakerState::Closed | BreakerState::Trial => Stand::Down,
         };
         Self { mode, stand }
     }
@@ -153,9 +153,11 @@ pub(super) fn begin(mode: Mode, waits: bool) -> Vec<Deed> {
     deeds
 }
 
-/// Returns whether the end of a run is that of the tree: in ONESHOT, where the console may quit.
-pub(super) const fn ends_tree(seen: Seen, keys: &Keys) -> bool {
-    matches!(seen.mode, Mode::Oneshot)
+/// Returns whether the end of a run is that of the tree: in ONESHOT, where the console may quit, and where the tree has
+/// nothing else to do. procServ has one child; what others do here does not end with it.
+pub(super) const fn ends_tree(seen: Seen, keys: &Keys, is_alone: bool) -> bool {
+    is_alone
+        && matches!(seen.mode, Mode::Oneshot)
         && matches!(seen.stand, Stand::Down | Stand::Broken)
         && keys.quit.is_some()
 }
@@ -254,14 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn only_one_shot_ends_the_tree_and_only_where_quitting_is_allowed() {
+    fn only_one_shot_alone_ends_the_tree_and_only_where_quitting_is_allowed() {
         let quits = Keys { quit: Some(0x11), ..Keys::default() };
         let seen = |mode, stand| Seen { mode, stand };
-        assert!(ends_tree(seen(Mode::Oneshot, Stand::Down), &quits));
-        assert!(!ends_tree(seen(Mode::Oneshot, Stand::Up), &quits));
-        assert!(!ends_tree(seen(Mode::Oneshot, Stand::Down), &Keys::default()));
-        assert!(!ends_tree(seen(Mode::On, Stand::Down), &quits));
-        assert!(!ends_tree(seen(Mode::Off, Stand::Down), &quits));
+        assert!(ends_tree(seen(Mode::Oneshot, Stand::Down), &quits, true));
+        assert!(!ends_tree(seen(Mode::Oneshot, Stand::Down), &quits, false));
+        assert!(!ends_tree(seen(Mode::Oneshot, Stand::Up), &quits, true));
+        assert!(!ends_tree(seen(Mode::Oneshot, Stand::Down), &Keys::default(), true));
+        assert!(!ends_tree(seen(Mode::On, Stand::Down), &quits, true));
+        assert!(!ends_tree(seen(Mode::Off, Stand::Down), &quits, true));
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Hooks {
         self.rouse();
     }
 
+    /// Returns the names of the hooks that are declared.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.desk().hooks().iter().map(|hook| hook.name.clone()).collect()
+    }
+
     /// Returns every delivery that is known, the latest first.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
         self.desk().deliveries((self.clock)())

@@ -252,10 +252,10 @@ impl Scene<'_> {
 
     fn limits(&self, page: &mut Page) {
         let has_breaker =
-            |one: &Measure| !one.limits.is_empty() || one.level > 0 || one.breaker != CLOSED;
+            |one: &Measure| !one.limits.is_empty() || one.level > 0 || one.view.breaker != CLOSED;
         self.each(page, &table::BREAKER, |samples, path, one| {
             if has_breaker(one) {
-                samples.one_of(&[path], &BREAKERS, breaker(one.breaker));
+                samples.one_of(&[path], &BREAKERS, breaker(one.view.breaker));
             }
         });
         self.each(page, &table::LEVEL, |samples, path, one| {

@@ -5,12 +5,14 @@ use super::gather::Gatherer;
 use super::make::{self, Findings};
 use super::meaning;
 use super::place::{Place, Problem, Sources, SpecProblems};
-use super::secret::Secret;
 use super::syntax::Node;
-use super::{Fragment, Loaded, Warning};
+use super::{Fragment, Loaded, worth};
+use crate::console::Written;
+use crate::listener::Listener;
 use mainstay::{Profile, Tree};
 use mainstay_core::spec::TreeSpec;
 use mainstay_core::spec::check;
+use mainstay_wire::spec::Endpoint;
 use mainstay_wire::spec::keys::{INCLUDED, PROCESS, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -66,8 +68,12 @@ pub(super) fn text(
         files.problems.push(Problem::new(top.at, "the file has no `children`", help));
     }
     let mut maker = Maker::new(files, false);
+    let mut found = Findings(&mut maker.files.problems);
+    let supervisord = make::supervisord(&top, &folder, environment, &mut found);
+    maker.supervisord = supervisord.as_ref().map(|settings| settings.listen.clone());
     let entries = std::mem::take(&mut maker.files.entries);
     let children = maker.children(entries, "");
+    maker.end_with_one_run();
     let tree = mainstay::tree().profile(Profile::Daemon);
     let mut found = Findings(&mut maker.files.problems);
     let tree = make::root(tree, &top, &mut found);
@@ -79,6 +85,8 @@ pub(super) fn text(
     let tree = tree.children(children.into_iter().map(|(_, child)| child));
     maker.places.insert(String::new(), (top.at, top.clone()));
     let spec = checked(&mut maker, &tree);
+    consoles_apart(&mut maker);
+    pools_alike(&mut maker);
     let name = top.word("name").map_or_else(|| folder_name(&folder), str::to_owned);
     let maker = finished(maker)?;
     let Some((spec, warnings)) = spec else {
@@ -88,16 +96,19 @@ pub(super) fn text(
         tree,
         name,
         meanings: meaning::of(&spec, &maker),
-        warnings: worth_knowing(&maker, warnings),
+        warnings: worth::knowing(&maker, warnings, &hooks),
         sources: maker.files.sources.paths().map(Path::to_path_buf).collect(),
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
         consoles: maker.consoles,
+        listeners: maker.listeners,
+        printed: maker.printed,
         api,
         journal,
         observe,
         otlp,
+        supervisord,
         hooks,
         watchdog,
     })
@@ -124,15 +135,18 @@ pub(super) fn fragment(
     let all = children.iter().map(|(_, child)| child.clone());
     let tree = mainstay::tree().profile(Profile::Daemon).children(all);
     let warnings = checked(&mut maker, &tree).map_or_else(Vec::new, |(_, warnings)| warnings);
+    consoles_apart(&mut maker);
     let maker = finished(maker)?;
     Ok(Fragment {
         children,
-        warnings: worth_knowing(&maker, warnings),
+        warnings: worth::knowing(&maker, warnings, &[]),
         sources: maker.files.sources.paths().map(Path::to_path_buf).collect(),
         labels: maker.labels,
         descriptions: maker.descriptions,
         tending: maker.tending,
         consoles: maker.consoles,
+        listeners: maker.listeners,
+        printed: maker.printed,
     })
 }
 
@@ -204,7 +218,7 @@ fn may_follow(maker: &Maker<'_>, path: &str, at: Option<Place>) -> bool {
 }
 
 /// Returns where the file says what a text of the core is about: the key that it names, or the child.
-fn place(maker: &Maker<'_>, path: &str, text: &str) -> Option<Place> {
+pub(super) fn place(maker: &Maker<'_>, path: &str, text: &str) -> Option<Place> {
     /// What the core calls otherwise than the file.
     const OTHERS: [(&str, &str); 11] = [
         ("never trip", "budget"),
@@ -243,6 +257,58 @@ fn place(maker: &Maker<'_>, path: &str, text: &str) -> Option<Place> {
     Some(said.or_else(other).map_or(*at, |(name, _)| name.at))
 }
 
+/// Finds consoles that listen at one place: the second of them could never be opened.
+fn consoles_apart(maker: &mut Maker<'_>) {
+    let mut all: Vec<(Endpoint, &str)> = Vec::new();
+    let mut found = Vec::new();
+    for (path, declared) in &maker.consoles {
+        for endpoint in declared.console.listen.iter().chain(&declared.console.log_listen) {
+            // A port that is chosen later is another one each time.
+            if matches!(endpoint, Endpoint::Tcp(at) if at.port() == 0) {
+                continue;
+            }
+            match all.iter().find(|(known, _)| is_one_place(known, endpoint)) {
+                Some((_, first)) => {
+                    let text = format!(
+                        "{path} and {first} both listen at {}, and only one can",
+                        Written(endpoint)
+                    );
+                    found.push((maker.place_of(path, "console"), text));
+                }
+                None => all.push((endpoint.clone(), path)),
+            }
+        }
+    }
+    for (at, text) in found {
+        let help = "say another port; with instances, `listen: 0` lets each have its own";
+        maker.files.problems.push(Problem { at, ..Problem::placeless(text, help) });
+    }
+}
+
+/// Finds listeners that share events out and do not hear of the same.
+fn pools_alike(maker: &mut Maker<'_>) {
+    let mut pools: BTreeMap<&str, (&str, &Listener)> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (path, listener) in &maker.listeners {
+        let (first, known) = pools.entry(&listener.pool).or_insert((path, listener));
+        if *known != listener {
+            let text = format!("{path} and {first} are of the pool {}, and differ", listener.pool);
+            found.push((maker.place_of(path, "listener"), text));
+        }
+    }
+    for (at, text) in found {
+        let help = "say the same `events`, `buffer` and `timeout` for both, or another `pool`";
+        maker.files.problems.push(Problem { at, ..Problem::placeless(text, help) });
+    }
+}
+
+fn is_one_place(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one, other) {
+        (Endpoint::Unix { path, .. }, Endpoint::Unix { path: other, .. }) => path == other,
+        _ => one == other,
+    }
+}
+
 /// Goes on only if nothing is wrong.
 pub(super) fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> {
     if maker.files.problems.is_empty() {
@@ -252,53 +318,14 @@ pub(super) fn finished(mut maker: Maker<'_>) -> Result<Maker<'_>, SpecProblems> 
     Err(SpecProblems::new(problems, maker.files.sources))
 }
 
-fn worth_knowing(maker: &Maker<'_>, warnings: Vec<check::Warning>) -> Vec<Warning> {
-    let mut found: BTreeMap<(Option<Place>, String), Warning> = BTreeMap::new();
-    let mut add = |at: Option<Place>, path: &str, text: String| {
-        // Instances have one place, and one warning.
-        let warning = Warning {
-            place: at.map(|at| maker.files.sources.name(at)),
-            path: path.to_owned(),
-            text: text.clone(),
-        };
-        found.entry((at, text)).or_insert(warning);
-    };
-    for warning in warnings {
-        let path = warning.path.as_str();
-        add(place(maker, path, &warning.text), path, warning.text.clone());
-    }
-    for (path, (_, node)) in &maker.places {
-        if let (Some(span), Some((name, _))) = (node.span("holdoff"), node.entry("holdoff"))
-            && span.is_zero()
-        {
-            let text = "holdoff 0: a child that dies at once waits for its backoff alone";
-            add(Some(name.at), path, text.to_owned());
-        }
-    }
-    for (name, hook) in
-        maker.said("").map_or(&[][..], |top| top.get("hooks").map_or(&[], Node::entries))
-    {
-        let references = hook.sorted("secrets").into_iter().map(|(name, node)| (&*name.text, node));
-        let url = hook.get("url").filter(|url| url.text().is_none()).map(|url| ("url", url));
-        for (secret, reference) in references.chain(url) {
-            if let Err(why) = Secret::new(reference.clone()).read() {
-                let hook = &name.text;
-                let text = format!(
-                    "the secret `{secret}` of the hook `{hook}` cannot be read: {why}; it is told nothing until it can"
-                );
-                add(Some(reference.at), "", text);
-            }
-        }
-    }
-    for (at, text) in &maker.files.idle {
-        add(Some(*at), "", text.clone());
-    }
-    found.into_values().collect()
-}
-
 impl Maker<'_> {
     /// Returns what was said about a child.
     pub(super) fn said(&self, path: &str) -> Option<&Node> {
         self.places.get(path).map(|(_, node)| node)
+    }
+    /// Returns where a key of a child stands, else where the child does.
+    pub(super) fn place_of(&self, path: &str, key: &str) -> Option<Place> {
+        let (at, node) = self.places.get(path)?;
+        Some(node.entry(key).map_or(*at, |(name, _)| name.at))
     }
 }

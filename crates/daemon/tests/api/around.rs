@@ -66,6 +66,10 @@ impl Program for Words {
         }]
     }
 
+    fn hooks(&self) -> Vec<String> {
+        vec!["idle".into(), "pager".into(), "note".into()]
+    }
+
     fn deliveries(&self) -> Vec<Delivery> {
         let of = |hook: &str| Delivery {
             hook: hook.into(),
@@ -231,6 +235,13 @@ async fn what_hooks_were_told_and_what_the_program_does_is_told() {
     let (_, one) = world.get("/v1/deliveries?hook=note").await;
     assert_eq!(one.as_array().map(Vec::len), Some(1));
     assert_eq!(one[0]["state"], "waiting");
+    assert_eq!(
+        world.get("/v1/deliveries?hook=idle").await,
+        (200, json!([])),
+        "it was told nothing"
+    );
+    let (status, problem) = world.get("/v1/deliveries?hook=pagre").await;
+    assert_eq!((status, &problem["hint"]), (404, &"did you mean `pager`?".into()), "{problem}");
     let (_, alerts) = world.get("/v1/alerts").await;
     assert_eq!(alerts[0]["kind"], "journal-unwritten");
     assert_eq!(world.get("/v1/dump").await, (200, json!({"text": "loop: fine"})));

@@ -85,4 +85,46 @@ fn the_toggle_key_makes_a_child_that_runs_once_and_may_end_the_tree() {
     assert!(!once.contains("Some(Critical)"), "{once}");
     let (always, once) = declared("restart: never, console: {listen: 1, keys: {quit: ^Q}}");
     assert!(always.contains("Always") && once.contains("Some(Critical)"), "{always} {once}");
+    let (_, once) =
+        declared("restart: never, console: {listen: 1, keys: {quit: ^Q}}}, b: {command: ./x");
+    assert!(!once.contains("Some(Critical)"), "others do not end with it: {once}");
+}
+
+#[test]
+fn two_consoles_at_one_place_are_refused() {
+    let table = [
+        (
+            "a: {command: ./x, console: 2000}\n  b: {command: ./x, console: 2000}",
+            "b and a both listen at",
+        ),
+        (
+            "a: {command: ./x, console: {listen: 'unix:c.sock'}}\n  b: {command: ./x, console: {listen: 2000, log_listen: 'unix:c.sock'}}",
+            "b and a both listen at",
+        ),
+        ("a: {command: ./x, instances: 2, console: 2000}", "a@2 and a@1 both listen at"),
+        ("a: {command: ./x, console: {listen: 2000, log_listen: 2000}}", "a and a both listen at"),
+    ];
+    for (children, expected) in table {
+        let said = bad(&format!("children:\n  {children}\n")).to_string();
+        assert!(said.contains(expected) && said.contains("mainstay.yaml:"), "{said}");
+    }
+    good("children: {a: {command: ./x, instances: 2, console: 0}}");
+    good("children: {a: {command: ./x, console: 2000}, b: {command: ./x, console: '[::1]:2000'}}");
+}
+
+#[test]
+fn what_a_console_can_never_do_is_worth_knowing() {
+    let warned = |text: &str| -> Vec<String> {
+        good(text).warnings.iter().map(ToString::to_string).collect()
+    };
+    let keys = "children: {a: {command: ./x, console: {listen: 1, keys: {restart: ^X, quit: q}}}}";
+    assert_eq!(warned(keys), ["mainstay.yaml:1:30: a: ^X means `kill`, and `restart` never"]);
+    let once = "a: {command: ./x, restart: never, console: {listen: 1, keys: {quit: ^Q}}}";
+    assert_eq!(warned(&format!("children: {{{once}}}")), [""; 0]);
+    assert_eq!(
+        warned(&format!("children: {{{once}, b: ./y}}")),
+        [
+            "mainstay.yaml:1:46: a: ONESHOT ends the program with its run only where the child is the only one"
+        ]
+    );
 }

@@ -79,7 +79,7 @@ fn the_watchdog_is_a_span_or_never() {
 #[test]
 fn what_a_hook_does_is_said_in_plain_words() {
     let text = "
-children: {}
+children: {app: {command: ./x, labels: {team: a}}}
 hooks:
   pager: {url: 'https://ops.example.org/hooks/T0/secret', children: [app], labels: {team: a}, on: [failure, given-up]}
   note: {run: ./note, fold: 0}
@@ -98,6 +98,24 @@ hook pager
   After 60 failed tries in 1h its receiver is left alone.
 ";
     assert!(said.ends_with(expected), "{said}");
+}
+
+#[test]
+fn a_hook_about_nobody_is_worth_knowing() {
+    let warned = |hook: &str| -> Vec<String> {
+        let text = format!(
+            "children: {{app: {{children: {{web-1: ./x}}}}, db: {{command: ./x, labels: {{team: a}}}}}}\n\
+             hooks: {{pager: {{run: ./page, {hook}}}}}\n"
+        );
+        good(&text).warnings.iter().map(ToString::to_string).collect()
+    };
+    for hook in ["on: failure", "children: app", "children: 'app/web-*'", "labels: {team: a}"] {
+        assert_eq!(warned(hook), [""; 0], "{hook}");
+    }
+    let expected = ["mainstay.yaml:2:9: the hook `pager` is about no child that is declared here"];
+    for hook in ["children: [apq]", "labels: {team: b}", "children: app, labels: {team: a}"] {
+        assert_eq!(warned(hook), expected, "{hook}");
+    }
 }
 
 #[test]

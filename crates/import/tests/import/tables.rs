@@ -1,6 +1,6 @@
 //! Keys of the other neighbours, one by one.
 
-use crate::support::{folder, imported, imported_with, load, table, try_import};
+use crate::support::{folder, imported, imported_with, load, table, try_import, word};
 use mainstay_import::Neighbour;
 
 #[test]
@@ -35,7 +35,9 @@ fn of_supervisord() {
         stdout_logfile=syslog | lost | -
         numprocs=3 | kept | web@0..2:
         process_name=%(program_name)s_%(process_num)02d\nnumprocs=2 | kept | web_01:
-        stdout_capture_maxbytes=1MB | lost | -
+        stdout_capture_maxbytes=1MB | changed | output_events: {messages: [out]}
+        stderr_events_enabled=true | changed | output_events: {lines: [err]}
+        stdout_events_enabled=false | kept | -
         serverurl=AUTO | lost | -
         made_up=1 | lost | -
         command=/bin/%(what)s | lost | -
@@ -55,6 +57,43 @@ fn of_supervisord() {
     assert!(places.is_sorted(), "{}", made.spec);
     assert!(made.spec.contains("command: [/bin/web, \"--n\", \"${N:-}\"]"), "{}", made.spec);
     assert!(made.report.items.iter().all(|item| item.value != "hush"), "a password is not shown");
+}
+
+#[test]
+fn event_listeners_of_supervisord_are_told_of_events_here() {
+    let text = "[program:web]\ncommand=/bin/web\n\
+                [eventlistener:mail]\ncommand=/bin/mail\nevents=tick_60, PROCESS_STATE,MADE_UP\nbuffer_size=50\n\
+                result_handler=my.module:handle\nredirect_stderr=true\nstdout_logfile=/var/log/said.log\n\
+                stderr_logfile=/var/log/mail.log\n\
+                [eventlistener:many]\ncommand=/bin/many\nevents=EVENT\nnumprocs=2\n\
+                process_name=%(program_name)s_%(process_num)02d\n\
+                [eventlistener:idle]\ncommand=/bin/idle\n";
+    let made = imported(Neighbour::Supervisord, &[("supervisord.conf", text)]);
+    let verdicts: Vec<(&str, &str)> = made
+        .report
+        .items
+        .iter()
+        .filter(|item| item.section.starts_with("eventlistener:"))
+        .map(|item| (item.key.as_str(), word(item)))
+        .collect();
+    for (key, word) in [
+        ("events", "lost"),
+        ("buffer_size", "kept"),
+        ("result_handler", "lost"),
+        ("redirect_stderr", "lost"),
+        ("stdout_logfile", "lost"),
+        ("stderr_logfile", "kept"),
+    ] {
+        assert!(verdicts.contains(&(key, word)), "{key} is not {word}: {verdicts:?}");
+    }
+    let spec = &made.spec;
+    assert!(spec.contains("listener: {events: [TICK_60, PROCESS_STATE], buffer: 50}"), "{spec}");
+    assert_eq!(spec.matches("listener: {events: [EVENT], pool: many}").count(), 2, "{spec}");
+    assert!(spec.contains("path: /var/log/mail.log"), "{spec}");
+    let folder = folder(&[]);
+    let loaded = load(spec, folder.path());
+    let pools: Vec<&str> = loaded.listeners.values().map(|listener| &*listener.pool).collect();
+    assert_eq!(pools, ["mail", "many", "many"]);
 }
 
 #[test]
@@ -216,7 +255,7 @@ fn of_docker_compose() {
     let made = imported_with(Neighbour::DockerCompose, &[("compose.yaml", text)], "TAG");
     assert!(made.spec.contains("'web:${TAG:?say which}'"), "{}", made.spec);
     let host = made.report.items.iter().find(|item| item.key == "hostname").expect("told");
-    assert_eq!(crate::support::word(host), "changed", "{}", made.report);
+    assert_eq!(word(host), "changed", "{}", made.report);
     let text = around.replace(
         "KEY",
         "ports: [\"80:80\"]\n    volumes: [data:/data, ./x:/x:ro]\n    environment: {A: \"${A:-1}\"}\n    command: serve -v\n    \

@@ -18,6 +18,9 @@ use rustix::pty::OpenptFlags;
 use std::io;
 use std::sync::Arc;
 
+/// What stands for no input and no output.
+const NULL: &str = "/dev/null";
+
 /// Descriptors of a run: the keeper's ends.
 #[derive(Default)]
 struct Ends {
@@ -76,6 +79,7 @@ impl Hold {
             left: Vec::<Lost>::new(),
             lost: 0,
         };
+        self.relay_ends(0, &ended.status);
         self.state(Fact::Ended { key: key.clone(), ended });
     }
 
@@ -93,7 +97,11 @@ impl Hold {
         let is_shared = self.link.shares();
         let born_with = Arc::clone(&self.born_with);
         let instance = self.settings.instance;
-        let Some(child) = self.child(slot) else { return Ok(()) };
+        let relaying = self.relaying.take();
+        let Some(child) = self.child(slot) else {
+            self.relaying = relaying;
+            return Ok(());
+        };
         let gift = child.given.take().filter(|gift| gift.run == key.run);
         let passed = child.passed();
         let mut variables: Vec<(Text, Text)> = Vec::new();
@@ -119,10 +127,14 @@ impl Hold {
         }
         if let Some(Gift { variables: named, descriptors: Passed { numbers, open }, .. }) = &gift {
             variables.extend(named.iter().cloned());
-            placed.extend(open.iter().map(AsFd::as_fd).zip(numbers.iter().copied()));
+            let others = open.iter().map(AsFd::as_fd).zip(numbers.iter().copied());
+            placed.extend(others.filter(|(_, number)| *number > 2));
         }
-        let given = Given {
-            stdio: [0, 1, 2].map(|index| ends.stdio[index].as_ref().map(AsFd::as_fd)),
+        let mut given = Given {
+            stdio: [0, 1, 2].map(|index| {
+                let own = gift.as_ref().and_then(|gift| gift.descriptors.at(index as u32));
+                own.or(ends.stdio[index].as_ref()).map(AsFd::as_fd)
+            }),
             terminal: ends.terminal,
             foreground: false,
             passed,
@@ -134,7 +146,10 @@ impl Hold {
             files,
             until_executed: is_shared.then(|| born_with.as_fd()),
         };
-        let born = start(process, &given)?;
+        Self::pass_to(relaying.as_ref(), &mut given);
+        let (born, foreground) = (start(process, &given), given.foreground);
+        self.relaying = relaying;
+        let born = born?;
         crate::fault::point("start.born");
         let pid = born.pid.cast_unsigned();
         // It cannot have been taken in yet, so it is there.
@@ -150,6 +165,7 @@ impl Hold {
             pidfd: None,
             notify: None,
             speech: Speech::new(process.notify.unwrap_or(Access::None)),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: false,
             lost: 0,
@@ -187,6 +203,7 @@ impl Hold {
         crate::fault::point("start.lent");
         self.state(Fact::Started { key: key.clone(), pid, began, contain });
         crate::fault::point("start.told");
+        self.relay_begins(slot, pid, foreground);
         Ok(())
     }
 
@@ -230,7 +247,7 @@ impl Hold {
             }
             Streams::Inherit => {}
             Streams::Null => {
-                let null = || null(OFlags::WRONLY).map_err(output);
+                let null = || null(OFlags::WRONLY).map_err(|error| absent(Step::OpenOutput, error));
                 ends.stdio[1] = Some(null()?);
                 ends.stdio[2] = Some(null()?);
             }
@@ -262,7 +279,10 @@ impl Hold {
     fn open_input(&self, ends: &mut Ends, process: &Process) -> Result<(), StartError> {
         let input = |error: Errno| failed(Step::OpenInput, String::new(), error);
         match &process.stdin {
-            Stdin::Null => ends.stdio[0] = Some(null(OFlags::RDONLY).map_err(input)?),
+            Stdin::Null => {
+                let null = null(OFlags::RDONLY);
+                ends.stdio[0] = Some(null.map_err(|error| absent(Step::OpenInput, error))?);
+            }
             Stdin::Pipe => {
                 let (read, write) = pipe().map_err(input)?;
                 _ = rustix::io::ioctl_fionbio(&write, true);
@@ -303,7 +323,12 @@ pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 pub(super) fn null(flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::open("/dev/null", flags | OFlags::CLOEXEC, Mode::empty())
+    rustix::fs::open(NULL, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A bare root may lack what every container has.
+fn absent(step: Step, error: Errno) -> StartError {
+    failed(step, NULL.into(), error)
 }
 
 /// Opens a terminal: the keeper's end and the child's.

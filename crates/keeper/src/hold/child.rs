@@ -4,7 +4,7 @@ use super::wait::Token;
 use super::{Hold, Source};
 use crate::contain::Bond;
 use crate::listen::Listeners;
-use crate::notify::{NotifySocket, Speech};
+use crate::notify::{NotifySocket, Speech, Unheard};
 use crate::store::Store;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Key, Passed, Status, Usage};
@@ -51,6 +51,8 @@ pub(super) struct Run {
     pub(super) bond: Bond,
     pub(super) notify: Option<(NotifySocket, Token)>,
     pub(super) speech: Speech,
+    /// What of its messages was refused, each reason once.
+    pub(super) unheard: Vec<Unheard>,
     pub(super) ready_fd: Option<Watched>,
     pub(super) is_ready: bool,
     /// Bytes of its output that an earlier keeper took along.

@@ -214,6 +214,7 @@ impl Hold {
             bond: left.bond,
             notify: None,
             speech: Speech::new(Access::None),
+            unheard: Vec::new(),
             ready_fd: None,
             is_ready: false,
             lost: 0,

@@ -3,10 +3,12 @@
 use super::child::{Slot, Stage};
 use super::{Hold, Ours, Source};
 use crate::contain::{Id, Look, Means, Proc, VARIABLE};
-use crate::notify::{LONGEST, Message, Relation, read_fd_readiness};
+use crate::notify::{LONGEST, Message, Relation, Unheard, read_fd_readiness};
 use mainstay_wire::keeper::{Fact, Key, Notice, Whence};
 use mainstay_wire::process::Access;
-use std::sync::Arc;
+
+/// How many reasons for which a run is not heard are told.
+const MOST_REASONS: usize = 8;
 
 impl Hold {
     /// Takes in what stands on the notify socket of a run.
@@ -33,21 +35,38 @@ impl Hold {
         let mut notices = Vec::new();
         let heard = run.speech.take(message, relation, &mut child.store, &mut notices);
         let is_changed = child.store.len() != stored;
+        let mut refused = heard.err();
         for notice in notices {
             match notice {
-                Notice::Main(pid) => self.main_moves(slot, pid),
+                Notice::Main(pid) => {
+                    if !self.main_moves(slot, pid) {
+                        refused.get_or_insert(Unheard::MainStrange(pid));
+                    }
+                }
                 Notice::Ready(whence) => self.ready(slot, whence),
                 notice => self.state(Fact::Said { key: key.clone(), notice }),
             }
         }
-        if let Err(unheard) = heard {
-            let (child, what) = (Arc::clone(&key.child), format!("{key} was not heard: {unheard}"));
-            self.state(Fact::Trouble { child, what, error: 0 });
+        if let Some(unheard) = refused {
+            self.refuse(slot, unheard);
         }
         if is_changed {
             self.watch_store(slot);
             self.lend_again(slot);
         }
+    }
+
+    /// Tells that something a run said does not count: each reason once in its life, and only so many of them.
+    fn refuse(&mut self, slot: Slot, unheard: Unheard) {
+        let Some(run) = self.run(slot) else { return };
+        if run.unheard.len() >= MOST_REASONS || run.unheard.contains(&unheard) {
+            return;
+        }
+        let key = run.key.clone();
+        let error = unheard.errno().raw_os_error();
+        let what = format!("what {key} says on its notify socket was not heard: {unheard}");
+        run.unheard.push(unheard);
+        self.state(Fact::Trouble { child: key.child, what, error });
     }
 
     pub(super) fn ready(&mut self, slot: Slot, whence: Whence) {
@@ -79,21 +98,21 @@ impl Hold {
         }
     }
 
-    /// A run says that another process is its main process. It has to be one of its own.
-    fn main_moves(&mut self, slot: Slot, pid: u32) {
+    /// A run says that another process is its main process. It has to be one of its own: returns whether it may be.
+    fn main_moves(&mut self, slot: Slot, pid: u32) -> bool {
         let owns_all = self.settings.owns_all;
-        let Some(run) = self.run(slot) else { return };
+        let Some(run) = self.run(slot) else { return true };
         if run.pid == pid || !matches!(run.stage, Stage::Live) {
-            return;
+            return true;
         }
         if !self.holds(slot, pid) {
-            return;
+            return false;
         }
-        let Some(raw) = rustix::process::Pid::from_raw(pid.cast_signed()) else { return };
+        let Some(raw) = rustix::process::Pid::from_raw(pid.cast_signed()) else { return false };
         let flags = rustix::process::PidfdFlags::empty();
-        let Ok(pidfd) = rustix::process::pidfd_open(raw, flags) else { return };
-        let Some(main) = Id::of(pid) else { return };
-        let Some(run) = self.run(slot) else { return };
+        let Ok(pidfd) = rustix::process::pidfd_open(raw, flags) else { return false };
+        let Some(main) = Id::of(pid) else { return false };
+        let Some(run) = self.run(slot) else { return true };
         let former = std::mem::replace(&mut run.pid, pid);
         run.began = main.began;
         run.bond.set_main(main);
@@ -114,6 +133,7 @@ impl Hold {
         }
         self.state(Fact::Said { key, notice: Notice::Main(pid) });
         self.lend_again(slot);
+        true
     }
 
     /// Takes in former main processes that have ended meanwhile.

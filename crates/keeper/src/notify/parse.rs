@@ -1,14 +1,14 @@
 //! What one datagram says. A function of its bytes alone, for whatever bytes.
 
-use super::{LONGEST, Unheard};
+use super::{LONGEST, Unheard, errno};
 use crate::store::is_name;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Notice, Whence};
 use mainstay_wire::process::Access;
 use std::time::Duration;
 
-/// How many assignments that are only shown are taken from one datagram.
-const MOST_WORDS: usize = 32;
+/// How many notices come of one datagram, those that are only shown among them.
+const MOST_NOTICES: usize = 32;
 
 /// What one datagram says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub(crate) struct Said {
     pub(super) store: Option<Storing>,
     /// The first value that makes no sense. The rest counts.
     pub(super) senseless: Option<&'static str>,
+    /// Whether a line of it is no assignment.
+    pub(super) is_odd: bool,
 }
 
 /// Which process is to be the main one.
@@ -125,7 +127,8 @@ impl Said {
             }
         }
         if let Some(value) = lines.value(b"ERRNO") {
-            match number(value).and_then(|errno| i32::try_from(errno).ok()) {
+            let given = number(value).and_then(|errno| i32::try_from(errno).ok());
+            match given.or_else(|| errno::number(value)) {
                 Some(errno @ 0..=4095) => self.notices.push(Notice::Errno(errno)),
                 _ => self.makes_no_sense("ERRNO"),
             }
@@ -155,22 +158,24 @@ impl Said {
         }
     }
 
+    /// What nothing comes of is not swallowed: whoever looks at the run sees it.
     fn words(&mut self, lines: Lines<'_>) {
-        let shown = lines.each().filter_map(|line| {
-            let (name, value) = split(line)?;
-            let is_word = match name {
-                b"BUSERROR" | b"VARLINKERROR" | b"EXIT_STATUS" => {
-                    value.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        for line in lines.each() {
+            let assigned = split(line).filter(|(name, value)| {
+                let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+                let is_name = !name.is_empty() && *name != b"X_" && name.iter().all(is_plain);
+                is_name && value.iter().all(|byte| matches!(byte, b' '..=b'~'))
+            });
+            match assigned {
+                _ if is_heard(line, lines) => {}
+                None => self.is_odd = true,
+                Some((name, value)) if self.notices.len() < MOST_NOTICES => {
+                    let text = |bytes: &[u8]| Text::from(bytes.to_vec());
+                    self.notices.push(Notice::Word { name: text(name), value: text(value) });
                 }
-                _ => {
-                    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-                    name.len() > 2 && name.starts_with(b"X_") && name.iter().all(is_plain)
-                }
-            };
-            let text = |bytes: &[u8]| Text::from(bytes.to_vec());
-            is_word.then(|| Notice::Word { name: text(name), value: text(value) })
-        });
-        self.notices.extend(shown.take(MOST_WORDS));
+                Some(_) => {}
+            }
+        }
     }
 
     fn storing(&mut self, lines: Lines<'_>) {
@@ -201,6 +206,24 @@ impl Said {
 
     fn makes_no_sense(&mut self, name: &'static str) {
         self.senseless.get_or_insert(name);
+    }
+}
+
+/// Returns whether something comes of a line, or is said to make no sense, where it stands among these.
+fn is_heard(line: &[u8], lines: Lines<'_>) -> bool {
+    let Some((name, value)) = split(line) else { return false };
+    match name {
+        b"READY" | b"RELOADING" | b"STOPPING" | b"MAINPIDFD" | b"RESTART_RESET" | b"BARRIER"
+        | b"FDSTORE" | b"FDSTOREREMOVE" => value == b"1",
+        b"STATUS" | b"ERRNO" | b"MAINPID" | b"NOTIFYACCESS" | b"WATCHDOG" | b"WATCHDOG_USEC" => {
+            true
+        }
+        b"EXTEND_TIMEOUT_USEC" => !matches!(number(value), Some(0 | u64::MAX)),
+        b"MAINPIDFDID" => lines.value(b"MAINPID").is_some(),
+        b"MONOTONIC_USEC" => lines.has(b"RELOADING=1"),
+        b"FDNAME" => lines.has(b"FDSTORE=1") || lines.has(b"FDSTOREREMOVE=1"),
+        b"FDPOLL" => value == b"0" && lines.has(b"FDSTORE=1"),
+        _ => false,
     }
 }
 

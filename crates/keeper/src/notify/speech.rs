@@ -94,6 +94,9 @@ impl Speech {
             };
         }
         let mut first = said.senseless.map_or(Ok(()), |name| Err(Unheard::Value(name)));
+        if said.is_odd {
+            first = first.and(Err(Unheard::Line));
+        }
         if let Some(main) = said.main {
             match find(main, fds) {
                 Ok(pid) => say(out, Notice::Main(pid)),
@@ -113,6 +116,9 @@ impl Speech {
             None => {}
             Some(Storing::Remove { name }) => {
                 store.remove(&name);
+            }
+            Some(Storing::Add { .. }) if fds.is_empty() => {
+                first = first.and(Err(Unheard::NothingToStore));
             }
             Some(Storing::Add { name, watch }) => {
                 let name = name.unwrap_or_else(|| Text::from(UNNAMED));

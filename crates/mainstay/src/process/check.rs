@@ -230,6 +230,14 @@ fn output(finder: &mut Finder<'_>, parts: &Parts) {
     let has_terminal = matches!(output.streams, Streams::Terminal { .. });
     let text = "it reads from its terminal: leave out `stdin`";
     finder.effect(!has_terminal || process.stdin == Stdin::Null, text);
+    for (what, is_said) in [
+        ("stdin", process.stdin != Stdin::Null),
+        ("a terminal", has_terminal),
+        ("output", !has_terminal && output.streams != Streams::Merged),
+    ] {
+        let text = format!("{what} has no effect on a process that this program talks with");
+        finder.effect(!parts.talks || !is_said, text);
+    }
     if let Stdin::File(path) = &process.stdin {
         finder.no_nul("the file", [path]);
     }
@@ -258,6 +266,7 @@ fn signs(finder: &mut Finder<'_>, child: &ChildDraft, parts: &Parts) {
     let text =
         "a process does not call `Context::ready`: say by `Command::ready` what makes it ready";
     let is_host = parts.host.is_some();
+    finder.effect(!(is_host && parts.talks), "a host is talked with by its calls");
     finder.effect(is_host || child.ready != Some(Ready::Explicit), text);
     let text = "a process does not call `Context::progress`: watch it by a probe";
     let progress = child.liveness.as_ref().and_then(|liveness| liveness.progress);

@@ -29,6 +29,7 @@ pub struct Command {
     pub(super) probes: Vec<Probe>,
     pub(super) success: Success,
     pub(super) lives_on: bool,
+    pub(super) talks: bool,
     pub(super) form: Option<Arc<str>>,
     pub(super) lacks: Option<Arc<str>>,
     pub(super) wrong: Vec<String>,
@@ -64,6 +65,7 @@ impl Command {
             probes: Vec::new(),
             success: Success::default(),
             lives_on: false,
+            talks: false,
             form: None,
             lacks: None,
             wrong: Vec::new(),
@@ -244,6 +246,14 @@ impl Command {
     /// Says where it reads from; otherwise nowhere.
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.process.stdin = stdin;
+        self
+    }
+
+    /// Lets this program talk with each run of it: what it prints on its standard output comes to
+    /// [`Handle::talk`](crate::Handle::talk), and what is written there it reads. What it prints on its standard error
+    /// goes where its output would go.
+    pub const fn talks(mut self) -> Self {
+        self.talks = true;
         self
     }
 

@@ -1,5 +1,6 @@
 //! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
 
+mod ahead;
 mod hear;
 mod meet;
 mod seat;
@@ -85,6 +86,10 @@ struct Run {
     is_killed: bool,
     /// It asked to be treated as if it gave no sign of life: none is passed on.
     is_silent: bool,
+    /// Whether what this program talks with it over was made in this life of the program.
+    has_talk: bool,
+    /// What is wrong with it, by whoever talks with it.
+    trouble: Option<Arc<str>>,
     /// Its connection, if it is a host.
     session: Option<Session>,
     /// Why it is ended though nobody asked for that, if it is a host of no use.
@@ -275,16 +280,6 @@ impl Processes {
         self.tell(Ask::Execute { key, ticket, command, timeout });
     }
 
-    /// Makes the connection to a run that is about to begin, if it is a host's.
-    fn connect(&mut self, child: &Child, key: &Key) -> io::Result<()> {
-        let Some(host) = host_of(child).cloned() else { return Ok(()) };
-        let Some(run) = self.runs.get_mut(key) else { return Ok(()) };
-        let (session, give) = Session::open(&self.shared, (key.clone(), child), run.run, &host)?;
-        run.session = Some(session);
-        self.tell(give);
-        Ok(())
-    }
-
     fn session(&self, key: &Key) -> Option<&Session> {
         self.runs.get(key)?.session.as_ref()
     }
@@ -338,7 +333,9 @@ impl Driver for Processes {
         let opened = self.open().map_err(|error| no_keeper(&error));
         let connected = opened.and_then(|()| {
             let what = "what it shares with its host cannot be made";
-            self.connect(child, &key).map_err(|error| format!("{what}: {error}"))
+            self.connect(child, &key).map_err(|error| format!("{what}: {error}"))?;
+            let what = "the pipes that it is talked with over cannot be made";
+            self.begin_talk(child.id, &key).map_err(|error| format!("{what}: {error}"))
         });
         match connected {
             Ok(()) => self.tell(Ask::Start { key, process }),
@@ -454,6 +451,7 @@ impl Driver for Processes {
 
     fn forget(&mut self, child: ChildId) {
         self.leave(child, None);
+        self.shared.talks.forget(child);
         if let Some(host) = self.hosts.remove(&child) {
             drop(caught::guard(|| host.desk.leave(&self.shared)));
         }

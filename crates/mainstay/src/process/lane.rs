@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many names of what a run says, and nothing comes of, are kept.
+pub(super) const MOST_WORDS: usize = 32;
+
 /// What has come since the loop last looked.
 #[derive(Default)]
 pub(crate) struct Lane {
@@ -54,6 +57,8 @@ pub(super) struct RunTold {
     pub(super) outlived: Vec<Lost>,
     /// Lines that were dropped.
     pub(super) dropped: u64,
+    /// What is wrong with it, by whoever talks with it; no text: nothing any more.
+    pub(super) talk: Option<String>,
     /// What it said as a host.
     pub(super) host: HostTold,
     pub(super) ended: Option<Over>,
@@ -88,6 +93,10 @@ pub(super) struct Notices {
     pub(super) status: Option<Text>,
     pub(super) errno: Option<i32>,
     pub(super) stored: Option<u32>,
+    /// How long its silence may be by its own word, and since when.
+    pub(super) patience: Option<(Moment, Duration)>,
+    /// What it said of which nothing comes, the last value of each name.
+    pub(super) words: BTreeMap<Text, Text>,
 }
 
 /// What a host said of itself beside what every process can.
@@ -146,6 +155,11 @@ impl Lane {
     /// Takes something of a child that does not work; no text: it does again.
     pub(super) fn trouble(&mut self, at: Moment, child: Arc<str>, what: String) {
         self.child(at, child).trouble = Some(what);
+    }
+
+    /// Takes what is wrong with a run, by whoever talks with it; no text: nothing any more.
+    pub(super) fn talk(&mut self, at: Moment, key: &Key, what: String) {
+        self.run(at, key.clone()).talk = Some(what);
     }
 
     /// Takes that the live run of a child has other settings.
@@ -249,6 +263,7 @@ impl Lane {
                 notices: Notices::default(),
                 outlived: Vec::new(),
                 dropped: 0,
+                talk: None,
                 host: HostTold::default(),
                 ended: None,
                 no_keeper: None,
@@ -284,8 +299,20 @@ impl Notices {
             Notice::Extend(by) => self.extend = Some((at, by)),
             Notice::ResetRestarts => self.resets = true,
             Notice::Stored(count) => self.stored = Some(count),
-            // It ends by itself, and the end says so. How often a heartbeat comes is the spec's to say.
-            Notice::Stopping | Notice::Watchdog(_) | Notice::Word { .. } => {}
+            Notice::Watchdog(within) => {
+                self.patience = Some((at, within));
+                // Where this differs from its spec somebody will wonder.
+                self.word("WATCHDOG_USEC".into(), within.as_micros().to_string().into());
+            }
+            // It ends by itself, and the end says so.
+            Notice::Stopping => self.word("STOPPING".into(), "1".into()),
+            Notice::Word { name, value } => self.word(name, value),
+        }
+    }
+
+    fn word(&mut self, name: Text, value: Text) {
+        if self.words.len() < MOST_WORDS || self.words.contains_key(&name) {
+            self.words.insert(name, value);
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Parts {
     pub(super) targets: Vec<Target>,
     /// Whether it lives on when this program dies without ending it.
     pub(super) lives_on: bool,
+    /// Whether this program talks with its runs.
+    pub(super) talks: bool,
     /// The text that they were made of.
     pub(super) form: Option<Arc<str>>,
     /// What it needs and could not be had.
@@ -62,6 +64,7 @@ impl Settings {
             ready,
             probes,
             lives_on,
+            talks,
             form,
             lacks,
             wrong,
@@ -89,7 +92,8 @@ impl Settings {
         let own = host.is_some().then_some(ReloadAct::Ask);
         let reload = reload.map(|Reload { act, .. }| act).or(own);
         let host = host.map(Arc::new);
-        let parts = Parts { process, steps, reload, targets, lives_on, form, lacks, host, wrong };
+        let parts =
+            Parts { process, steps, reload, targets, lives_on, talks, form, lacks, host, wrong };
         Self(Arc::new(parts))
     }
 
@@ -201,7 +205,7 @@ impl Payload for Settings {
             process.rest = wire::Rest::default();
             process.leftovers = wire::Leftovers::default();
             // It is given a notify socket when it starts, or never.
-            (process, parts.waits_for_notices(), parts.lives_on)
+            (process, parts.waits_for_notices(), parts.lives_on, parts.talks)
         };
         if fixed(&self.0) == fixed(&next.0) { Change::Live } else { Change::Restart }
     }

@@ -1,6 +1,7 @@
 //! What is known of a process beside what the tree knows of its child.
 
 use mainstay_host::ring::Operation;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Process {
     pub contain: Option<Arc<str>>,
     /// What it last said that it does (`STATUS=`).
     pub status: Option<Arc<str>>,
+    /// What else its live run said on its notify socket, of which nothing comes here: the last value of each name.
+    pub said: BTreeMap<Arc<str>, Arc<str>>,
     /// The file that takes its output.
     pub log: Option<PathBuf>,
     /// Where its sockets listen, in the order of their declaration, with the ports that were chosen.

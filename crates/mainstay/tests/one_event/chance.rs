@@ -294,7 +294,8 @@ impl Chance {
             6 => Input::WantsRecycle(child, run),
             7 => Input::Guard { child, run, hard: self.percent(50) },
             8 => Input::Reloaded(child, run),
-            9 | 10 => Input::Probed { child, run, probe: 0, ok: self.percent(50) },
+            9 => Input::Patience { child, run, within: self.span(secs(5)) },
+            10 => Input::Probed { child, run, probe: 0, ok: self.percent(50) },
             _ => exit,
         }
     }

@@ -162,6 +162,9 @@ pub struct Child {
     pub alerts: Vec<Alert>,
     /// What it says that it does.
     pub says: Option<String>,
+    /// What else its live run told on its notify socket, of which nothing comes: the last value of each name.
+    #[serde(default)]
+    pub said: BTreeMap<String, String>,
     /// How far its runs have come, in their own words: the next one goes on from there.
     #[serde(default)]
     pub position: Option<String>,

@@ -340,6 +340,8 @@ pub(super) struct LastForm {
 pub(super) struct WatchForm {
     #[serde_as(as = "Option<MomentForm>")]
     beat: Option<Moment>,
+    #[serde_as(as = "Option<SpanForm>")]
+    silence: Option<Duration>,
     #[serde_as(as = "Vec<ProbeWatchForm>")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     probes: Vec<ProbeWatch>,

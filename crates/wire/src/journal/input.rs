@@ -29,6 +29,14 @@ pub(super) enum InputForm {
         detail: Option<Arc<str>>,
     },
     Beat(#[serde_as(as = "ChildIdForm")] ChildId, #[serde_as(as = "RunIdForm")] RunId),
+    Patience {
+        #[serde_as(as = "ChildIdForm")]
+        child: ChildId,
+        #[serde_as(as = "RunIdForm")]
+        run: RunId,
+        #[serde_as(as = "SpanForm")]
+        within: Duration,
+    },
     Probed {
         #[serde_as(as = "ChildIdForm")]
         child: ChildId,

@@ -182,11 +182,19 @@ pub enum Order {
 /// Descriptors that a process begins with, each under a number of its own.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Passed {
-    /// Their numbers in the process, from 3 on.
+    /// Their numbers in the process. Below 3 they take the place of what it would read from or print to.
     pub numbers: Vec<u32>,
     /// What is open under them, in the same order.
     #[serde(skip)]
     pub open: Vec<Arc<OwnedFd>>,
+}
+
+impl Passed {
+    /// Returns what is open under a number.
+    pub fn at(&self, number: u32) -> Option<&OwnedFd> {
+        let place = self.numbers.iter().position(|known| *known == number)?;
+        self.open.get(place).map(|open| &**open)
+    }
 }
 
 impl PartialEq for Passed {

@@ -128,6 +128,7 @@ pub(crate) fn all() -> Vec<Input> {
         Input::Exited { child, run, exit: Exit::Panicked, detail: Some("it says é\u{1}".into()) },
         Input::Beat(child, run),
         Input::Probed { child, run, probe: 1, ok: false },
+        Input::Patience { child, run, within: Duration::from_secs(20) },
         Input::Pending { child, run, pending: true },
         Input::Progress(child, run),
         Input::Rehydrated(child, run),

@@ -274,6 +274,7 @@ fn watch() -> Watch {
         |verdict| ProbeWatch { due: Some(AT), asked: true, last: AT, ok: true, streak: 2, verdict };
     Watch {
         beat: Some(AT),
+        silence: Some(SPAN),
         probes: [None, Some(true), Some(false)].map(probe).into(),
         progress: Some(AT),
         recycle: Some(AT),

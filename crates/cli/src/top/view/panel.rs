@@ -87,7 +87,7 @@ fn runs(model: &Model, paint: Paint, area: Rect, buffer: &mut Buffer) {
     let runs = match &model.panel.runs {
         Answer::Known(runs) if !runs.is_empty() => runs,
         Answer::Known(_) => {
-            return put(buffer, area, &paint.span(Tint::Dim, "  no runs are known").into());
+            return put(buffer, area, &paint.span(Tint::Dim, "  no run has ended yet").into());
         }
         Answer::Awaited => return put(buffer, area, &paint.span(Tint::Dim, "  asking …").into()),
         Answer::Failed(why) => {

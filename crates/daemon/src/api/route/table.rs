@@ -117,7 +117,7 @@ pub(crate) static ROUTES: &[Route] = &[
         about: "What hooks were told and are to be told, the latest first",
         parameters: &[Parameter { name: "hook", form: Form::Text, about: "Of this hook alone" }],
         says: Says::Many("Delivery"),
-        statuses: &[],
+        statuses: &[404],
         answer: answer!(read::deliveries),
     },
     Route {

@@ -2,7 +2,7 @@
 
 use super::{Inputs, Processes, Purpose, Run, Ticket};
 use crate::host::{Fault, Session, Useless};
-use crate::process::lane::{Answer, ChildTold, HostTold, Lane, Notices, Over, RunTold};
+use crate::process::lane::{Answer, ChildTold, HostTold, Lane, MOST_WORDS, Notices, Over, RunTold};
 use crate::process::{News, Process, Used, end, signal};
 use crate::view::Views;
 use mainstay_core::spec::Ready;
@@ -13,9 +13,13 @@ use mainstay_wire::Text;
 use mainstay_wire::keeper::{Ended, Key, Order as Ask, Sequence, Usage, Whom};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A failure without a code of its own.
 const FAILED: Exit = Exit::Failed { code: None, class: Class::Plain, retry_after: None };
+
+/// How long a process that triggered its watchdog may take to write its core.
+const DUMP: Duration = Duration::from_secs(10);
 
 /// Of what a process says that it does, so many bytes are kept.
 const STATUS: usize = 1_024;
@@ -61,12 +65,19 @@ impl Processes {
     ) {
         let Some(run) = self.runs.get_mut(&told.key) else { return };
         let (child, number, at) = (run.child, run.run, told.at);
+        if let Some(what) = &told.talk {
+            run.trouble = (!what.is_empty()).then(|| what.as_str().into());
+            let trouble = run.trouble.clone();
+            views.process(tree, child, |process| process.trouble = trouble);
+        }
         if let Some((pid, contain, is_adopted)) = &told.started {
-            let log = run.settings.log();
+            // Who talks with it may have found something before it was known to have started.
+            let (log, trouble) = (run.settings.log(), run.trouble.clone());
             views.process(tree, child, |process| {
                 process.pid = Some(*pid);
                 process.contain = text(contain);
-                (process.status, process.trouble, process.log) = (None, None, log);
+                (process.status, process.trouble, process.log) = (None, trouble, log);
+                process.said.clear();
             });
             if let Some(session) = &run.session {
                 session.began(*pid);
@@ -205,7 +216,13 @@ impl Run {
         inputs: &mut Inputs,
     ) -> Option<u8> {
         let (child, run) = (self.child, self.run);
-        if let Some(beat) = notices.beat.filter(|_| !self.is_silent) {
+        let beat = notices.beat.filter(|_| !self.is_silent);
+        let patience = notices.patience.filter(|_| !self.is_silent);
+        if let Some((at, within)) = patience {
+            // A beat that came before it was measured otherwise, and this counts as one too.
+            inputs.push((at, Input::Patience { child, run, within }));
+        }
+        if let Some(beat) = beat.filter(|beat| patience.is_none_or(|(at, _)| at <= *beat)) {
             inputs.push((beat, Input::Beat(child, run)));
         }
         if let Some((at, by)) = notices.extend {
@@ -229,8 +246,9 @@ impl Run {
         {
             inputs.push((at, Input::Command(self.forgive(path))));
         }
-        if notices.is_triggered {
-            self.is_silent = true;
+        if notices.is_triggered && !std::mem::replace(&mut self.is_silent, true) {
+            // No sign is passed on any more: who does not end of the signal has lost its heartbeat, though none was declared.
+            inputs.push((at, Input::Patience { child, run, within: DUMP }));
         }
         // What its own watchdog says is as good as a lost heartbeat, and a core of it is worth having.
         notices.is_triggered.then_some(signal::ABRT)
@@ -303,10 +321,10 @@ impl Run {
 
 /// Notes for those who look what a run said.
 fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
-    let Notices { main, status, errno, stored, .. } = &told.notices;
+    let Notices { main, status, errno, stored, words, .. } = &told.notices;
     let of_host = told.host.recycle.is_some() || told.host.memory.is_some();
-    let is_noted =
-        main.is_some() || status.is_some() || errno.is_some() || stored.is_some() || of_host;
+    let is_said = main.is_some() || status.is_some() || errno.is_some() || stored.is_some();
+    let is_noted = is_said || of_host || !words.is_empty();
     if !is_noted && told.dropped == 0 && told.outlived.is_empty() {
         return;
     }
@@ -318,8 +336,13 @@ fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
             process.status = text(status);
         }
         if let Some(error) = errno {
-            let what = crate::probe::plain(&io::Error::from_raw_os_error(*error));
-            process.trouble = Some(format!("it says that it has an error: {what}").into());
+            process.trouble = complaint(*error);
+        }
+        for (name, value) in words {
+            let name: Arc<str> = String::from_utf8_lossy(name.as_bytes()).into();
+            if process.said.len() < MOST_WORDS || process.said.contains_key(&name) {
+                process.said.insert(name, text(value).unwrap_or_default());
+            }
         }
         if let Some(reason) = &told.host.recycle {
             process.status = Some(format!("asks to be replaced: {reason}").into());
@@ -333,6 +356,13 @@ fn note(told: &RunTold, child: ChildId, tree: &Tree, views: &mut Views) {
             process.trouble = Some(format!("force did not end {names}").into());
         }
     });
+}
+
+/// Returns what it means that a process says it has an error; 0 is none.
+fn complaint(error: i32) -> Option<Arc<str>> {
+    let what = crate::probe::plain(&io::Error::from_raw_os_error(error));
+    let name = mainstay_keeper::errno_name(error).unwrap_or("ERRNO");
+    (error != 0).then(|| format!("it says that it has an error: {name} ({error}), {what}").into())
 }
 
 /// Returns what a process says as text; nothing where it says nothing.

@@ -72,6 +72,8 @@ impl Processes {
             is_reloading: false,
             is_killed: false,
             is_silent: false,
+            has_talk: false,
+            trouble: None,
             session: None,
             useless: None,
             left: None,
@@ -133,6 +135,10 @@ impl Processes {
                 };
                 let is_past =
                     held.iter().any(|held| held.key.child == key.child && held.key.run >= key.run);
+                if matches!(life.phase, Phase::Starting { .. }) && !is_past {
+                    // What was given ahead of an order that got lost is lost with it. Without it, it ends by itself.
+                    let _ = self.begin_talk(id, &key);
+                }
                 self.tell(match life.phase {
                     // Whether it was asked for nobody knows: a keeper starts no run twice.
                     Phase::Starting { .. } if !is_past => Ask::Start { key: key.clone(), process },

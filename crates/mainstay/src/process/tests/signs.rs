@@ -1,7 +1,7 @@
 //! What a run says of itself, and what is asked of it.
 
 use super::fake::{Fake, find, soon, start};
-use crate::process::{Command, Probe, Ready, Reload};
+use crate::process::{Access, Command, Probe, Ready, Reload};
 use crate::{Cause, Event, Standing, View, process};
 use mainstay_wire::keeper::{Fact, Key, Notice, Order, Status, Whence};
 use std::error::Error as _;
@@ -63,6 +63,87 @@ async fn a_watchdog_that_is_triggered_aborts_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_says_itself_how_long_its_silence_may_be() {
+    // With a declared heartbeat, and where none is: what it says; after how long it is lost.
+    let table = [
+        (Some(2 * SEC), 20 * SEC, Some(20 * SEC)),
+        (Some(20 * SEC), SEC, Some(SEC)),
+        (Some(2 * SEC), Duration::ZERO, None),
+        (None, 3 * SEC, Some(3 * SEC)),
+    ];
+    for (declared, within, lost) in table {
+        let mut child = process("x", Command::new("x").notify(Access::Main));
+        if let Some(every) = declared {
+            child = child.heartbeat(every, 1);
+        }
+        let mut fake = start([child]);
+        let key = fake.starts().await;
+        fake.is("x", Standing::Ready).await;
+        let begun = tokio::time::Instant::now();
+        fake.notice(&key, Notice::Watchdog(within));
+        let is_said = |view: &View| !view.process.as_ref().is_some_and(|it| it.said.is_empty());
+        let view = soon(fake.handle().wait_until("x", is_said)).await.expect("it is there");
+        let said = view.process.expect("it is a process").said["WATCHDOG_USEC"].to_string();
+        assert_eq!(said, within.as_micros().to_string(), "{declared:?}");
+        let Some(lost) = lost else {
+            // It is never lost: what comes next is the drain.
+            tokio::time::sleep(3_600 * SEC).await;
+            fake.is("x", Standing::Ready).await;
+            fake.drain().await;
+            continue;
+        };
+        assert!(matches!(fake.next().await, Order::Signal { signal: 15, .. }));
+        assert_eq!(begun.elapsed(), lost, "{declared:?}");
+        fake.ends(&key, Status::Code(0));
+        let view = fake.is("x", Standing::Waiting).await;
+        assert_eq!(view.last.map(|last| last.cause), Some(Cause::HeartbeatLost));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watchdog_is_triggered_where_none_is_declared() {
+    let mut fake = start([process("x", Command::new("x").notify(Access::Main))]);
+    let key = fake.starts().await;
+    fake.is("x", Standing::Ready).await;
+    fake.notice(&key, Notice::Trigger);
+    assert!(matches!(fake.next().await, Order::Signal { signal: 6, .. }));
+    // It does not end of it.
+    fake.notice(&key, Notice::Watchdog(3_600 * SEC));
+    assert!(matches!(fake.next().await, Order::Signal { signal: 15, .. }));
+    fake.ends(&key, Status::Code(0));
+    let view = fake.is("x", Standing::Waiting).await;
+    assert_eq!(view.last.map(|last| last.cause), Some(Cause::HeartbeatLost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nothing_comes_of_is_shown_until_its_next_run() {
+    let mut fake = start([process("x", Command::new("x")).optional()]);
+    let key = fake.starts().await;
+    let word = |name: &str, value: &str| Notice::Word { name: name.into(), value: value.into() };
+    fake.notice(&key, word("BUSERROR", "org.example.Failed"));
+    fake.notice(&key, word("EXIT_STATUS", "3"));
+    fake.notice(&key, word("EXIT_STATUS", "4"));
+    for number in 0..100 {
+        fake.notice(&key, word(&format!("X_{number}"), "1"));
+    }
+    fake.notice(&key, Notice::Errno(2));
+    let is_told = |view: &View| view.process.as_ref().is_some_and(|it| it.trouble.is_some());
+    let view = soon(fake.handle().wait_until("x", is_told)).await.expect("it is there");
+    let said = &view.process.expect("it is a process").said;
+    assert_eq!((&*said["BUSERROR"], &*said["EXIT_STATUS"]), ("org.example.Failed", "4"));
+    assert_eq!(said.len(), 32, "it is bounded");
+    // It has no error any more.
+    fake.notice(&key, Notice::Errno(0));
+    let is_well = |view: &View| view.process.as_ref().is_some_and(|it| it.trouble.is_none());
+    soon(fake.handle().wait_until("x", is_well)).await.expect("it is there");
+    fake.ends(&key, Status::Code(1));
+    fake.starts().await;
+    let view = fake.is("x", Standing::Ready).await;
+    assert!(view.process.is_some_and(|process| process.said.is_empty()));
+    fake.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_it_says_is_shown() {
     let mut fake = start([process("x", Command::new("x"))]);
     let key = fake.starts().await;
@@ -77,7 +158,10 @@ async fn what_it_says_is_shown() {
     let process = view.process.expect("it is a process");
     assert_eq!(process.status.as_deref(), Some("migrating 3 of 7"));
     assert_eq!((process.pid, process.stored), (Some(4711), 2));
-    assert_eq!(process.trouble.as_deref(), Some("it says that it has an error: permission denied"));
+    assert_eq!(
+        process.trouble.as_deref(),
+        Some("it says that it has an error: EACCES (13), permission denied")
+    );
     let what = "cannot write its log /x".to_owned();
     fake.say(Fact::Trouble { child: "x".into(), what, error: 28 });
     let expected = "cannot write its log /x: no space left on device";
