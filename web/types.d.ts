@@ -288,6 +288,7 @@ declare namespace Api {
     steps: TimelineStep[];
     begins_ms: number[];
     serves: Span[];
+    falls: Fall[];
     starts: number;
     gave_up_after_ms: number | null;
     gave_up: string | null;
@@ -299,6 +300,11 @@ declare namespace Api {
     alerts: number | null;
     ends: string;
     is_cut: boolean;
+  }
+
+  interface Fall {
+    after_ms: number;
+    then: string;
   }
 
   interface TimelineStep {

@@ -10,7 +10,7 @@ import { fill, h, once } from "../parts/dom.js";
 import { Picture } from "../parts/picture.js";
 import { empty, failed, loading } from "../parts/states.js";
 
-const PRESETS = ["default", "systemd", "supervisord", "kubernetes", "nomad", "pm2", "otp", "s6", "runit", "dinit", "procserv", "tokio-supervisor", "epics", "focas", "oxios-web", "oxios-critical"];
+const PRESETS = ["default", "systemd", "supervisord", "kubernetes", "nomad", "pm2", "process-compose", "otp", "s6", "runit", "dinit", "procserv", "tokio-supervisor", "epics", "focas", "oxios-web", "oxios-critical"];
 
 /** Which fields stand in the address, and what they are where nothing is said. */
 const FIELDS = { child: "", a: "", b: "systemd", "a-text": "", "b-text": "", lives: "", after: "3s", times: "50", exit: "1" };

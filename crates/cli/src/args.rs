@@ -7,6 +7,7 @@ mod keep;
 mod look;
 mod neighbours;
 mod procserv;
+mod run;
 
 pub(crate) use act::{
     ActArgs, Acting, AddArgs, ApplyArgs, DownArgs, PauseArgs, ResetArgs, StartArgs, UpgradeArgs,
@@ -14,14 +15,15 @@ pub(crate) use act::{
 };
 pub(crate) use keep::{
     CheckArgs, CompletionArgs, DashboardArgs, DemoArgs, HoldArgs, InitArgs, JournalArgs,
-    JournalCommand, ManArgs, RestartRule, RunArgs, SimulateArgs, UpArgs,
+    JournalCommand, ManArgs, SimulateArgs, UpArgs,
 };
 pub(crate) use look::{
     AlertsArgs, AttachArgs, ConsolesArgs, DoctorArgs, EventsArgs, ExplainArgs, HistoryArgs,
     HooksArgs, HooksCommand, LogsArgs, PostmortemArgs, StatusArgs, TopArgs, WaitArgs, WaitFor,
 };
-pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source};
+pub(crate) use neighbours::{ExportArgs, ImportArgs, Side, Source, UnitArgs};
 pub(crate) use procserv::ProcservArgs;
+pub(crate) use run::{RelayArgs, RestartRule, RunArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -166,6 +168,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Write the processes of a spec file for another supervisor, with the same report
     Export(ExportArgs),
+    /// Write the unit by which systemd brings a tree up, and that of its socket
+    Unit(UnitArgs),
     /// Check this machine, and say what to do about what is wrong
     Doctor(DoctorArgs),
     /// Replace brain and keeper by another program, with everything kept

@@ -34,11 +34,13 @@ impl HoldArgs {
             ("--echo", self.echo),
             ("--bare", self.bare),
             ("--colour", self.colour),
+            ("--relays", self.relays),
         ] {
             if is_set {
                 command.push(Text::from(flag));
             }
         }
+        command.extend(self.relay.typed().iter().map(|option| Text::from(option.as_str())));
         Ok(command)
     }
 
@@ -62,12 +64,11 @@ impl HoldArgs {
 pub(crate) fn keep(args: &HoldArgs) -> Result<ExitCode, Fault> {
     let settings = args.settings()?;
     let identity = brain::identity(&settings);
-    let code =
-        mainstay_keeper::keep(&mainstay_keeper::Settings { identity }, settings.brain_command)
-            .map_err(|source| Fault::Failed {
-                text: format!("the keeper cannot begin: {source}"),
-                hint: None,
-            })?;
+    let relay = args.relays.then(|| args.relay.relay());
+    let keeper = mainstay_keeper::Settings { identity, relay };
+    let code = mainstay_keeper::keep(&keeper, settings.brain_command).map_err(|source| {
+        Fault::Failed { text: format!("the keeper cannot begin: {source}"), hint: None }
+    })?;
     Ok(ExitCode::from(code))
 }
 

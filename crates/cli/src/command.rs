@@ -14,6 +14,7 @@ mod simulate;
 mod spec;
 mod status;
 mod stream;
+mod unit;
 mod watch;
 
 pub(crate) use act::compose;
@@ -55,6 +56,7 @@ pub(crate) fn carry_out(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Command::Init(args) => spec::init(args, global)?,
         Command::Import(args) => neighbours::import(args, global)?,
         Command::Export(args) => neighbours::export(args, global)?,
+        Command::Unit(args) => unit::unit(args, global)?,
         Command::Doctor(args) if args.dump => ask(global, async |desk| desk.dump().await)?,
         Command::Doctor(_) => doctor::doctor(global)?,
         Command::Journal(args) => journal::journal(args, global)?,

@@ -24,7 +24,8 @@ pub(crate) fn demo(args: &DemoArgs, global: &Global) -> Result<ExitCode, Fault> 
         ))?;
     }
     let folder = std::env::current_dir().map_err(PlaceError::Here)?;
-    let declared = Declared { name, file: folder, text: Some(SPEC.into()), state: None };
+    let text = Some(SPEC.into());
+    let declared = Declared { name, file: folder, text, state: None, relay: None };
     let manner = Manner { detach: false, wait: None, echo: true, bare: false, tells: true };
     // It is found by its name, as is said above.
     let global = Global { name: Some(declared.name.clone()), ..global.clone() };

@@ -11,6 +11,7 @@ mod command;
 mod dashboard;
 mod demo;
 mod fault;
+mod passed;
 mod place;
 mod procserv;
 mod run;

@@ -39,7 +39,8 @@ pub(crate) fn procserv(args: &ProcservArgs, global: &Global) -> Result<ExitCode,
     }
     let text = plan.spec(std::process::id(), stays);
     let shows_rest = stays && plan.transcript().is_some_and(|path| path != "-");
-    let declared = Declared { name: name.clone(), file: here.clone(), text: Some(text), state };
+    let text = Some(text);
+    let declared = Declared { name: name.clone(), file: here.clone(), text, state, relay: None };
     let manner =
         Manner { detach: false, wait: None, echo: shows_rest, bare: !is_debug, tells: !args.quiet };
     // What is typed as a name here is the child's.

@@ -1,16 +1,31 @@
-//! `mainstay run`: one command under supervision, without a spec file.
+//! `mainstay run`: one command under supervision, without a spec file. Signals go to it, and its exit code is ours.
 
 use crate::args::{Global, RestartRule, RunArgs};
 use crate::fault::Fault;
 use crate::place;
 use crate::up::{Declared, Manner, begin};
+use mainstay_keeper::Init;
+use mainstay_wire::Text;
+use mainstay_wire::process::{Environment, Process};
+use rustix::io::Errno;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use std::fs;
+use std::io::{IsTerminal, stdin};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Carries out `mainstay run`.
 pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
+    if let Some(signal) = args.parent_death {
+        die_with_parent(signal)?;
+    }
+    if args.alone { alone(args) } else { supervised(args, global) }
+}
+
+/// Runs it with a keeper and a brain.
+fn supervised(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     let program = args.command.first().map_or("", String::as_str);
     let stem = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
     let name = match &global.name {
@@ -19,8 +34,11 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     };
     let here = std::env::current_dir().map_err(place::PlaceError::Here)?;
     let state = if args.no_journal { Some(forgotten()?) } else { args.state.clone() };
-    let declared = Declared { text: Some(spec(&name, args)), name, file: here, state };
-    let manner = Manner { detach: false, wait: None, echo: true, bare: true, tells: true };
+    let text = Some(spec(&name, args, stdin().is_terminal()));
+    let relay = Some(args.relay.clone());
+    let declared = Declared { text, name, file: here, state, relay };
+    let tells = !global.quiet;
+    let manner = Manner { detach: false, wait: None, echo: true, bare: true, tells };
     let result = begin(&declared, &manner, global);
     if let (true, Some(state)) = (args.no_journal, &declared.state)
         && !place::is_in_use(&state.join("journal"))
@@ -29,6 +47,32 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
         let _ = fs::remove_dir_all(state);
     }
     result
+}
+
+/// Runs it with nothing but this process.
+fn alone(args: &RunArgs) -> Result<ExitCode, Fault> {
+    let process = Process {
+        command: args.command.iter().map(|word| Text::from(word.as_str())).collect(),
+        environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
+        ..Process::default()
+    };
+    let init = Init { process, relay: args.relay.relay(), grace: args.grace, rest: args.rest };
+    let code = mainstay_keeper::init(&init).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        error.code()
+    });
+    Ok(code.into())
+}
+
+/// Asks the kernel for a signal at the end of whoever started this program.
+fn die_with_parent(signal: i32) -> Result<(), Fault> {
+    let asked = Signal::from_named_raw(signal).ok_or(Errno::INVAL);
+    asked.and_then(|signal| set_parent_process_death_signal(Some(signal))).map_err(|error| {
+        Fault::Failed {
+            text: format!("signal {signal} cannot be asked for at the end of the parent: {error}"),
+            hint: Some("`--parent-death TERM` is what most mean".into()),
+        }
+    })
 }
 
 /// Makes a folder in memory, of this process alone, and removes what earlier ones have left there.
@@ -77,8 +121,11 @@ fn since(pid: u32) -> Option<u64> {
 }
 
 /// Returns the spec file that says the same. JSON is YAML, so that nothing in a command needs a quote of its own.
-fn spec(name: &str, args: &RunArgs) -> String {
-    let restart = match args.restart {
+fn spec(name: &str, args: &RunArgs, is_at_terminal: bool) -> String {
+    // Who is at the terminal of a container has ended what runs there.
+    let is_session = is_at_terminal && std::process::id() == 1;
+    let default = if is_session { RestartRule::Never } else { RestartRule::OnFailure };
+    let restart = match args.restart.unwrap_or(default) {
         RestartRule::Always => "always",
         RestartRule::OnFailure => "on-failure",
         RestartRule::Never => "never",
@@ -90,16 +137,42 @@ fn spec(name: &str, args: &RunArgs) -> String {
         "restart": restart,
         "criticality": "critical",
         "stdin": "inherit",
+        "session": "group",
         "inherit": ["*"],
+        "rest": millis(args.rest),
     });
+    if !args.keep_output {
+        child["output"] = "inherit".into();
+    }
+    let mut success: Vec<serde_json::Value> =
+        args.relay.success.iter().map(|code| (*code).into()).collect();
+    if is_at_terminal {
+        // An interrupt is typed by whoever wants no more of it.
+        success.extend(["INT".into(), 130.into()]);
+    }
+    if !success.is_empty() {
+        child["success"] = success.into();
+    }
     if let Some(preset) = &args.preset {
         child["preset"] = preset.as_str().into();
     }
-    if let Some(grace) = args.grace {
-        child["stop"] =
-            serde_json::json!([{ "signal": "TERM", "within": format!("{}ms", grace.as_millis()) }]);
+    let relay = args.relay.relay();
+    let rewritten = relay.rewrite.iter().find(|(from, _)| *from == TERM).and_then(|(_, to)| *to);
+    if args.grace.is_some() || rewritten.is_some() {
+        let signal = rewritten.unwrap_or(TERM).to_string();
+        let within = millis(args.grace.unwrap_or(GRACE));
+        child["stop"] = serde_json::json!([{ "signal": signal, "within": within }]);
     }
     serde_json::json!({ "name": name, "children": { name: child } }).to_string()
+}
+
+/// The number of the signal that asks for the end.
+const TERM: i32 = 15;
+/// How long a command gets to end where nothing is said.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn millis(span: Duration) -> String {
+    format!("{}ms", span.as_millis())
 }
 
 #[cfg(test)]
@@ -114,7 +187,7 @@ mod tests {
         let Command::Run(args) = Arguments::try_parse_from(typed).unwrap().command else {
             unreachable!("that is what was typed")
         };
-        let text = spec("web", &args);
+        let text = spec("web", &args, false);
         let here = Path::new("/here/mainstay.yaml");
         let loaded = mainstay_daemon::spec::load_text(&text, here, &|_| None, None)
             .unwrap_or_else(|problems| panic!("{text}\n{problems}"));
@@ -128,6 +201,8 @@ mod tests {
             &["--restart", "always", "--", "./serve"],
             &["--restart", "never", "--", "./serve"],
             &["--preset", "systemd", "--", "./serve"],
+            &["--rewrite", "TERM=RTMIN+3", "--success", "3,143", "--", "./serve"],
+            &["--keep-output", "--rest", "0s", "--group", "--", "./serve"],
         ] {
             let (text, _) = made(typed);
             assert!(text.contains("./serve"), "{text}");

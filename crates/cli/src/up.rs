@@ -1,9 +1,10 @@
 //! `mainstay up`: checks what is declared, then becomes the keeper of it, or starts one behind.
 
-use crate::args::{Global, HoldArgs, UpArgs};
+use crate::args::{Global, HoldArgs, RelayArgs, UpArgs};
 use crate::brain;
 use crate::command;
 use crate::fault::Fault;
+use crate::passed;
 use crate::place::{self, Place, Surroundings};
 use crate::screen::Screen;
 use mainstay_daemon::spec::Loaded;
@@ -38,7 +39,7 @@ pub(crate) fn up(args: &UpArgs, global: &Global) -> Result<ExitCode, Fault> {
         Some(name) => name.clone(),
         None => place::name_of(&file)?,
     };
-    let declared = Declared { name, file, text: None, state: args.state.clone() };
+    let declared = Declared { name, file, text: None, state: args.state.clone(), relay: None };
     begin(&declared, &Manner::of(args), global)
 }
 
@@ -49,6 +50,8 @@ pub(crate) struct Declared {
     pub(crate) file: PathBuf,
     pub(crate) text: Option<String>,
     pub(crate) state: Option<PathBuf>,
+    /// Where all there is to it is one command: how signals get to that.
+    pub(crate) relay: Option<RelayArgs>,
 }
 
 /// How it is brought up.
@@ -103,13 +106,24 @@ pub(crate) fn begin(
         echo: manner.echo && !manner.detach,
         bare: manner.bare,
         colour: Screen::of(global).has_colour,
+        relays: declared.relay.is_some(),
+        relay: declared.relay.clone().unwrap_or_default(),
     };
     let loaded = check(&args)?;
+    // What `run` is given is its command's.
+    let passed = match declared.relay {
+        Some(_) => None,
+        None => passed::api(manner.detach)?,
+    };
     if let (None, Some(socket)) = (&global.socket, &loaded.api.socket) {
         args.answers_at.clone_from(socket);
     }
     place.make(&around)?;
-    refuse_second(&args.answers_at, &place)?;
+    match passed {
+        // Nobody has taken a connection from it yet: to connect tells nothing.
+        Some(path) => args.answers_at = path,
+        None => refuse_second(&args.answers_at, &place)?,
+    }
     if manner.detach {
         args.colour = false;
         return detach(&args, &place, &loaded, manner, global);

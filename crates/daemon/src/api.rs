@@ -47,17 +47,19 @@ mod words;
 pub(crate) use apart::apart;
 pub use around::{About, Book, Program, Specs};
 pub use caller::{Caller, Role, Roles};
-pub(crate) use look::alert_kind;
+pub(crate) use command::{carry_out, refused_by_journal};
+pub(crate) use look::{Wall, alert_kind};
 pub use observe::{Observed, serve_observed};
 pub use openapi::openapi;
 pub use route::router;
+pub(crate) use serve::{Door, Serving, refused};
 pub use serve::{serve_tls, serve_unix};
 pub use socket::{BindError, Listener};
 pub use tls::{Secure, Tls, TlsError, Token};
+pub(crate) use trouble::{Trouble, told};
 
 use crate::metrics::Metrics;
 use crate::otlp::Exporter;
-use look::Wall;
 use mainstay::Handle;
 use std::fmt;
 use std::sync::Arc;
@@ -163,6 +165,14 @@ impl Service {
 
     pub(crate) fn telemetry(&self) -> Option<&Exporter> {
         self.inner.telemetry.as_deref()
+    }
+
+    pub(crate) fn specs_of(&self) -> Option<Arc<dyn Specs>> {
+        self.inner.specs.clone()
+    }
+
+    pub(crate) fn name_of(&self) -> &str {
+        &self.inner.name
     }
 
     pub(crate) fn book_of(&self) -> Option<&dyn Book> {

@@ -8,12 +8,14 @@
 //! ```
 
 mod above;
+mod begin;
 mod book;
 mod clock;
 mod doors;
 mod dump;
 mod hooks;
 mod link;
+mod listening;
 mod outside;
 mod own;
 mod program;
@@ -30,14 +32,19 @@ mod voice;
 
 use crate::api::{self, Service};
 use crate::hook::Tap;
-use crate::journal::{self, Journal, OpenError};
+use crate::journal::{self, Journal};
 use crate::journald::Journald;
+use crate::listener;
 use crate::otlp::{self, Exporter};
-use crate::spec::{self, Loaded, SpecProblems};
+use crate::spec::Loaded;
+use crate::supervisord::Interface;
+use above::{Above, Extending};
+pub use begin::{BrainError, Source};
 use book::Books;
 use clock::Clocks;
 pub(crate) use clock::monotonic;
-use doors::Doors;
+pub use doors::{API, OBSERVE};
+use doors::{Doors, Given};
 use dump::Dump;
 use link::{Commands, Keeper, Orders};
 use mainstay::durable::{Durable, Past};
@@ -53,12 +60,14 @@ use program::About;
 pub(crate) use record::TAKEN;
 use record::{Hearers, Recorder};
 use recover::Recovered;
+use signals::Signals;
 use specs::FileSpecs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+pub(crate) use telling::{Weight, sentence};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::Layer;
@@ -92,67 +101,6 @@ pub struct Settings {
     pub brain_command: Vec<Text>,
 }
 
-/// Where a declaration comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A spec file.
-    File(PathBuf),
-    /// The text of one, as if it stood in this folder.
-    Text(String, PathBuf),
-}
-
-/// Why a brain cannot begin.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BrainError {
-    /// There is no keeper.
-    #[error("the keeper cannot be reached: {0}")]
-    Keeper(#[source] io::Error),
-    /// The spec file is wrong, and there is no tree to go on with.
-    #[error("{0}")]
-    Spec(SpecProblems),
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] OpenError),
-    /// The socket cannot be opened.
-    #[error(transparent)]
-    Socket(#[from] api::BindError),
-    /// The port cannot be served.
-    #[error(transparent)]
-    Tls(#[from] api::TlsError),
-    /// The port cannot be opened.
-    #[error("cannot listen on {address} for the API: {source}")]
-    Port {
-        /// Where.
-        address: std::net::SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The tree does not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The system does not let it run.
-    #[error("the program cannot run: {0}")]
-    System(#[source] io::Error),
-}
-
-impl Source {
-    /// Loads what is declared there. Children whose spec names no log get one in `logs`.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with it.
-    pub fn load(&self, logs: &Path) -> Result<Loaded, SpecProblems> {
-        let environment = |name: &str| std::env::var(name).ok();
-        match self {
-            Self::File(path) => spec::load(path, &environment, Some(logs)),
-            Self::Text(text, folder) => {
-                spec::load_text(text, &folder.join("mainstay.yaml"), &environment, Some(logs))
-            }
-        }
-    }
-}
-
 /// Returns what tells the processes of this tree from those of others: where its state is.
 pub fn identity(settings: &Settings) -> String {
     settings.state.display().to_string()
@@ -164,6 +112,15 @@ pub fn identity(settings: &Settings) -> String {
 ///
 /// It cannot begin. A keeper whose first brain this was has been told to leave.
 pub fn run(settings: Settings) -> Result<u8, BrainError> {
+    let above = Above::find();
+    let result = begin(settings, &above);
+    if let Err(error) = &result {
+        above.failed(error);
+    }
+    result
+}
+
+fn begin(settings: Settings, above: &Above) -> Result<u8, BrainError> {
     let began = Instant::now();
     // Before there is another thread: from here on the signal is heard by one of its own.
     let quit = Quit::open().map_err(BrainError::System)?;
@@ -179,8 +136,11 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
     let mut client = Client::connect(&identity(&settings)).map_err(BrainError::Keeper)?;
     let voice = Voice::new(settings.echoes, settings.is_bare, settings.colour, Journald::find());
-    let ready = match prepare(settings, voice, began) {
-        Ok(ready) => ready,
+    let extending = above.begins();
+    let prepared = prepare(settings, voice, began);
+    let prepared = prepared.and_then(|program| Ok((program, Given::take(&client)?)));
+    let (ready, given) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
             give_up(&mut client);
             return Err(error);
@@ -196,7 +156,8 @@ pub fn run(settings: Settings) -> Result<u8, BrainError> {
     let voice = Arc::clone(&ready.voice);
     signs::dump_when_asked(quit, Arc::clone(&dump), voice, Arc::clone(&asked))
         .map_err(BrainError::System)?;
-    let result = runtime.block_on(ready.serve(client, (dump, asked)));
+    let outer = Outer { above: above.clone(), extending, given };
+    let result = runtime.block_on(ready.serve(client, (dump, asked), outer));
     // What hangs in a system call must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -233,8 +194,10 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
     let (kept, notice) = hooks::kept(&settings.state);
     let (consoles, _) = open("consoles")?;
     let open_runs = settings.state.join("open-runs.json");
-    let mut recovered = recover::recover(found, &open_runs, kept.next);
-    recovered.notices.extend(notice);
+    let (unheard, unread) = listening::kept(&settings.state);
+    let next = unheard.as_ref().map(|kept| kept.next);
+    let mut recovered = recover::recover(found, &open_runs, kept.next, next);
+    recovered.notices.extend(notice.into_iter().chain(unread));
     let loaded = match (loaded, recovered.tree.is_some()) {
         (Ok(loaded), _) => Some(loaded),
         (Err(problems), false) => return Err(BrainError::Spec(problems)),
@@ -254,8 +217,18 @@ fn prepare(settings: Settings, voice: Voice, began: Instant) -> Result<Program, 
         recovered,
         loaded,
         kept,
+        unheard,
         began,
     })
+}
+
+/// What a brain has of those above it.
+struct Outer {
+    above: Above,
+    /// Held until it has begun.
+    extending: Option<Extending>,
+    /// Sockets that were opened for it.
+    given: Given,
 }
 
 /// A brain that is ready to begin.
@@ -269,6 +242,8 @@ struct Program {
     loaded: Option<Loaded>,
     /// What hooks go on from.
     kept: Kept,
+    /// What listeners go on from.
+    unheard: Option<mainstay_wire::listener::Kept>,
     began: Instant,
 }
 
@@ -277,9 +252,12 @@ impl Program {
         mut self,
         mut client: Client,
         (dump, asked): (Arc<Dump>, Arc<Notify>),
+        Outer { above, extending, given }: Outer,
     ) -> Result<u8, BrainError> {
+        // Before the keeper hears anything: from then on it hands signals on.
+        let signals = Signals::new();
         let listening = self.loaded.as_ref().map(|loaded| loaded.api.clone()).unwrap_or_default();
-        let doors = match Doors::open(&self.settings.socket, &listening).await {
+        let doors = match Doors::open(&self.settings.socket, &listening, given.api).await {
             Ok(doors) => doors,
             Err(error) => {
                 give_up(&mut client);
@@ -299,7 +277,7 @@ impl Program {
             chronicle: Arc::new(Mutex::new(std::mem::take(&mut self.recovered.chronicle))),
             folder: self.settings.state.join("journal"),
         };
-        let keeper = Arc::new(Keeper::default());
+        let keeper = Arc::new(Keeper::new(above.clone()));
         // Who started this brain is its keeper, also before it has greeted.
         keeper.pid.store(std::os::unix::process::parent_id(), Ordering::Relaxed);
         let orders = Orders::default();
@@ -335,16 +313,18 @@ impl Program {
             self.redeclare(&tree, &about)?;
         }
         let snapshot = self.snapshot(&tree)?;
-        let outside = Arc::new(Outside::new(self.exporter(&snapshot)));
+        let outside = Arc::new(Outside::new(self.exporter(&snapshot), given.observe));
         if let Some(loaded) = &self.loaded {
             outside.follow(loaded);
         }
         let state = self.settings.state.clone();
         let hear = hooks::hear(asides, Arc::clone(&about), Arc::clone(&self.voice), state);
+        let listeners = self.listeners(clocks, &snapshot, &about)?;
         let seen = Arc::clone(&about);
         let hearers = Hearers {
             hooks: Some(Tap::new(Arc::clone(&hooks), Arc::clone(&self.journal))),
             seen: Some(Box::new(move |who, why| seen.seen(who, why))),
+            listeners: Some(listener::Tap::new(Arc::clone(&listeners))),
             pulse: Arc::clone(&dump.pulse),
         };
         let exporter = Arc::clone(&outside.exporter);
@@ -360,6 +340,7 @@ impl Program {
             handle.clone(),
             Arc::clone(&about),
             (Arc::clone(&outside), !goes_on),
+            above.clone(),
         ));
         if let Some(loaded) = self.loaded.take()
             && (is_new || !has_changed || !goes_on || self.catch_up(&handle, &loaded, &about).await)
@@ -378,11 +359,22 @@ impl Program {
             self.voice.say(&format!("the brain is back after {took} ms"));
         }
         let mut beside = JoinSet::new();
-        beside.spawn(signs::give(owner.handle(), orders, Arc::clone(&about)));
+        beside.spawn(signs::give(
+            owner.handle(),
+            orders.clone(),
+            Arc::clone(&about),
+            above.watchdog(),
+        ));
+        above.ready(about.keeper_pid());
+        drop(extending);
+        beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
+        let tree = owner.handle();
+        let hearers = Arc::clone(&listeners);
+        beside.spawn(async move { listeners.serve(&tree, goes_on).await });
         let tending = async {
-            let report = self.tend_to(owner, &specs, &about, &keeper, &asked).await;
+            let report = self.tend_to(owner, &specs, &about, &keeper, (&asked, signals)).await;
             if report.is_some() {
                 about.close_consoles().await;
             }
@@ -392,9 +384,15 @@ impl Program {
         };
         let closed = || doors::closed(stopped.clone());
         let observing = outside.observe(&service, &about, &self.voice, closed());
+        let interface = Interface::new(
+            service.clone(),
+            move |order| orders.send(order),
+            move |kind, data| hearers.remote(kind, data),
+        );
+        let speaking = outside.speak(interface, &about, &self.voice, closed());
         let exporting = outside.exporter.run(handle, closed());
         let serving = doors.serve(service.clone(), stopped.clone());
-        let (report, (), (), ()) = tokio::join!(tending, serving, observing, exporting);
+        let (report, ..) = tokio::join!(tending, serving, observing, speaking, exporting);
         let Some(report) = report else {
             self.settle(self.journal.state().last);
             return Ok(0);
@@ -403,6 +401,7 @@ impl Program {
             Closed { wall: clock::wall(), at: clocks.now(), why: "the tree has ended".into() };
         let last = self.journal.append(&Record::Closed(closed).to_json());
         self.say_end(&report);
+        above.ended(report.code(), &report.to_string());
         self.settle(last);
         Ok(report.code())
     }

@@ -25,18 +25,22 @@ mod scalar;
 mod secret;
 mod syntax;
 mod variable;
+mod words;
 mod worth;
 
 pub use form::{payload_lacking, payload_of, payload_without_secrets};
+pub use mainstay::process::signal_number;
 pub use meaning::meanings;
 pub use place::SpecProblems;
-pub(crate) use scalar::rights;
+pub(crate) use scalar::{rights, size};
 pub use secret::Secret;
 
 use crate::console;
 use crate::hook::Hook;
 use crate::journal;
+use crate::listener::{Listener, Printed};
 use crate::otlp;
+use crate::supervisord;
 use crate::tend::Tending;
 use mainstay::{Node, Tree};
 use mainstay_core::spec::ChildSpec;
@@ -63,6 +67,10 @@ pub struct Loaded {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
     /// Where the API listens.
@@ -73,6 +81,8 @@ pub struct Loaded {
     pub observe: Observe,
     /// Where telemetry goes, if anywhere.
     pub otlp: Option<otlp::Settings>,
+    /// Where supervisord's language is spoken, if anywhere.
+    pub supervisord: Option<supervisord::Settings>,
     /// Who is told of failures.
     pub hooks: Vec<Hook>,
     /// How long the brain may give no sign of life; zero: for ever.
@@ -112,6 +122,10 @@ pub struct Fragment {
     pub tending: Tending,
     /// What is open on the network, by the paths of children.
     pub consoles: BTreeMap<String, console::Declared>,
+    /// Who is told of events in supervisord's protocol, by path.
+    pub listeners: BTreeMap<String, Listener>,
+    /// What becomes events for them of what others print, by path.
+    pub printed: BTreeMap<String, Printed>,
     /// What is worth knowing about what was accepted.
     pub warnings: Vec<Warning>,
 }

@@ -3,7 +3,7 @@
 mod container;
 mod life;
 
-use crate::compose::{dot_env, unknown};
+use crate::compose::{dot_env, fill_in, unknown};
 use crate::given::Given;
 use crate::model::{Child, Draft, Model, Value, name};
 use crate::yaml::{Node, Yaml, parse};
@@ -37,6 +37,9 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
                 }
             }
         }
+        if let Yaml::Map(entries) = &mut root.value {
+            entries.iter_mut().for_each(|(_, node)| fill_in(node, &mut given));
+        }
         let here = container::Here { project: &project, folder: &folder, files };
         let services = root.at("services").map_or(&[][..], Node::entries);
         if !services.is_empty() {
@@ -53,7 +56,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
             top(key, node, &mut model, &mut given);
         }
         dot_env(&mut model, &folder, files, &mut given);
-        unknown(&root, NAME, &mut given);
+        unknown(&root, &[], NAME, &mut given);
     }
     model.top.put("defaults", "inherit", "all");
     model.settle_needs(&mut given);
@@ -96,6 +99,7 @@ fn top(key: &str, node: &Node, model: &mut Model, given: &mut Given) {
             "all containers are in one network, PROJECT_default: make \
             others by `docker network create`",
         ),
+        "models" => node.lost(given, "no model is run: run its server as a child of its own"),
         "configs" | "secrets" => node.lost(given, "mount the file: add it to `-v` in the command"),
         "include" => node.lost(given, "import the other file too, and take it in with `include`"),
         _ if key.starts_with("x-") => node.kept(given, "for its anchors alone, as there"),

@@ -1,6 +1,7 @@
 //! PM2's ecosystem file.
 
 mod app;
+mod log;
 
 use crate::compose::unknown;
 use crate::given::Given;
@@ -38,7 +39,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
                 "nothing is deployed: put files in place by other means, then `mainstay recycle`",
             );
         }
-        unknown(&root, NAME, &mut given);
+        unknown(&root, &[], NAME, &mut given);
     }
     model.top.put("defaults", "inherit", "all");
     Ok((model, given))
@@ -50,7 +51,7 @@ fn apps(root: &Node) -> Vec<&Node> {
         Some(apps) if matches!(apps.value, Yaml::List(_)) => apps.each().iter().collect(),
         Some(apps) => vec![apps],
         None if matches!(root.value, Yaml::List(_)) => root.each().iter().collect(),
-        None if root.at("script").is_some() => vec![root],
+        None if root.at("script").or_else(|| root.at("exec")).is_some() => vec![root],
         None => Vec::new(),
     }
 }

@@ -1,12 +1,14 @@
 //! `process-compose.yaml`.
 
+mod probe;
 mod process;
+mod text;
 
 use crate::compose::{self, dot_env, unknown};
 use crate::given::Given;
 use crate::model::{Draft, Model, Value};
 use crate::yaml::{Node, Yaml, parse};
-use crate::{Files, ImportError, text};
+use crate::{Files, ImportError};
 use std::path::{Path, PathBuf};
 
 const NAME: &str = "process-compose";
@@ -16,7 +18,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
     let mut model = Model::default();
     for path in paths {
         let shown = path.display().to_string();
-        let mut root = parse(&text(files, path)?, &shown)?;
+        let mut root = parse(&crate::text(files, path)?, &shown)?;
         let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let shell = shell(&root);
         if let Yaml::Map(entries) = &mut root.value {
@@ -32,7 +34,8 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
                 }
             }
         }
-        let here = process::Here { folder: &folder, files, shell: &shell };
+        text::prepare(&mut root, &mut given);
+        let here = process::Here { folder: &folder, files, shell: &shell, has_command: false };
         for (name, node) in root.entries() {
             if name == "processes" {
                 for (name, process) in node.entries() {
@@ -44,7 +47,7 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
             }
         }
         dot_env(&mut model, &folder, files, &mut given);
-        unknown(&root, NAME, &mut given);
+        unknown(&root, &[], NAME, &mut given);
     }
     model.top.put("defaults", "inherit", "all");
     let step = Value::map([("signal", "TERM"), ("to", "all"), ("within", "10s")]);
@@ -83,8 +86,9 @@ fn top(name: &str, node: &Node, model: &mut Model, given: &mut Given) {
         "ordered_shutdown" => {
             node.kept(given, "children stop in the reverse of the order in which they started");
         }
-        "disable_env_expansion" => node
-            .lost(given, "`${NAME}` is always filled in: write `$${NAME}` where it is not meant"),
+        "disable_env_expansion" => {
+            node.kept(given, "texts are taken as they stand: what a shell reads, it fills in");
+        }
         "log_location" | "log_length" | "log_format" | "log_level" | "log_no_color"
         | "log_configuration" => {
             node.lost(
@@ -92,8 +96,7 @@ fn top(name: &str, node: &Node, model: &mut Model, given: &mut Given) {
                 "each child has a log of its own; `log` says where, how large and how many",
             );
         }
-        "vars" => node
-            .lost(given, "templates like `{{.NAME}}` are not filled in: use variables, `${NAME}`"),
+        "vars" => node.kept(given, "put in where `{{.NAME}}` stands"),
         "env_cmds" => node.lost(
             given,
             "a variable that a command prints is a secret: `secrets: {NAME: {command: ..}}`",

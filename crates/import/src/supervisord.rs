@@ -1,6 +1,7 @@
 //! `supervisord.conf`: programs, groups, and what of the rest has a counterpart.
 
 mod expand;
+mod listener;
 mod program;
 
 use crate::files::matching;
@@ -87,6 +88,8 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
         child.set("budget", "none");
     }
     model.top.put("defaults", "inherit", "all");
+    // It leaves the input of a program open: some end at once where there is none.
+    model.top.put("defaults", "stdin", "pipe");
     Ok((model, given))
 }
 

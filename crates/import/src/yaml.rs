@@ -95,6 +95,11 @@ impl Node {
         }
     }
 
+    /// Returns what it alone is in the report.
+    pub(crate) const fn id(&self) -> Option<Id> {
+        self.id
+    }
+
     /// Returns what it and everything below it is in the report.
     pub(crate) fn ids(&self) -> Vec<Id> {
         let mut all: Vec<Id> = self.id.into_iter().collect();

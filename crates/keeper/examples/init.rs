@@ -5,7 +5,7 @@
 //! cargo run -p mainstay-keeper --example init -- sh -c 'echo $$; exit 3'; echo $?
 //! ```
 
-use mainstay_keeper::{Init, init};
+use mainstay_keeper::{Init, Relay, init};
 use mainstay_wire::Text;
 use mainstay_wire::process::{Environment, Process};
 use std::process::ExitCode;
@@ -17,7 +17,8 @@ fn main() -> ExitCode {
         environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
         ..Process::default()
     };
-    match init(&Init { process, group: true, rest: Duration::from_secs(10) }) {
+    let relay = Relay { group: true, ..Relay::default() };
+    match init(&Init { process, relay, grace: None, rest: Duration::from_secs(10) }) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("init: {error}");

@@ -47,7 +47,8 @@ fn main() -> ExitCode {
     let result = if is_brain {
         relay(&identity, path, dials, &arguments).map(|()| 0).map_err(|error| error.to_string())
     } else {
-        keep(&Settings { identity }, arguments.clone()).map_err(|error| error.to_string())
+        keep(&Settings { identity, ..Settings::default() }, arguments.clone())
+            .map_err(|error| error.to_string())
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -3,6 +3,7 @@
 use crate::hold::{LINK, STATE, put_state};
 use crate::link::Stream;
 use crate::output::{MOST_READ, unwritten};
+use crate::passed::Passed;
 use crate::start::{Given, start};
 use crate::sys::{inherit, reap, signals};
 use mainstay_wire::Text;
@@ -25,6 +26,7 @@ pub struct Client {
     stream: Stream,
     known: BTreeMap<Arc<str>, Known>,
     identity: String,
+    pub(crate) passed: Passed,
     last: Sequence,
     /// What was heard and not acknowledged, for the next keeper to tell again.
     facts: VecDeque<(Sequence, Duration, Fact)>,
@@ -80,7 +82,7 @@ impl Client {
         let peer = rustix::net::sockopt::socket_peercred(&socket)?;
         let keeper = rustix::process::pidfd_open(peer.pid, PidfdFlags::empty()).ok();
         crate::fault::point("brain.connected");
-        Ok(Self::new(socket, keeper, identity))
+        Ok(Self { passed: Passed::of_brain(), ..Self::new(socket, keeper, identity) })
     }
 
     fn new(socket: OwnedFd, keeper: Option<OwnedFd>, identity: &str) -> Self {
@@ -88,6 +90,7 @@ impl Client {
             stream: Stream::new(socket),
             known: BTreeMap::new(),
             identity: identity.to_owned(),
+            passed: Passed::default(),
             last: Sequence::default(),
             facts: VecDeque::new(),
             missing: 0,
@@ -321,6 +324,7 @@ impl Client {
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         let mut placed: Vec<(BorrowedFd<'_>, u32)> = vec![(theirs.as_fd(), LINK)];
+        placed.extend(self.passed.placed(LINK + 1));
         let mut facts: Vec<_> = self.facts.iter().cloned().collect();
         let mut seq = self.last;
         if self.missing > 0 {
@@ -338,6 +342,7 @@ impl Client {
             brain,
             owned: false,
             seen: self.seen,
+            passed: self.passed.named(LINK + 1),
             children: self
                 .known
                 .iter()
@@ -356,7 +361,8 @@ impl Client {
             output: Output { streams: Streams::Inherit, ..Output::default() },
             ..Process::default()
         };
-        let variables = vec![(Text::from(STATE), number.to_string().into())];
+        let mut variables = crate::above::passed_on();
+        variables.push((Text::from(STATE), number.to_string().into()));
         let given = Given { placed, variables, pidfd: true, ..Given::default() };
         crate::fault::point("brain.rescue.ready");
         self.end_keeper()?;

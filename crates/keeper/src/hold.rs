@@ -10,24 +10,30 @@ mod brain;
 mod child;
 mod command;
 mod demand;
+mod feed;
 mod finish;
 mod hand_over;
 mod leftover;
 mod orders;
+mod relay;
 mod signs;
 mod speech;
 mod wait;
 
 pub(crate) use brain::{Brain, LINK};
 pub(crate) use hand_over::{STATE, put_state, state_left};
+pub(crate) use relay::Relaying;
 pub(crate) use wait::now;
 
+use crate::above::Above;
 use crate::contain::{Bond, Group, Instance, Ladder, Leftover, Means, Place};
 use crate::link::{Heard, Link};
 use crate::output::{Outputs, Told};
+use crate::passed::Passed;
 use crate::sys::reap::{self, Reaped};
 use crate::sys::signals::Signals;
 use child::{Child, Slot, Watched};
+use feed::Feed;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Fact, Key, Order, Report};
 use mainstay_wire::process::Process;
@@ -67,6 +73,11 @@ pub(crate) struct Hold {
     /// Children of ours that are to be taken in, and that nobody asks about.
     former: Vec<Watched>,
     signals: Option<Signals>,
+    /// Sockets that were passed to this program, for its brains.
+    pub(crate) passed: Passed,
+    feed: Feed,
+    /// Where all there is to hold is one command.
+    relaying: Option<Relaying>,
     /// Set once the keeper is to end: whether it kills what it holds first.
     leaving: Option<bool>,
     upgrade: Option<hand_over::Upgrade>,
@@ -146,6 +157,8 @@ enum Due {
     Brain,
     /// The brain should have given a sign of life.
     Sign,
+    /// Those above are to hear that all is well, or is being mended.
+    Feed,
     /// A look at what is left of a run where nothing tells that it has gone.
     Look(Slot, u64),
 }
@@ -188,6 +201,9 @@ impl Hold {
             cgroups.tidy();
             cgroups.prepare();
         }
+        // Where this is a thread of somebody's program, it is that one that answers.
+        let above = if settings.owns_all { Above::find() } else { Above::default() };
+        let feed = Feed::new(above);
         Ok(Self {
             outputs: Outputs::new(Arc::clone(&wake))?,
             settings,
@@ -207,6 +223,9 @@ impl Hold {
             asides: Vec::new(),
             former: Vec::new(),
             signals,
+            passed: Passed::default(),
+            feed,
+            relaying: None,
             leaving: None,
             upgrade: None,
             has_lost_strangers: false,
@@ -295,6 +314,7 @@ impl Hold {
             Due::Aside(ticket) => self.aside_over(ticket),
             Due::Brain => self.start_brain(),
             Due::Sign => self.sign_is_due(),
+            Due::Feed => self.feed_is_due(),
             Due::Look(slot, run) => {
                 if self.is_run(slot, run) {
                     self.look_at_rest(slot);
@@ -306,6 +326,9 @@ impl Hold {
     fn hear(&mut self) {
         let mut heard = std::mem::take(&mut self.heard);
         let end = self.link.hear(&mut heard);
+        if !heard.is_empty() {
+            self.brain_speaks();
+        }
         for order in heard.drain(..) {
             self.obey(order);
         }
@@ -355,6 +378,9 @@ impl Hold {
         }
         if is_child && self.settings.owns_all {
             self.reap();
+        }
+        if self.relaying.is_some() {
+            return self.relay_all(&caught);
         }
         for signal in caught {
             self.brain_signalled(signal);

@@ -3,6 +3,7 @@
 use crate::contain::Instance;
 use crate::hold::{Hold, Settings as HoldSettings};
 use crate::link::{Link, Mailbox, ThreadLink};
+use crate::relay::Relay;
 use crate::sys::signals;
 use mainstay_wire::Text;
 use mainstay_wire::keeper::{Order, Report};
@@ -18,6 +19,10 @@ pub struct Settings {
     /// keepers that live at once must not share one. Empty: nothing is looked for that was left behind; only a thread
     /// may do without, since what it holds ends with its program unless that dies.
     pub identity: String,
+    /// Set where it is there for one command only: signals to its process go to that, beside what the brain decides,
+    /// and so do the descriptors that its process was started with; and its exit code is that of the command. Only for
+    /// a keeper that is a process.
+    pub relay: Option<Relay>,
 }
 
 /// A keeper that is a thread of this program. Dropping it ends by force whatever it still holds.

@@ -1,5 +1,6 @@
 //! Holds OS processes: starts, watches, contains and records them. It decides nothing.
 
+mod above;
 mod client;
 pub mod contain;
 mod fault;
@@ -11,14 +12,19 @@ mod listen;
 #[doc(hidden)]
 pub mod notify;
 pub mod output;
+mod passed;
 mod process;
+mod relay;
 mod start;
 mod store;
 mod sys;
 
+pub use above::Above;
 pub use client::{Client, Gone};
 pub use init::{Init, InitError, init};
 pub use keeper::{Keeper, Settings};
 pub use notify::errno_name;
+pub use passed::{PassedKind, PassedSocket, passed_sockets};
 pub use process::keep;
+pub use relay::Relay;
 pub use sys::signals::Quit;

@@ -1,8 +1,10 @@
 //! A keeper as a process: the parent of all children, with a brain as its first child.
 
-use crate::hold::{Brain, Hold, Settings as HoldSettings, state_left};
+use crate::hold::{Brain, Hold, Relaying, STATE, Settings as HoldSettings, state_left};
 use crate::keeper::{Settings, check, instance};
 use crate::link::{Link, SocketLink};
+use crate::passed::Passed;
+use crate::relay::{Inherited, Relay};
 use crate::sys::signals::{self, Signals};
 use mainstay_wire::Text;
 use mainstay_wire::keeper::Status;
@@ -33,7 +35,17 @@ const HEARD: [i32; 8] = [
 /// does not let it wait for anything. Nothing has been started.
 pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
     check(&settings.identity)?;
-    let signals = Signals::open(&HEARD)?;
+    // What a keeper leaves open for the next is its own.
+    let is_first = std::env::var_os(STATE).is_none();
+    let inherited = if settings.relay.is_some() && is_first {
+        Inherited::take(false)
+    } else {
+        Inherited::default()
+    };
+    let signals = match settings.relay {
+        Some(_) => Signals::open(&Relay::heard())?,
+        None => Signals::open(&HEARD)?,
+    };
     signals::run_soon();
     // Whoever loses its parent becomes a child of this process.
     set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -55,21 +67,29 @@ pub fn keep(settings: &Settings, brain: Vec<Text>) -> io::Result<u8> {
     let (seq, facts) = left.as_ref().map(|left| (left.seq, left.facts.clone())).unwrap_or_default();
     let link = Link::Socket(SocketLink::new(seq, facts));
     let mut hold = Hold::new(hold, link, Hold::waker()?, Some(signals))?;
+    if let Some(relay) = &settings.relay {
+        hold.set_relaying(Relaying::new(relay.clone(), inherited));
+    }
     match left {
         Some(left) => hold.take_over(left),
         None => {
+            // Of one command everything is its own.
+            if settings.relay.is_none() {
+                hold.passed = Passed::take();
+            }
             hold.find_leftovers();
             hold.set_brain(Brain::new(brain));
             hold.start_brain();
         }
     }
     hold.serve()?;
-    Ok(match hold.brain_status() {
+    let code = match hold.brain_status() {
         Some(Status::Code(code)) => u8::try_from(*code).unwrap_or(1),
         Some(Status::Signal { signal, .. }) => 128_u8.saturating_add(*signal),
         Some(Status::NotStarted(_) | Status::Unseen { .. }) => 1,
         None => 0,
-    })
+    };
+    Ok(hold.relaying().map_or(code, |relaying| relaying.code(code)))
 }
 
 /// Allows this process as many descriptors as it may have, and returns what its children get: what was

@@ -8,3 +8,4 @@ pub(crate) mod page;
 pub(crate) mod reap;
 pub(crate) mod same;
 pub(crate) mod signals;
+pub(crate) mod terminal;

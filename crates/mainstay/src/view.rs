@@ -5,7 +5,7 @@ use crate::caught::Panic;
 use crate::process::Process;
 use mainstay_core::child::{Alert, Child, Last, State, Want};
 use mainstay_core::policy::breaker::BreakerState;
-use mainstay_core::spec::{ChildSpec, Criticality, Kind};
+use mainstay_core::spec::{ChildSpec, Criticality, Kind, Payload};
 use mainstay_core::{ChildId, Event, Moment, Path, RunId, Standing, Tree, Why};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct View {
     pub kind: &'static str,
     /// All that its policy says, effective values only.
     pub spec: Arc<ChildSpec>,
+    /// What only the driver of its kind understands; of a child that was read from a text, that text too.
+    pub payload: Option<Arc<dyn Payload>>,
     /// What its final end means for others.
     pub criticality: Criticality,
     /// What it is doing, in one word.
@@ -70,6 +72,7 @@ impl View {
             child: child.id,
             kind: word(&child.spec.kind),
             spec: Arc::clone(&child.spec.spec),
+            payload: child.spec.payload.clone(),
             criticality: child.spec.criticality,
             standing: child.standing(),
             state: child.state,

@@ -24,8 +24,8 @@ pub use look::{Alert, Child, Health, Journal, LastRun, Next, Overall, Standing, 
 pub use schema::schemas;
 pub use simulate::{Lives, MOST_ENDS, MOST_POLICIES, PlayedPolicy, Simulated, Simulation};
 pub use story::{
-    Action, Cause, Evidence, Explanation, Fact, Limit, Run, Setting, Span, Timeline, TimelineStep,
-    Wish,
+    Action, Cause, Evidence, Explanation, Fact, Fall, Limit, Run, Setting, Span, Timeline,
+    TimelineStep, Wish,
 };
 
 /// The version of the API: the first part of every path.

@@ -4,7 +4,8 @@
 //! - [`keeper`]: the protocol between a keeper, which holds processes, and its brain, which decides.
 //! - [`frame`]: how messages of that protocol stand on a stream of bytes.
 //! - `spec` (feature `spec`): the spec file, `mainstay.yaml`.
-//! - `api` (feature `api`): what the HTTP API says; `hook`: what hooks are told.
+//! - `api` (feature `api`): what the HTTP API says; `hook`: what hooks are told; `listener`: what event listeners wait
+//!   for.
 //! - `journal` (feature `journal`): every input, event and snapshot of the core.
 //!
 //! Forms grow by fields with a default. Whoever reads a form skips what it does not know, so that an old
@@ -19,6 +20,8 @@ pub mod hook;
 #[cfg(feature = "journal")]
 pub mod journal;
 pub mod keeper;
+#[cfg(feature = "api")]
+pub mod listener;
 pub mod process;
 #[cfg(feature = "spec")]
 pub mod spec;

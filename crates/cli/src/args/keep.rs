@@ -1,7 +1,8 @@
 //! Arguments of the commands that keep a tree, prepare one, or work without one.
 
 use super::look::span;
-use clap::{Args, Subcommand, ValueEnum};
+use super::run::RelayArgs;
+use clap::{Args, Subcommand};
 use mainstay_core::Exit;
 use mainstay_daemon::simulate;
 use std::path::PathBuf;
@@ -25,46 +26,6 @@ pub(crate) struct UpArgs {
     /// Do not show what the children print
     #[arg(long)]
     pub(crate) no_output: bool,
-}
-
-/// Arguments of `run`.
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "The child and its daemon are called as --name says, else as the program.\n\
-                        Example, as the first process of a container:\n  \
-                        mainstay run --restart on-failure -- ./serve --port 80"
-)]
-pub(crate) struct RunArgs {
-    /// Whether it is started again when it ends
-    #[arg(long, value_name = "RULE", value_enum, default_value_t)]
-    pub(crate) restart: RestartRule,
-    /// A named policy: `systemd`, `kubernetes`, `pm2`
-    #[arg(long, value_name = "NAME")]
-    pub(crate) preset: Option<String>,
-    /// How long it may take to end after SIGTERM, before it is killed
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub(crate) grace: Option<Duration>,
-    /// Keep no journal
-    #[arg(long, conflicts_with = "state")]
-    pub(crate) no_journal: bool,
-    /// The folder of the journal [default: by the daemon's name]
-    #[arg(long, value_name = "FOLDER", env = "MAINSTAY_STATE", hide_env_values = true)]
-    pub(crate) state: Option<PathBuf>,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<String>,
-}
-
-/// Whether a child is started again when it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RestartRule {
-    /// However it ended
-    Always,
-    /// Where it failed
-    #[default]
-    OnFailure,
-    /// Never
-    Never,
 }
 
 /// Arguments of `demo`.
@@ -117,7 +78,8 @@ pub(crate) struct SimulateArgs {
     /// Compare it with this preset, side by side
     #[arg(long, value_name = "PRESET")]
     pub(crate) against: Option<String>,
-    /// Lives to go through, instead of what is recorded: `3s`, or one after another `3s,3s,1m`
+    /// Lives to go through, instead of what is recorded: `3s`, or one after another `3s,3s,1m` [default: 1s where a
+    /// preset is played without a child]
     #[arg(long, value_name = "SPANS", value_delimiter = ',', value_parser = span)]
     pub(crate) dies_after: Vec<Duration>,
     /// How often to go through them
@@ -246,4 +208,9 @@ pub(crate) struct HoldArgs {
     /// Use colour in all that
     #[arg(long)]
     pub(crate) colour: bool,
+    /// Be there for one command: hand signals on to it, and end with its exit code
+    #[arg(long)]
+    pub(crate) relays: bool,
+    #[command(flatten)]
+    pub(crate) relay: RelayArgs,
 }

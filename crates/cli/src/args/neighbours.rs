@@ -1,4 +1,4 @@
-//! Arguments of the commands that move in from other supervisors, and out to them.
+//! Arguments of the commands that move in from other supervisors and out to them, or put a tree under one.
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -51,6 +51,36 @@ pub(crate) struct ExportArgs {
     /// Where the report goes; with --json, as JSON [default: standard error]
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+}
+
+/// Arguments of `unit`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  \
+                        mainstay unit /etc/mainstay/mainstay.yaml -o /etc/systemd/system\n  \
+                        mainstay unit --user --with-socket -o ~/.config/systemd/user\n\
+                        docs/guide/systemd.md says what each of its settings is for.")]
+pub(crate) struct UnitArgs {
+    /// The spec file [default: `mainstay.yaml` here or in a folder above]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// For your own systemd (`systemctl --user`), not for that of the machine
+    #[arg(long)]
+    pub(crate) user: bool,
+    /// Also a unit of the API's socket, which systemd opens: who connects has the tree brought up
+    #[arg(long)]
+    pub(crate) with_socket: bool,
+    /// The program to start [default: this one]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) program: Option<PathBuf>,
+    /// For which version of systemd [default: the one here, else the newest]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) systemd: Option<u32>,
+    /// The folder in which files are written [default: all on standard output]
+    #[arg(short, long, value_name = "FOLDER")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace what is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Whose files are read.

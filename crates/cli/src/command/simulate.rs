@@ -20,7 +20,7 @@ const WIDTH: usize = 100;
 pub(super) fn simulate(args: &SimulateArgs, global: &Global) -> Result<Exit, Fault> {
     let is_made_up = !args.dies_after.is_empty();
     let Some(child) = args.child.as_deref().map(|child| child.trim_matches('/')) else {
-        if !is_made_up {
+        if !is_made_up && args.preset.is_none() && args.against.is_none() {
             return Err(Fault::Usage {
                 text: "say what to simulate: a child, or lives by `--dies-after 3s`".into(),
                 hint: Some(
@@ -196,7 +196,10 @@ fn made_up(
     screen: &Screen,
     is_json: bool,
 ) -> Result<Exit, Fault> {
-    let lives: Vec<Duration> = args.dies_after.clone();
+    // Two policies are told apart by a child that dies soon.
+    let stock = [Duration::from_secs(1)];
+    let said = args.dies_after.as_slice();
+    let lives: Vec<Duration> = if said.is_empty() { stock.to_vec() } else { said.to_vec() };
     let ends = u32::try_from(lives.len()).unwrap_or(u32::MAX).saturating_mul(args.times);
     let mut scenario = Scenario::dies(lives, ends, args.exit);
     if let Some(ready) = args.ready_after {

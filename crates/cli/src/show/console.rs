@@ -20,6 +20,8 @@ pub(crate) fn consoles(notes: &[ConsoleNote], now: i64, screen: &Screen) -> Stri
             ConsoleAct::Looked => Cell::new(Tint::Dim, "joined to look"),
             ConsoleAct::Left => Cell::new(Tint::Dim, "left"),
             ConsoleAct::Typed => Cell::new(Tint::Plain, typed(note)),
+            ConsoleAct::Signaled => Cell::new(Tint::Plain, done("sent", note)),
+            ConsoleAct::Cleared => Cell::new(Tint::Plain, done("removed", note)),
         };
         vec![
             Cell::new(Tint::Dim, moment(note.at, now)),
@@ -30,6 +32,11 @@ pub(crate) fn consoles(notes: &[ConsoleNote], now: i64, screen: &Screen) -> Stri
     };
     let gives = [(3, 24), (2, 12), (1, 12), (3, 12), (0, 14), (3, 0), (1, 0), (2, 0)];
     table(COLUMNS, notes.iter().map(row).collect(), &gives, screen)
+}
+
+/// Returns what was done to what.
+fn done(what: &str, note: &ConsoleNote) -> String {
+    format!("{what} {}", tame(note.text.as_deref().unwrap_or_default(), false))
 }
 
 /// Returns what was typed, with its control characters as they are written: `^C`.

@@ -62,9 +62,20 @@ impl Daemon {
 
     /// The same with these variables in its environment.
     pub(crate) fn up_with(&mut self, variables: &[(&str, &str)]) {
-        let mut child = self
-            .command(&["up"])
-            .envs(variables.iter().copied())
+        let mut command = self.command(&["up"]);
+        command.envs(variables.iter().copied());
+        self.up_by(command);
+    }
+
+    /// The same by a command of the test's own, which becomes the program.
+    pub(crate) fn up_by(&mut self, command: Command) {
+        self.begin(command);
+        self.until("the daemon answers", || self.ask(&["status"]).is_ok());
+    }
+
+    /// Begins what a command becomes, and listens to what it prints.
+    pub(crate) fn begin(&mut self, mut command: Command) {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -85,7 +96,6 @@ impl Daemon {
         }
         self.running = Some(child);
         self.lines = Some(lines);
-        self.until("the daemon answers", || self.ask(&["status"]).is_ok());
     }
 
     /// Waits until one of the lines that it prints holds this, and returns it.

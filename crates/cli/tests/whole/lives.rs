@@ -159,20 +159,3 @@ fn the_next_command_in_the_same_place_is_another_one() {
         assert_eq!(text(&output.stderr), "", "nothing went wrong");
     }
 }
-
-#[test]
-fn whoever_supervises_it_is_told() {
-    let mut daemon = Daemon::new("children:\n  web:\n    command: PUPPET hang\n");
-    let path = daemon.path("notify");
-    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("bound");
-    socket.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
-    daemon.up_with(&[("NOTIFY_SOCKET", &path.display().to_string()), ("WATCHDOG_USEC", "200000")]);
-    let keeper = daemon.keeper();
-    let mut told = String::new();
-    let mut buffer = [0; 4096];
-    while !told.contains("WATCHDOG=1") {
-        let length = socket.recv(&mut buffer).expect("it says something");
-        told.push_str(&text(&buffer[..length]));
-    }
-    assert!(told.contains("READY=1") && told.contains(&format!("MAINPID={keeper}")), "{told}");
-}

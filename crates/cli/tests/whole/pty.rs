@@ -26,7 +26,12 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `mainstay` with these arguments at a terminal of its own.
     pub(crate) fn start(daemon: &Daemon, arguments: &[&str]) -> Self {
-        let mut terminal = Self::start_unread(daemon, arguments);
+        Self::of(&daemon.command(arguments))
+    }
+
+    /// Starts any command at a terminal of its own.
+    pub(crate) fn of(command: &Command) -> Self {
+        let mut terminal = Self::unread(command);
         let master = rustix::io::dup(&terminal.master).expect("a descriptor");
         let (tell, printed) = mpsc::channel();
         std::thread::spawn(move || {
@@ -44,6 +49,10 @@ impl Terminal {
 
     /// The same, and nobody ever reads what it prints.
     pub(crate) fn start_unread(daemon: &Daemon, arguments: &[&str]) -> Self {
+        Self::unread(&daemon.command(arguments))
+    }
+
+    fn unread(own: &Command) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).expect("a terminal");
         grantpt(&master).expect("it is ours");
@@ -55,7 +64,6 @@ impl Terminal {
         tcsetwinsize(&slave, size).expect("a size");
         let end = || slave.try_clone().expect("a descriptor");
         // So that the terminal is its own, and signals for its window reach it.
-        let own = daemon.command(arguments);
         let mut command = Command::new("setsid");
         command.args(["--ctty", "--wait"]).arg(own.get_program()).args(own.get_args());
         for (name, value) in own.get_envs() {

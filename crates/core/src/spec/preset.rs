@@ -52,6 +52,8 @@ presets! {
     Kubernetes = "kubernetes",
     /// A PM2 process with `exp_backoff_restart_delay: 100`.
     Pm2 = "pm2",
+    /// A process-compose process with `restart: always` and the stock backoff.
+    ProcessCompose = "process-compose",
     /// A Nomad service task with the stock restart block.
     Nomad = "nomad",
     /// An s6 service.
@@ -224,6 +226,14 @@ impl Preset {
                         Shape::Ladder(pm2_rungs()),
                         vec![limit(Count::Failures, 16, Within::Tumbling(secs(16)), Scope::Child)],
                     )
+                },
+                none,
+            ),
+            Self::ProcessCompose => (
+                ChildDraft {
+                    on_exhausted: Some(OnExhausted::Quarantine),
+                    stop: Some(stop(secs(10))),
+                    ..plain(Restart::Always, Shape::Fixed(secs(1)), Vec::new())
                 },
                 none,
             ),

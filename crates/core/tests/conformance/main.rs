@@ -68,6 +68,7 @@ folders! {
     supervisord_tables_hold = "supervisord",
     kubernetes_tables_hold = "kubernetes",
     pm2_tables_hold = "pm2",
+    process_compose_tables_hold = "process-compose",
     nomad_tables_hold = "nomad",
     s6_tables_hold = "s6",
     runit_tables_hold = "runit",

@@ -4,7 +4,7 @@ use super::apart::apart;
 use super::look::{self, Wall};
 use super::route::{Answer, Ask, json};
 use super::trouble::Trouble;
-use super::{Role, Service};
+use super::{Caller, Role, Service};
 use crate::otlp::Commanded;
 use axum::http::StatusCode;
 use mainstay::{Done, Handle, Operator, Request, RunId, View};
@@ -47,8 +47,19 @@ pub(super) fn role(command: &Command) -> Role {
 
 pub(super) async fn command(ask: Ask) -> Answer {
     let command: Command = ask.form("a command")?;
-    let caller = ask.caller.name();
-    if let Err(trouble) = ask.caller.require(role(&command)) {
+    let parent = ask.header("traceparent");
+    carry_out(&ask.service, &ask.caller, command, parent).await.map(|reply| json(&reply))
+}
+
+/// Carries out a command in the name of whoever asks, if they may. `parent` is the trace it belongs to.
+pub(crate) async fn carry_out(
+    service: &Service,
+    asks: &Caller,
+    command: Command,
+    parent: Option<&str>,
+) -> Result<Reply, Trouble> {
+    let caller = asks.name();
+    if let Err(trouble) = asks.require(role(&command)) {
         let (verb, target) = (command.verb.word(), command.target.as_str());
         tracing::warn!(who = caller, verb, target, why = command.why, "a command is forbidden");
         return Err(trouble);
@@ -60,21 +71,21 @@ pub(super) async fn command(ask: Ask) -> Answer {
     };
     let (verb, target, why) = (command.verb.word(), command.target.clone(), command.why.clone());
     let began = Instant::now();
-    let order = Order { service: &ask.service, who: who.clone(), command };
-    let answer = order.carry_out().await.map(|reply| json(&reply));
-    if let Some(telemetry) = ask.service.telemetry() {
+    let order = Order { service, who: who.clone(), command };
+    let answer = order.carry_out().await;
+    if let Some(telemetry) = service.telemetry() {
         telemetry.commanded(&Commanded {
             verb,
             target: &target,
             who: &who,
             why: &why,
             status: match &answer {
-                Ok(answer) => answer.status(),
+                Ok(_) => StatusCode::OK,
                 Err(trouble) => trouble.status,
             }
             .as_u16(),
             took: began.elapsed(),
-            parent: ask.header("traceparent"),
+            parent,
         });
     }
     answer
@@ -116,7 +127,7 @@ fn id(command: &Command) -> Result<Option<u128>, Trouble> {
 }
 
 /// Refuses what would have to be remembered while nothing can be.
-pub(super) fn refused_by_journal(service: &Service, verb: &Verb) -> Option<Trouble> {
+pub(crate) fn refused_by_journal(service: &Service, verb: &Verb) -> Option<Trouble> {
     let needs_memory = match verb {
         Verb::Start { .. } | Verb::Stop {} | Verb::Drain {} | Verb::TestHook { .. } => false,
         Verb::Apply { dry_run, .. } => !dry_run,

@@ -57,6 +57,11 @@ pub(crate) fn tail(log: Log, since: Duration) -> io::Result<Following> {
     reading::follow(vec![log], From::Since(since), usize::MAX, true)
 }
 
+/// Reads what is added to one log from now on.
+pub(crate) fn tail_new(log: Log) -> io::Result<Following> {
+    reading::follow(vec![log], From::Last(0), usize::MAX, true)
+}
+
 /// The most lines of one child in one answer.
 pub(super) const MOST_LINES: u64 = 10_000;
 

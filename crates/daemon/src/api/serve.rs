@@ -111,7 +111,7 @@ pub async fn serve_tls(
 }
 
 /// How it is found out who sends a request.
-pub(super) enum Door {
+pub(crate) enum Door {
     /// Who is connected is known.
     Known(Caller),
     /// Each request is looked at.
@@ -149,15 +149,17 @@ impl Door {
 }
 
 /// A connection that could not be taken: one that has gone again, or the system has no more descriptors.
-pub(super) async fn refused(error: &std::io::Error) {
+pub(crate) async fn refused(error: &std::io::Error) {
     tracing::warn!(%error, "a connection to the API could not be taken");
     tokio::time::sleep(PAUSE).await;
 }
 
 /// The connections of one socket.
-pub(super) struct Serving {
+pub(crate) struct Serving {
     router: Router,
     room: Arc<Semaphore>,
+    /// How long a head may take to come, and a connection may rest.
+    rest: Duration,
     connections: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
@@ -168,18 +170,25 @@ impl Serving {
     }
 
     /// Serves these routes to so many at a time.
-    pub(super) fn of(router: Router, most: usize) -> Self {
+    pub(crate) fn of(router: Router, most: usize) -> Self {
         Self {
             router,
             room: Arc::new(Semaphore::new(most)),
+            rest: HEAD,
             connections: JoinSet::new(),
             stop: watch::Sender::new(false),
         }
     }
 
+    /// Lets a connection rest for so long between two requests; otherwise for ten seconds.
+    pub(crate) const fn resting(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
+    }
+
     /// Serves one connection in a task of its own, once `greet` has found out who is there, or says that there are too
     /// many.
-    pub(super) fn take<S, T, F>(&mut self, stream: S, greet: impl FnOnce(S) -> F + Send + 'static)
+    pub(crate) fn take<S, T, F>(&mut self, stream: S, greet: impl FnOnce(S) -> F + Send + 'static)
     where
         S: AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -190,16 +199,16 @@ impl Serving {
             self.connections.spawn(turn_away(stream));
             return;
         };
-        let (router, stop) = (self.router.clone(), self.stop.subscribe());
+        let (router, rest, stop) = (self.router.clone(), self.rest, self.stop.subscribe());
         self.connections.spawn(async move {
             if let Some((stream, door)) = greet(stream).await {
-                serve(Patient::new(stream, STALL), router, door, stop).await;
+                serve(Patient::new(stream, STALL), router, door, (rest, stop)).await;
             }
             drop(room);
         });
     }
 
-    pub(super) async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.stop.send_replace(true);
         let all = async { while self.connections.join_next().await.is_some() {} };
         // What is left after that, streams above all, is cut off.
@@ -212,7 +221,7 @@ async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     door: Door,
-    mut stop: watch::Receiver<bool>,
+    (rest, mut stop): (Duration, watch::Receiver<bool>),
 ) {
     let answer = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let admitted = door.admit(&request).map(|caller| {
@@ -234,7 +243,7 @@ async fn serve(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(rest)
         .max_buf_size(MOST_HEAD)
         .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(stream), answer)

@@ -22,6 +22,13 @@ const LONGEST: usize = 107;
 pub struct Listener {
     pub(crate) listener: tokio::net::UnixListener,
     path: PathBuf,
+    /// Nothing where somebody else has opened it, and removes it.
+    own: Option<Own>,
+}
+
+/// What belongs to a socket that was opened here.
+#[derive(Debug)]
+struct Own {
     identity: (u64, u64),
     /// Held while it listens, so that two programs that begin at once cannot remove each other's socket.
     _lock: File,
@@ -121,7 +128,24 @@ impl Listener {
         let listener = tokio::net::UnixListener::from_std(socket.into())
             .map_err(failed("handing it to the runtime"))?;
         let identity = (about.dev(), about.ino());
-        Ok(Self { listener, path: path.into(), identity, _lock: lock })
+        Ok(Self { listener, path: path.into(), own: Some(Own { identity, _lock: lock }) })
+    }
+
+    /// Listens on a socket that whoever started this program has opened at this path (`LISTEN_FDS`). Its mode and its
+    /// end are theirs.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub fn passed(
+        path: &Path,
+        listener: std::os::unix::net::UnixListener,
+    ) -> Result<Self, BindError> {
+        let failed = |step| move |source| BindError::Step { path: path.into(), step, source };
+        listener.set_nonblocking(true).map_err(failed("making it wait for nobody"))?;
+        let listener = tokio::net::UnixListener::from_std(listener)
+            .map_err(failed("handing it to the runtime"))?;
+        Ok(Self { listener, path: path.into(), own: None })
     }
 
     /// Returns where it listens.
@@ -132,8 +156,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        let Some(own) = &self.own else { return };
         let about = fs::symlink_metadata(&self.path);
-        if about.is_ok_and(|about| (about.dev(), about.ino()) == self.identity) {
+        if about.is_ok_and(|about| (about.dev(), about.ino()) == own.identity) {
             // Who begins next removes what cannot be removed here.
             let _ = fs::remove_file(&self.path);
         }

@@ -2,6 +2,7 @@
 //! was there has died.
 
 use super::Voice;
+use super::above::Above;
 use crate::journal::{Journal, When};
 use crate::otlp::Exporter;
 use mainstay::durable::{Link, Orders as KeeperOrders, Tell};
@@ -38,6 +39,8 @@ pub(super) struct KeeperLink {
 pub(super) struct Keeper {
     /// Its process.
     pub(super) pid: AtomicU32,
+    /// Who supervises both.
+    pub(super) above: Above,
     /// How often it has started a brain again.
     pub(super) brain_restarts: AtomicU32,
     /// How often a keeper has greeted this brain.
@@ -51,6 +54,17 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
+    pub(super) fn new(above: Above) -> Self {
+        Self { above, ..Self::default() }
+    }
+
+    /// One has greeted: where it is another one than before, it is the main process from here on.
+    fn is_there(&self, pid: u32) {
+        if self.pid.swap(pid, Ordering::Relaxed) != pid {
+            self.above.main(pid);
+        }
+    }
+
     /// Has this brain end without its keeper: the next one goes on.
     pub(super) fn leave_alone(&self) {
         self.stays.store(true, Ordering::Release);
@@ -250,8 +264,8 @@ impl Line {
     fn turn(&mut self) -> Result<bool, mainstay_keeper::Gone> {
         while let Some(report) = self.client.next(Some(Duration::ZERO))? {
             if let Report::Hello { pid, brain, .. } = &report {
-                self.keeper.pid.store(*pid, Ordering::Relaxed);
                 self.keeper.brain_restarts.store(*brain, Ordering::Relaxed);
+                self.keeper.is_there(*pid);
                 self.keeper.met.fetch_add(1, Ordering::Release);
             }
             if let Some(report) = (self.hear)(report) {

@@ -5,6 +5,7 @@ use super::voice::Voice;
 use crate::api::{Observed, Service, serve_observed};
 use crate::otlp::Exporter;
 use crate::spec::Loaded;
+use crate::supervisord::{self, Interface};
 use mainstay_wire::spec::Observe;
 use std::future::Future;
 use std::sync::Arc;
@@ -18,12 +19,16 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Hands over what a spec file says about it.
 pub(super) struct Outside {
     observe: watch::Sender<Observe>,
+    /// The port that was opened for this program: then it is that one.
+    given: Option<std::net::TcpListener>,
+    supervisord: watch::Sender<Option<supervisord::Settings>>,
     pub(super) exporter: Arc<Exporter>,
 }
 
 impl Outside {
-    pub(super) fn new(exporter: Exporter) -> Self {
-        Self { observe: watch::Sender::default(), exporter: Arc::new(exporter) }
+    pub(super) fn new(exporter: Exporter, given: Option<std::net::TcpListener>) -> Self {
+        let (observe, settings) = (watch::Sender::default(), watch::Sender::default());
+        Self { observe, given, supervisord: settings, exporter: Arc::new(exporter) }
     }
 
     /// Goes on with what this file says.
@@ -33,7 +38,32 @@ impl Outside {
             present.clone_from(&loaded.observe);
             is_other
         });
+        self.supervisord.send_if_modified(|present| {
+            let is_other = *present != loaded.supervisord;
+            present.clone_from(&loaded.supervisord);
+            is_other
+        });
         self.exporter.configure(loaded.otlp.clone());
+    }
+
+    /// Speaks supervisord's language wherever the spec file says, until `stop` comes.
+    pub(super) async fn speak(
+        &self,
+        interface: Interface,
+        about: &Arc<About>,
+        voice: &Arc<Voice>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let (about, voice) = (Arc::clone(about), Arc::clone(voice));
+        let complain = Arc::new(move |url: &str, why: Option<&str>| {
+            let what = format!("supervisord's interface at {url}");
+            if about.unserved(&what, why)
+                && let Some(why) = why
+            {
+                voice.say(&format!("{what} cannot be served: {why}"));
+            }
+        });
+        supervisord::serve(Arc::new(interface), self.supervisord.subscribe(), complain, stop).await;
     }
 
     /// Serves scrapers until `stop` comes. A port that cannot be had keeps nobody from supervising.
@@ -51,12 +81,16 @@ impl Outside {
             let present = settings.borrow_and_update().clone();
             service.bound_labels(present.children);
             let serving = async {
-                let Some(address) = present.listen else { return std::future::pending().await };
                 let listener = loop {
-                    match TcpListener::bind(address).await {
+                    let (place, opened) = match (&self.given, present.listen) {
+                        (Some(given), _) => ("a socket that was passed".into(), taken(given)),
+                        (None, Some(at)) => (at.to_string(), TcpListener::bind(at).await),
+                        (None, None) => return std::future::pending().await,
+                    };
+                    match opened {
                         Ok(listener) => break listener,
                         Err(error) => {
-                            let why = format!("{address}: {error}");
+                            let why = format!("{place}: {error}");
                             if about.unserved(WHAT, Some(&why)) {
                                 voice.say(&format!("{WHAT} cannot be served on {why}"));
                             }
@@ -76,4 +110,11 @@ impl Outside {
             about.unserved(WHAT, None);
         }
     }
+}
+
+/// Returns a listener on a port that was passed to this program, which stays open.
+fn taken(given: &std::net::TcpListener) -> std::io::Result<TcpListener> {
+    let own = given.try_clone()?;
+    own.set_nonblocking(true)?;
+    TcpListener::from_std(own)
 }

@@ -8,6 +8,7 @@ use super::own::Own;
 use crate::api::{self, Book, Program};
 use crate::console::{Consoles, Declared, Surroundings};
 use crate::hook::Hooks;
+use crate::listener::Listeners;
 use crate::spec::Loaded;
 use crate::tend::{Tended, Tending, tend};
 use mainstay::Handle;
@@ -47,6 +48,7 @@ pub(super) struct About {
     /// What a person must see of the program itself.
     own: Mutex<Own>,
     hooks: OnceLock<Arc<Hooks>>,
+    listeners: OnceLock<Arc<Listeners>>,
     dump: Arc<Dump>,
     /// How long the brain may give no sign of life, in milliseconds; 0: for ever.
     watchdog: AtomicU64,
@@ -78,6 +80,7 @@ impl About {
             consoles: Mutex::default(),
             own: Mutex::new(Own::open(&settings.state)),
             hooks: OnceLock::new(),
+            listeners: OnceLock::new(),
             dump,
             watchdog: AtomicU64::new(0),
         }
@@ -94,10 +97,19 @@ impl About {
         let _ = self.dump.hooks.set(Arc::clone(hooks));
     }
 
-    /// Takes what the spec file says to hooks and to the watchdog.
+    /// Tells these listeners of events from now on.
+    pub(super) fn take_listeners(&self, listeners: &Arc<Listeners>) {
+        // There is one in a life of the program.
+        let _ = self.listeners.set(Arc::clone(listeners));
+    }
+
+    /// Takes what the spec file says to hooks, to listeners and to the watchdog.
     pub(super) fn declare(&self, loaded: &Loaded) {
         if let Some(hooks) = self.hooks.get() {
             hooks.declare(loaded.hooks.clone(), loaded.labels.clone());
+        }
+        if let Some(listeners) = self.listeners.get() {
+            listeners.declare(loaded.listeners.clone(), loaded.printed.clone());
         }
         let watchdog = u64::try_from(loaded.watchdog.as_millis()).unwrap_or(u64::MAX);
         self.watchdog.store(watchdog, Ordering::Relaxed);
@@ -225,7 +237,15 @@ impl About {
 
     /// Notes what keeps a console from working, or that nothing does any more.
     pub(super) fn console(&self, path: &str, trouble: Option<String>) {
-        let beginning = format!("the console of {path}: ");
+        self.note(format!("the console of {path}: "), trouble);
+    }
+
+    /// Notes what is wrong with an event listener, or that nothing is any more.
+    pub(super) fn listener(&self, whose: &str, trouble: Option<String>) {
+        self.note(format!("event listeners, {whose}: "), trouble);
+    }
+
+    fn note(&self, beginning: String, trouble: Option<String>) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.retain(|notice| !notice.starts_with(&beginning));
         notices.extend(trouble.map(|why| format!("{beginning}{why}")));
@@ -299,6 +319,12 @@ impl Program for About {
         let hint = "`mainstay hooks` lists what each hook was told, and what came of it";
         told.map(|text| format!("{hook} has taken a test: {text}"))
             .map_err(|why| refused("hook-failed", format!("{hook}: {why}"), Some(hint.into())))
+    }
+
+    fn remote_event(&self, kind: &str, text: &str) {
+        if let Some(listeners) = self.listeners.get() {
+            listeners.remote(kind, text);
+        }
     }
 
     fn dump(&self) -> Option<String> {

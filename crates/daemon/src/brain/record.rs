@@ -5,6 +5,7 @@ use super::pulse::Pulse;
 use super::trails;
 use crate::hook::Tap;
 use crate::journal::{Journal, When};
+use crate::listener;
 use crate::story::{self, Chronicle, Flight, Known};
 use mainstay::durable::{self, News, Step};
 use mainstay::process::Process;
@@ -49,6 +50,8 @@ pub(super) type Seen = Box<dyn Fn(&str, &str) + Send>;
 pub(super) struct Hearers {
     /// The hooks.
     pub(super) hooks: Option<Tap>,
+    /// Those who are told of events in supervisord's protocol.
+    pub(super) listeners: Option<listener::Tap>,
     /// Whoever has alerts that no child has: told who has seen those of the root, and why.
     pub(super) seen: Option<Seen>,
     /// Whoever wonders what the loop is doing.
@@ -105,6 +108,13 @@ impl Recorder {
         trails::write(&self.trails, next_event, &open);
     }
 
+    /// Returns the main process of a run that began in this life of the brain, or in one before.
+    fn pid(&self, child: ChildId) -> Option<u32> {
+        let here = self.processes.get(&child).and_then(|process| process.pid);
+        let chronicle = || self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
+        here.or_else(|| chronicle().open_run(child)?.pid)
+    }
+
     fn chronicle(&self, step: &Step<'_>) -> Vec<api::Run> {
         let mut chronicle = self.chronicle.lock().unwrap_or_else(PoisonError::into_inner);
         let wall = self.clocks.wall_of(step.at);
@@ -123,6 +133,10 @@ impl durable::Journal for Recorder {
         let wall = self.clocks.wall();
         let form = StepRef { at: *at, wall, first: *first, input, events };
         self.last = self.journal.append(&form.to_json());
+        if let Some(listeners) = &self.hearers.listeners {
+            // Before the end of a run is noted, while its process is known.
+            listeners.take(step, |child| self.pid(child));
+        }
         for run in self.chronicle(step) {
             if let Ok(form) = serde_json::to_vec(&run) {
                 self.runs.append(&form);

@@ -4,6 +4,7 @@ use super::clock::{boot, monotonic};
 use super::trails;
 use crate::hook::{Sign, signs};
 use crate::journal::Found;
+use crate::listener::Untold;
 use crate::spec;
 use crate::story::{self, Chronicle, begun};
 use mainstay_core::child::Child;
@@ -34,6 +35,8 @@ pub(super) struct Recovered {
     pub(super) notices: Vec<String>,
     /// What hooks may not have been told yet.
     pub(super) signs: Vec<Sign>,
+    /// What listeners may not have been told yet.
+    pub(super) unheard: Option<Untold>,
 }
 
 /// What is read of a journal, step by step.
@@ -47,11 +50,13 @@ struct Reading {
     /// What hooks have not been told begins with this event.
     untold: u64,
     signs: Vec<Sign>,
+    /// The first event that listeners have not been told, and what follows from there on.
+    unheard: (Option<u64>, Option<Untold>),
 }
 
-/// Takes again what a journal holds; `open` is the file of the trails, and `untold` the first event that hooks may not
-/// have been told.
-pub(super) fn recover(found: Found, open: &Path, untold: u64) -> Recovered {
+/// Takes again what a journal holds; `open` is the file of the trails, `untold` the first event that hooks may not
+/// have been told, and `unheard` the first that listeners have not.
+pub(super) fn recover(found: Found, open: &Path, untold: u64, unheard: Option<u64>) -> Recovered {
     let Found { snapshot, mut records, reports, .. } = found;
     let mut notices = reports;
     let mut reading = Reading {
@@ -63,6 +68,7 @@ pub(super) fn recover(found: Found, open: &Path, untold: u64) -> Recovered {
         strayed: 0,
         untold,
         signs: Vec::new(),
+        unheard: (unheard, None),
     };
     if let Some((_, bytes)) = snapshot {
         reading.begin(&bytes, open, &mut notices);
@@ -104,6 +110,7 @@ impl Reading {
                 for run in trails::read(open, stored.next_event) {
                     self.resume(&tree, run);
                 }
+                self.unheard.1 = self.unheard.0.map(|next| Untold::begin(&tree, next));
                 self.tree = Some(tree);
             }
             Err(error) => notices.push(format!("the journal's snapshot is damaged: {error}")),
@@ -135,6 +142,11 @@ impl Reading {
                     let about = (step.first, step.at, step.wall);
                     self.signs.extend(signs_of(&step.events, about, tree));
                 }
+                if let (_, Some(unheard)) = &mut self.unheard {
+                    let chronicle = &self.chronicle;
+                    let pid = |child| chronicle.open_run(child)?.pid;
+                    unheard.take(step.first, &step.events, tree, pid);
+                }
                 for event in &step.events {
                     // What has ended has been written among the runs before.
                     drop(self.chronicle.note(step.wall, step.at, event, tree));
@@ -145,7 +157,8 @@ impl Reading {
     }
 
     fn end(self, notices: Vec<String>) -> Recovered {
-        let Self { tree, next_event, mut chronicle, opened, signs, .. } = self;
+        let Self { tree, next_event, mut chronicle, opened, signs, unheard: (_, unheard), .. } =
+            self;
         let clock = monotonic();
         let here = boot();
         let same_boot = opened.filter(|opened| opened.boot == here && !here.is_empty());
@@ -176,7 +189,8 @@ impl Reading {
         if !goes_on {
             chronicle = Chronicle::new();
         }
-        Recovered { tree, next_event, now: (now, clock), goes_on, chronicle, notices, signs }
+        let now = (now, clock);
+        Recovered { tree, next_event, now, goes_on, chronicle, notices, signs, unheard }
     }
 }
 

@@ -20,19 +20,25 @@ const SIGNS: u32 = 4;
 /// How soon another span of the spec file holds where no sign is to be given.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Gives signs of life for as long as the tree gives answers.
-pub(super) async fn give(handle: Handle, orders: Orders, about: Arc<About>) {
+/// Gives signs of life for as long as the tree gives answers. The keeper passes them on to whoever supervises both of
+/// us, who may wait for one within `above`.
+pub(super) async fn give(
+    handle: Handle,
+    orders: Orders,
+    about: Arc<About>,
+    above: Option<Duration>,
+) {
     let mut was_within = Duration::ZERO;
     // By way of the loop: a tree that stands still gives no sign.
     while handle.child("").await.is_ok() {
         let within = about.watchdog();
-        // That none will come is said once.
-        if !within.is_zero() || !was_within.is_zero() {
+        // That none will come is said once, where nobody else waits for one.
+        if !within.is_zero() || !was_within.is_zero() || above.is_some() {
             orders.send(Order::Alive { within });
         }
         was_within = within;
         let next = if within.is_zero() { IDLE } else { within / SIGNS };
-        tokio::time::sleep(next).await;
+        tokio::time::sleep(above.map_or(next, |above| next.min(above / SIGNS))).await;
     }
     // The tree has ended, and with it what a sign would tell of.
     orders.send(Order::Alive { within: Duration::ZERO });

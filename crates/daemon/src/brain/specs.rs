@@ -1,5 +1,6 @@
 //! Where the declaration of the tree comes from, again and again.
 
+use super::above::Above;
 use super::outside::Outside;
 use super::program::{About, Words};
 use super::{Source, in_full};
@@ -21,6 +22,7 @@ pub(super) struct FileSpecs {
     handle: Handle,
     about: Arc<About>,
     outside: Arc<Outside>,
+    above: Above,
     /// What was loaded last and may be applied next.
     loaded: Mutex<Option<Loaded>>,
     /// Whether a life of the tree begins, and no console has been opened in it yet.
@@ -34,9 +36,10 @@ impl FileSpecs {
         handle: Handle,
         about: Arc<About>,
         (outside, begins): (Arc<Outside>, bool),
+        above: Above,
     ) -> Self {
         let (loaded, begins) = (Mutex::default(), AtomicBool::new(begins));
-        Self { source, state: state.to_owned(), handle, about, outside, loaded, begins }
+        Self { source, state: state.to_owned(), handle, about, outside, above, loaded, begins }
     }
 
     fn logs(&self) -> PathBuf {
@@ -59,6 +62,13 @@ impl FileSpecs {
 
     /// Reads the spec file again and applies it. Returns what came of it, in words.
     pub(super) async fn reload(&self) -> Result<String, String> {
+        self.above.reloading();
+        let result = self.load_again().await;
+        self.above.reloaded(result.as_deref().unwrap_or_else(|why| why));
+        result
+    }
+
+    async fn load_again(&self) -> Result<String, String> {
         let loaded = self.source.load(&self.logs());
         let loaded = loaded.map_err(|problems| {
             format!("the spec file is wrong, nothing has changed:\n{problems}")
@@ -114,11 +124,13 @@ impl Specs for FileSpecs {
         let logs = self.logs();
         let found = spec::fragment(text, &as_if, &environment, Some(&logs));
         let found = found.map_err(|problems| problem(&problems))?;
-        if found.tending != Tending::default() || !found.consoles.is_empty() {
+        let is_plain =
+            found.consoles.is_empty() && found.listeners.is_empty() && found.printed.is_empty();
+        if found.tending != Tending::default() || !is_plain {
             return Err(Problem {
                 code: "spec".into(),
                 text:
-                    "`schedule`, `restart_on_change` and `console` are kept by the spec file alone"
+                    "`schedule`, `restart_on_change`, `console`, `listener` and `output_events` are kept by the spec file alone"
                         .into(),
                 hint: Some(
                     "write the child there, and bring the tree in line: `mainstay apply`".into(),
@@ -132,7 +144,9 @@ impl Specs for FileSpecs {
     fn applied(&self, _: Option<&str>) {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(loaded) = loaded {
+            self.above.reloading();
             self.is_present(loaded);
+            self.above.reloaded("another declaration was applied");
         }
     }
 }

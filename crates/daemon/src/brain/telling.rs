@@ -1,7 +1,7 @@
 //! What happens, told in the foreground as it happens: what a person who looks on wants to see, and no more.
 
 use crate::story::{self, Nobody};
-use mainstay::{Action, Asked, Brief, Event, Events, Handle, Item, OnExhausted, Rule};
+use mainstay::{Action, Asked, Brief, Event, Events, Handle, Item, OnExhausted, Record, Rule};
 use mainstay_wire::api;
 
 /// One line of what is told.
@@ -15,7 +15,7 @@ pub(super) struct Said {
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Weight {
+pub(crate) enum Weight {
     /// Nobody has to do anything.
     Usual,
     /// Something went otherwise than it should.
@@ -64,28 +64,40 @@ impl Telling {
                 return Some(Said::plain(format!("{missed} events were not told here")));
             }
         };
-        if !is_worth(&record.event) || self.is_quiet && !is_wrong(&record.event) {
+        if self.is_quiet && !is_wrong(&record.event) {
             return None;
         }
-        if let (Event::Ready { took, .. }, "") = (&record.event, record.path.as_str()) {
-            return Some(Said::plain(format!("everything is ready, after {}", Brief(*took))));
-        }
-        let event = story::event(&record, 0, &Nobody);
-        let run = event.run.map_or_else(String::new, |run| format!("#{run}"));
-        let path = event.path.as_str();
-        let text = match path {
-            "" => event.text.clone(),
-            path => format!("{path}{run} {}", event.text),
-        };
-        let weight = if is_bad(&record.event) {
-            Weight::Bad
-        } else if is_wrong(&record.event) {
-            Weight::Wrong
-        } else {
-            Weight::Usual
-        };
-        Some(Said { text, weight, event: Some(event) })
+        said(&record)
     }
+}
+
+/// Returns a fact in words, and how much it matters; nothing of what nobody who looks on wants to see.
+pub(crate) fn sentence(record: &Record) -> Option<(Weight, String)> {
+    said(record).map(|said| (said.weight, said.text))
+}
+
+fn said(record: &Record) -> Option<Said> {
+    if !is_worth(&record.event) {
+        return None;
+    }
+    if let (Event::Ready { took, .. }, "") = (&record.event, record.path.as_str()) {
+        return Some(Said::plain(format!("everything is ready, after {}", Brief(*took))));
+    }
+    let event = story::event(record, 0, &Nobody);
+    let run = event.run.map_or_else(String::new, |run| format!("#{run}"));
+    let path = event.path.as_str();
+    let text = match path {
+        "" => event.text.clone(),
+        path => format!("{path}{run} {}", event.text),
+    };
+    let weight = if is_bad(&record.event) {
+        Weight::Bad
+    } else if is_wrong(&record.event) {
+        Weight::Wrong
+    } else {
+        Weight::Usual
+    };
+    Some(Said { text, weight, event: Some(event) })
 }
 
 impl Telling {

@@ -1,7 +1,5 @@
 //! Keeping a tree running until it ends: what signals ask, what those above are told, what is said in the foreground.
 
-use super::above::Above;
-use super::clock::monotonic;
 use super::link::Keeper;
 use super::program::About;
 use super::signals::{Heard, Signals};
@@ -16,7 +14,6 @@ use tokio::sync::Notify;
 
 /// How long the keeper may take to be told that it may leave.
 const DISMISSAL: Duration = Duration::from_secs(30);
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 impl Program {
     /// Brings a tree that goes on to what its spec file says by now. Returns whether it could.
@@ -42,13 +39,9 @@ impl Program {
         specs: &FileSpecs,
         about: &About,
         keeper: &Keeper,
-        asked: &Notify,
+        (asked, mut signals): (&Notify, Signals),
     ) -> Option<Report> {
         let handle = owner.handle();
-        let above = Above::find();
-        above.tell(&format!("READY=1\nMAINPID={}\nSTATUS=serving\n", about.keeper_pid()));
-        let mut beat = tokio::time::interval(above.watchdog.unwrap_or(DAY) / 2);
-        let mut signals = Signals::new();
         let mut ended = std::pin::pin!(handle.ended());
         let mut telling =
             self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
@@ -67,30 +60,16 @@ impl Program {
                     return None;
                 }
                 heard = signals.next() => match heard {
-                    Heard::End(name) => {
-                        above.tell("STOPPING=1\n");
-                        drop(handle.by(name).drain("signal").await);
-                    }
-                    Heard::Reload => {
-                        let now = monotonic().as_micros();
-                        above.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}\n"));
-                        match specs.reload().await {
-                            Ok(text) => self.voice.say(&text),
-                            Err(text) => {
-                                self.voice.say(&text);
-                                about.notice(text);
-                            }
+                    Heard::End(name) => drop(handle.by(name).drain("signal").await),
+                    Heard::Reload => match specs.reload().await {
+                        Ok(text) => self.voice.say(&text),
+                        Err(text) => {
+                            self.voice.say(&text);
+                            about.notice(text);
                         }
-                        above.tell("READY=1\n");
-                    }
+                    },
                 },
                 () = asked.notified() => self.dump(&handle).await,
-                // It goes by way of the loop: a tree that stands still gives no sign.
-                _ = beat.tick(), if above.watchdog.is_some() => {
-                    if handle.child("").await.is_ok() {
-                        above.tell("WATCHDOG=1\n");
-                    }
-                }
                 said = Telling::next(&mut telling) => self.voice.tell(&said),
             }
         }

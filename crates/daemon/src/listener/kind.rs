@@ -1,5 +1,6 @@
 //! The events of supervisord by their names, and which of them a name stands for.
 
+use super::payload::Channel;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -88,6 +89,27 @@ impl Kind {
     /// Returns its name.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+
+    /// Returns what a line on an output is.
+    pub(crate) const fn of_line(output: Channel) -> Self {
+        match output {
+            Channel::Out => Self::LogOut,
+            Channel::Err => Self::LogErr,
+        }
+    }
+
+    /// Returns what a message on an output is.
+    pub(crate) const fn of_message(output: Channel) -> Self {
+        match output {
+            Channel::Out => Self::SaidOut,
+            Channel::Err => Self::SaidErr,
+        }
+    }
+
+    /// Returns whether it is of something that a process prints.
+    pub(crate) const fn is_printed(self) -> bool {
+        matches!(self, Self::LogOut | Self::LogErr | Self::SaidOut | Self::SaidErr)
     }
 
     /// Returns the kind of this name.

@@ -18,9 +18,11 @@ pub(super) struct Whose<'a> {
 }
 
 /// One of the outputs of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Channel {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// Its standard output.
     Out,
+    /// Its standard error.
     Err,
 }
 
@@ -38,7 +40,8 @@ pub(super) struct Around {
 /// Returns the event of a process that enters a state; `from` is the name of the state before.
 pub(super) fn state(kind: Kind, whose: Whose<'_>, from: &str, around: Around) -> Happened {
     let Around { pid, tries, is_expected } = around;
-    let mut payload = format!("processname:{} groupname:{} from_state:{from}", whose.name, whose.group);
+    let mut payload =
+        format!("processname:{} groupname:{} from_state:{from}", whose.name, whose.group);
     match kind {
         Kind::Starting | Kind::Backoff => payload += &format!(" tries:{tries}"),
         Kind::Exited => payload += &format!(" expected:{} pid:{pid}", u8::from(is_expected)),
@@ -63,9 +66,10 @@ pub(super) fn state(kind: Kind, whose: Whose<'_>, from: &str, around: Around) ->
 
 /// Returns the event of something that a process printed.
 pub(super) fn printed(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) -> Happened {
-    let (kind, word) = match channel {
-        Channel::Out => (Kind::LogOut, "stdout"),
-        Channel::Err => (Kind::LogErr, "stderr"),
+    let kind = Kind::of_line(channel);
+    let word = match channel {
+        Channel::Out => "stdout",
+        Channel::Err => "stderr",
     };
     let Whose { name, group } = whose;
     let payload = format!("processname:{name} groupname:{group} pid:{pid} channel:{word}\n{data}");
@@ -74,10 +78,7 @@ pub(super) fn printed(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) 
 
 /// Returns the event of a message that a process printed between marks.
 pub(super) fn said(whose: Whose<'_>, pid: u32, channel: Channel, data: &str) -> Happened {
-    let kind = match channel {
-        Channel::Out => Kind::SaidOut,
-        Channel::Err => Kind::SaidErr,
-    };
+    let kind = Kind::of_message(channel);
     let Whose { name, group } = whose;
     Happened { kind, payload: format!("processname:{name} groupname:{group} pid:{pid}\n{data}") }
 }
@@ -187,7 +188,8 @@ mod tests {
 
     #[test]
     fn the_header_counts_characters_and_its_names_have_nothing_that_divides_it() {
-        let envelope = Envelope { server: "shop floor:1", serial: 21, pool: "app/mail", pool_serial: 10 };
+        let envelope =
+            Envelope { server: "shop floor:1", serial: 21, pool: "app/mail", pool_serial: 10 };
         let written = envelope.write(&remote("t", "äö"));
         assert_eq!(
             String::from_utf8(written).expect("text"),

@@ -212,10 +212,7 @@ mod tests {
             (&["Rx"], "`READY` was expected, and it said `Rx`"),
             (&["READY \n"], "`READY` was expected, and it said `READY \\n`"),
             (&["READY\nREADY\n"], "it has no event, and said `READY\\n`"),
-            (
-                &["READY\n", ">", "OK\n"],
-                "`RESULT` with a length was expected, and it said `OK\\n`",
-            ),
+            (&["READY\n", ">", "OK\n"], "`RESULT` with a length was expected, and it said `OK\\n`"),
             (
                 &["READY\n", ">", "RESULT two\n"],
                 "`RESULT` with a length was expected, and it said `RESULT two\\n`",

@@ -104,6 +104,9 @@ enum Serving {
 /// A run in words.
 struct Told {
     began: Duration,
+    ended: Duration,
+    /// What followed, as the policy decided.
+    then: String,
     /// The same for all runs that go like this one.
     like: String,
     text: String,

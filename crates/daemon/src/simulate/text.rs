@@ -1,5 +1,7 @@
 //! Timelines as text for a terminal.
 
+mod ends;
+
 use super::Timeline;
 use mainstay::Brief;
 use std::fmt::{self, Display, Write as _};
@@ -77,11 +79,19 @@ impl Timeline {
 }
 
 /// Writes two timelines side by side, then their figures as a table.
+///
+/// Where both are played by one scenario, each row is one end: when it came, and what followed by either policy.
 pub fn compare(one: &Timeline, other: &Timeline, width: usize) -> String {
     let mut text = String::new();
     if one.scenario == other.scenario {
         lines(&mut text, "", &one.scenario, width);
         text.push('\n');
+    }
+    if !one.falls.is_empty() && !other.falls.is_empty() {
+        text.push_str(&ends::table(one, other, width));
+        text.push('\n');
+        figures(&mut text, one, other, width);
+        return text;
     }
     if width < SIDE_BY_SIDE {
         for timeline in [one, other] {

@@ -28,6 +28,8 @@ pub struct Timeline {
     pub begins: Vec<Duration>,
     /// The first spans in which it could serve.
     pub serves: Vec<(Duration, Duration)>,
+    /// When each of the first runs ended, and what followed.
+    pub falls: Vec<(Duration, String)>,
     /// How many runs began.
     pub starts: u64,
     /// When the policy first gave up: its budget was spent, or an end got no other run.
@@ -60,6 +62,13 @@ impl Timeline {
             Some((_, end)) if *end == from => *end = to,
             Some(_) | None if count < MOST_DRAWN => self.serves.push((from, to)),
             Some(_) | None => {}
+        }
+    }
+
+    /// Notes what followed the end of a run.
+    pub(super) fn fell(&mut self, at: Duration, then: String) {
+        if self.falls.len() < MOST_DRAWN {
+            self.falls.push((at, then));
         }
     }
 
@@ -101,6 +110,11 @@ impl Timeline {
                 .serves
                 .iter()
                 .map(|(from, to)| api::Span { from_ms: millis(*from), to_ms: millis(*to) })
+                .collect(),
+            falls: self
+                .falls
+                .iter()
+                .map(|(at, then)| api::Fall { after_ms: millis(*at), then: then.clone() })
                 .collect(),
             starts: self.starts,
             gave_up_after_ms: self.gave_up_at.map(millis),

@@ -4,9 +4,10 @@ use super::near;
 use super::place::{Problem, Sources};
 use super::scalar;
 use super::syntax::{Name, Node, Value};
+use super::words;
 use mainstay::process::signal_number;
 use mainstay_core::spec::Preset;
-use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR, Takes};
+use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR, Takes, words_of};
 use std::path::Path;
 
 /// Returns whether what stands behind a key may be a secret that somebody wrote there by mistake.
@@ -92,9 +93,15 @@ impl Checker<'_> {
     }
 
     fn unknown(&mut self, name: &Name, value: &Node, group: &Group) {
-        let text = format!("`{}` is no key of {}", name.text, group.what);
+        let text = match group.what.strip_prefix("the words") {
+            Some(of) => format!("`{}` is none of the words{of}", name.text),
+            None => format!("`{}` is no key of {}", name.text, group.what),
+        };
         let mut hint = near::hint(&name.text, group.all().map(|key| key.name));
         let help = if let Some(help) = of_code(name, value).filter(|_| is_child(group)) {
+            hint = String::new();
+            help
+        } else if let Some(help) = words::elsewhere(&name.text) {
             hint = String::new();
             help
         } else if name.text == "<<" {
@@ -124,6 +131,7 @@ impl Checker<'_> {
         }
         match takes {
             Takes::Either(all) => self.either(node, all, takes, name),
+            Takes::Preset if matches!(node.value, Value::Map(_)) => self.words(node),
             Takes::Group(group) => self.group(node, group, name),
             Takes::List(each) => {
                 let Value::List(all) = &mut node.value else {
@@ -175,6 +183,33 @@ impl Checker<'_> {
             | Takes::Window
             | Takes::Word(_)
             | Takes::Preset => self.scalar(node, takes, takes, name),
+        }
+    }
+
+    /// Checks a preset that has words of its own.
+    fn words(&mut self, node: &mut Node) -> bool {
+        let at = node.at;
+        let Value::Map(entries) = &mut node.value else { return false };
+        let [(name, of)] = entries.as_mut_slice() else {
+            let help = "as in `preset: {systemd: {StartLimitBurst: 3}}`";
+            self.problems.push(Problem::new(at, "a child has one preset", help));
+            return false;
+        };
+        let preset = name.text.clone();
+        match words_of(&preset) {
+            Some(group) => self.group(of, group, &preset),
+            None if Preset::named(&preset).is_some() => {
+                let text = format!("the preset `{preset}` has no words of its own here");
+                let help = format!("say `preset: {preset}`, and what differs in keys beside it");
+                self.problems.push(Problem::new(name.at, text, help));
+                false
+            }
+            None => {
+                let text = format!("there is no preset `{preset}`");
+                let hint = near::hint(&preset, listed(&Takes::Preset));
+                self.problems.push(Problem { hint, ..Problem::new(name.at, text, "") });
+                false
+            }
         }
     }
 
@@ -258,7 +293,7 @@ fn of_code(name: &Name, value: &Node) -> Option<String> {
 }
 
 fn meant(text: &str, takes: &Takes) -> String {
-    let near = near::hint(text, words(takes));
+    let near = near::hint(text, listed(takes));
     let seconds = format!("{text}s");
     let switch = match text.to_lowercase().as_str() {
         "yes" | "on" => "true",
@@ -282,13 +317,13 @@ fn keys(group: &Group) -> String {
 }
 
 /// Returns the words that may stand there.
-fn words(takes: &Takes) -> Vec<&'static str> {
+fn listed(takes: &Takes) -> Vec<&'static str> {
     match takes {
         Takes::Word(words) => words.iter().map(|word| word.name).collect(),
         Takes::Preset => Preset::ALL.iter().map(|preset| preset.name()).collect(),
         Takes::Signal => SIGNALS.to_vec(),
         Takes::Switch => vec!["true", "false"],
-        Takes::Either(all) => all.iter().flat_map(words).collect(),
+        Takes::Either(all) => all.iter().flat_map(listed).collect(),
         Takes::Text
         | Takes::Path
         | Takes::Whole { .. }

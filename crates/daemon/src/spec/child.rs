@@ -6,8 +6,12 @@ use super::make::{self, Findings};
 use super::place::{Place, Problem};
 use super::syntax::{Name, Node, Value};
 use super::variable::{self, Variables};
+use super::words::{self, Stands};
 use super::{form, merge, near, secret};
 use crate::console;
+use crate::listener::{Listener, Printed};
+use crate::supervisord::Listen;
+use crate::supervisord::names::{self, Name as Known};
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
 use mainstay_wire::spec::Console;
@@ -29,6 +33,12 @@ pub(super) struct Maker<'a> {
     pub(super) descriptions: BTreeMap<String, String>,
     pub(super) tending: Tending,
     pub(super) consoles: BTreeMap<String, console::Declared>,
+    pub(super) listeners: BTreeMap<String, Listener>,
+    pub(super) printed: BTreeMap<String, Printed>,
+    /// Where supervisord's language is spoken, if it is.
+    pub(super) supervisord: Option<Vec<Listen>>,
+    /// The names of the supervisors at the top.
+    tops: BTreeSet<String>,
 }
 
 /// A child with its number among those that are declared together.
@@ -61,12 +71,20 @@ impl<'a> Maker<'a> {
             descriptions: BTreeMap::new(),
             tending: Tending::default(),
             consoles: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            printed: BTreeMap::new(),
+            supervisord: None,
+            tops: BTreeSet::new(),
         }
     }
 
     /// Makes the children of one supervisor; `above` is its path.
     pub(super) fn children(&mut self, entries: Vec<Entry>, above: &str) -> Vec<(String, Declared)> {
         let (ones, names) = self.names(entries);
+        if above.is_empty() {
+            let tops = ones.iter().filter(|one| one.entry.node.get("children").is_some());
+            self.tops = tops.map(|one| one.name.clone()).collect();
+        }
         ones.into_iter()
             .map(|one| {
                 let path = join(above, &one.name);
@@ -198,6 +216,10 @@ impl<'a> Maker<'a> {
                 if matches!(of.value, Value::Map(_)) { Node::new(of.at, value) } else { of };
             node.set(name, shape);
         }
+        words::settle(&mut node, &mut self.files, instance, Stands::Supervisor, true);
+        if let Some(mut defaults) = defaults.clone() {
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, true);
+        }
         self.checker().group(&mut node, &SUPERVISOR, &one.name);
         let mut below = Shared { instance, ..Shared::clone(shared) };
         let found = &self.files.problems[before..];
@@ -228,16 +250,21 @@ impl<'a> Maker<'a> {
         let shared = &one.entry.shared;
         let instance = one.instance.or(shared.instance);
         let mut node = merge::whole(&one.entry.node);
+        words::settle(&mut node, &mut self.files, instance, Stands::Process, true);
         let template = self.template(&node);
-        let is_whole = match &template {
-            Some(template) => {
+        let is_whole = match template {
+            Some(mut template) => {
+                let below = &mut template.node;
+                words::settle(below, &mut self.files, instance, Stands::Process, false);
                 merge::fill(&mut node, &template.node);
                 template.is_whole
             }
             None => node.get("template").is_none(),
         };
         for defaults in &shared.defaults {
-            merge::fill(&mut node, defaults);
+            let mut defaults = defaults.clone();
+            words::settle(&mut defaults, &mut self.files, instance, Stands::Process, false);
+            merge::fill(&mut node, &defaults);
         }
         self.fill(&mut node, instance);
         // What a lost template would have said is not missed.
@@ -254,11 +281,22 @@ impl<'a> Maker<'a> {
         node.remove("template");
         node.remove("instances");
 
+        self.tell_supervisord(&mut node, path);
         let folder = self.files.sources.folder(one.entry.name.at).to_owned();
         let mut found = Findings(&mut self.files.problems);
         let console = make::console(&node, &one.name, &folder, &mut found);
         if let Some(info) = console.as_ref().and_then(make::info) {
             tell(&mut node, "PROCSERV_INFO", &info);
+        }
+        if let Some(listener) = make::listener(&node, path, &mut found) {
+            for (name, value) in make::told(&listener, path) {
+                tell(&mut node, name, &value);
+            }
+            self.listeners.insert(path.to_owned(), listener);
+        }
+        let mut found = Findings(&mut self.files.problems);
+        if let Some(printed) = make::printed(&node, &mut found) {
+            self.printed.insert(path.to_owned(), printed);
         }
         let mut policy = make::policy(&node, false, &mut found);
         if node.get("schedule").is_some()
@@ -309,7 +347,20 @@ impl<'a> Maker<'a> {
         child.into()
     }
 
-    /// Returns the template that a child names.
+    /// Tells a process of supervisord's interface what supervisord would: where it is, and who it is there.
+    fn tell_supervisord(&self, node: &mut Node, path: &str) {
+        let Some(listen) = &self.supervisord else { return };
+        let Known { group, name } = names::name(path, |path| self.tops.contains(path));
+        tell(node, "SUPERVISOR_ENABLED", "1");
+        tell(node, "SUPERVISOR_PROCESS_NAME", name);
+        tell(node, "SUPERVISOR_GROUP_NAME", group);
+        // A port that is chosen later is not known here.
+        let is_fixed = |listen: &&Listen| !matches!(listen, Listen::Tcp(at) if at.port() == 0);
+        if let Some(first) = listen.iter().find(is_fixed) {
+            tell(node, "SUPERVISOR_SERVER_URL", &first.url());
+        }
+    }
+
     /// What is printed is kept where the program keeps it, unless the file says where.
     fn log(&self, node: &mut Node, path: &str, at: Place) {
         let Some(logs) = &self.files.logs else { return };
@@ -321,6 +372,7 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Returns the template that a child names.
     fn template(&mut self, node: &Node) -> Option<Template> {
         let named = node.get("template")?;
         let name = named.text()?;

@@ -5,6 +5,7 @@ use super::env_file;
 use super::place::{Place, Problem, Sources};
 use super::syntax::{self, Name, Node, Value};
 use super::variable::{self, Variables};
+use super::words::{self, Stands};
 use mainstay_wire::spec::keys::{Group, INCLUDED, TEMPLATE};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -111,6 +112,10 @@ impl<'a> Gatherer<'a> {
         self.fill(&mut top);
         let mut checker = Checker { sources: &self.sources, problems: &mut self.problems };
         checker.group(&mut top, group, "");
+        words::write_out(&mut top, Stands::Root, checker.problems);
+        if let Some(mut defaults) = top.get("defaults").cloned() {
+            words::write_out(&mut defaults, Stands::Process, checker.problems);
+        }
         for (key, node) in [("children", &children), ("templates", &templates)] {
             if let (Some(key), Some((_, node))) = (group.key(key), node) {
                 checker.value(&mut node.clone(), &key.takes, key.name);
@@ -216,6 +221,7 @@ impl<'a> Gatherer<'a> {
             variable::fill(&mut checked, variables, &mut self.problems);
             let mut checker = Checker { sources: &self.sources, problems: &mut self.problems };
             checker.group(&mut checked, &TEMPLATE, &name.text);
+            words::write_out(&mut checked, Stands::Process, &mut self.problems);
             let (node, is_whole) = without(node.clone(), &self.problems[before..]);
             let template = Template { at: name.at, node, is_whole };
             self.templates.insert(name.text.clone(), template);

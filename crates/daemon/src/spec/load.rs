@@ -8,12 +8,13 @@ use super::place::{Place, Problem, Sources, SpecProblems};
 use super::syntax::Node;
 use super::{Fragment, Loaded, worth};
 use crate::console::Written;
+use crate::listener::Listener;
 use mainstay::{Profile, Tree};
 use mainstay_core::spec::TreeSpec;
 use mainstay_core::spec::check;
 use mainstay_wire::spec::Endpoint;
 use mainstay_wire::spec::keys::{INCLUDED, PROCESS, ROOT};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -67,6 +68,9 @@ pub(super) fn text(
         files.problems.push(Problem::new(top.at, "the file has no `children`", help));
     }
     let mut maker = Maker::new(files, false);
+    let mut found = Findings(&mut maker.files.problems);
+    let supervisord = make::supervisord(&top, &folder, environment, &mut found);
+    maker.supervisord = supervisord.as_ref().map(|settings| settings.listen.clone());
     let entries = std::mem::take(&mut maker.files.entries);
     let children = maker.children(entries, "");
     maker.end_with_one_run();
@@ -82,6 +86,7 @@ pub(super) fn text(
     maker.places.insert(String::new(), (top.at, top.clone()));
     let spec = checked(&mut maker, &tree);
     consoles_apart(&mut maker);
+    pools_alike(&mut maker);
     let name = top.word("name").map_or_else(|| folder_name(&folder), str::to_owned);
     let maker = finished(maker)?;
     let Some((spec, warnings)) = spec else {
@@ -97,10 +102,13 @@ pub(super) fn text(
         descriptions: maker.descriptions,
         tending: maker.tending,
         consoles: maker.consoles,
+        listeners: maker.listeners,
+        printed: maker.printed,
         api,
         journal,
         observe,
         otlp,
+        supervisord,
         hooks,
         watchdog,
     })
@@ -137,6 +145,8 @@ pub(super) fn fragment(
         descriptions: maker.descriptions,
         tending: maker.tending,
         consoles: maker.consoles,
+        listeners: maker.listeners,
+        printed: maker.printed,
     })
 }
 
@@ -271,6 +281,23 @@ fn consoles_apart(maker: &mut Maker<'_>) {
     }
     for (at, text) in found {
         let help = "say another port; with instances, `listen: 0` lets each have its own";
+        maker.files.problems.push(Problem { at, ..Problem::placeless(text, help) });
+    }
+}
+
+/// Finds listeners that share events out and do not hear of the same.
+fn pools_alike(maker: &mut Maker<'_>) {
+    let mut pools: BTreeMap<&str, (&str, &Listener)> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (path, listener) in &maker.listeners {
+        let (first, known) = pools.entry(&listener.pool).or_insert((path, listener));
+        if *known != listener {
+            let text = format!("{path} and {first} are of the pool {}, and differ", listener.pool);
+            found.push((maker.place_of(path, "listener"), text));
+        }
+    }
+    for (at, text) in found {
+        let help = "say the same `events`, `buffer` and `timeout` for both, or another `pool`";
         maker.files.problems.push(Problem { at, ..Problem::placeless(text, help) });
     }
 }

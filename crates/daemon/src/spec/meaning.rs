@@ -133,6 +133,9 @@ fn begins(text: &mut String, child: &Declared, path: &str, maker: &Maker<'_>) {
             line(text, format!("Its terminal is open at {}.", places.join(", ")));
         }
     }
+    if let Some(listener) = maker.listeners.get(path) {
+        listener.meaning().lines().for_each(|said| line(text, said));
+    }
     if maker.said(path).is_some_and(|node| node.get("secrets").is_some()) {
         line(text, "Its secrets are read with the file; a new value holds after the next `apply`.");
     }

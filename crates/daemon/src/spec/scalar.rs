@@ -53,7 +53,7 @@ fn part(number: &str, unit: &str) -> Option<Duration> {
 }
 
 /// Reads `4096`, `64KiB`, `10MB`.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -8,9 +8,10 @@ use super::secret::Secret;
 use super::syntax::Node;
 use crate::console::Shown;
 use crate::hook::Hook;
+use crate::listener::{Kind, Printed};
 use mainstay_core::spec::check;
 use mainstay_wire::spec::{Keys, Mode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns every warning once, in the order of the file: what the core found, and what only the file shows.
 pub(super) fn knowing(
@@ -25,12 +26,19 @@ pub(super) fn knowing(
     }
     all.holdoffs();
     all.consoles();
+    all.listeners();
     all.hooks(hooks);
     all.secrets();
     for (at, text) in &maker.files.idle {
         all.add(Some(*at), "", text.clone());
     }
     all.found.into_values().collect()
+}
+
+/// Returns what becomes of what a child prints.
+fn kinds(printed: &Printed) -> impl Iterator<Item = Kind> + '_ {
+    let lines = printed.lines.iter().map(|output| Kind::of_line(*output));
+    lines.chain(printed.messages.iter().map(|output| Kind::of_message(*output)))
 }
 
 struct Warnings<'a> {
@@ -76,6 +84,27 @@ impl Warnings<'_> {
                 let text =
                     "ONESHOT ends the program with its run only where the child is the only one";
                 self.add(at, path, text.to_owned());
+            }
+        }
+    }
+
+    /// Finds what makes events that nobody hears of, and who hears of what nobody makes.
+    fn listeners(&mut self) {
+        let maker = self.maker;
+        let made: BTreeSet<Kind> = maker.printed.values().flat_map(kinds).collect();
+        for (path, listener) in &maker.listeners {
+            let is_made = |kind: &Kind| !kind.is_printed() || made.contains(kind);
+            if !listener.kinds.iter().any(is_made) {
+                let text =
+                    "it is never told of anything: no child makes these of its `output_events`";
+                self.add(maker.place_of(path, "listener"), path, text.to_owned());
+            }
+        }
+        for (path, printed) in &maker.printed {
+            let is_heard = |kind| maker.listeners.values().any(|one| one.kinds.contains(&kind));
+            if !kinds(printed).any(is_heard) {
+                let text = "nobody hears of its `output_events`: no `listener` is told of these";
+                self.add(maker.place_of(path, "output_events"), path, text.to_owned());
             }
         }
     }

@@ -11,6 +11,7 @@
 //! | was given up | `FATAL` |
 
 use mainstay::{Action, AlertKind, Cause, Event, Finish, Last, Phase, Preset, Rest, State, View};
+use mainstay_core::child::{Alert, Child};
 use mainstay_core::spec::{ChildSpec, Field, Ready, Source};
 
 /// A state of a process, as supervisord knows them.
@@ -70,25 +71,35 @@ impl ProcessState {
 
 /// Returns what a child is doing.
 pub(crate) fn state(view: &View) -> ProcessState {
-    match &view.state {
+    doing(&view.state, &view.spec, view.last.as_ref(), &view.alerts)
+}
+
+/// The same of a child of the tree itself.
+pub(crate) fn state_of(child: &Child) -> ProcessState {
+    let memory = child.memory.as_deref();
+    let (last, alerts) =
+        (memory.and_then(|memory| memory.last.as_ref()), memory.map(|memory| &*memory.alerts));
+    doing(&child.state, &child.spec, last, alerts.unwrap_or_default())
+}
+
+fn doing(state: &State, spec: &ChildSpec, last: Option<&Last>, alerts: &[Alert]) -> ProcessState {
+    match state {
         State::Live(life) => match life.phase {
             Phase::Starting { .. } | Phase::Started { .. } | Phase::Rehydrating { .. } => {
                 ProcessState::Starting
             }
-            Phase::Ready { stable_at: Some(_) } if proves_itself(&view.spec) => {
-                ProcessState::Starting
-            }
+            Phase::Ready { stable_at: Some(_) } if proves_itself(spec) => ProcessState::Starting,
             Phase::Ready { .. } | Phase::Unready => ProcessState::Running,
             Phase::Stopping { .. } | Phase::Killing { .. } | Phase::Abandoned { .. } => {
                 ProcessState::Stopping
             }
         },
         State::Rest { why, .. } => {
-            let gave_up = view.alerts.iter().any(|alert| {
+            let gave_up = alerts.iter().any(|alert| {
                 !alert.over
                     && matches!(alert.kind, AlertKind::Quarantined | AlertKind::CannotStart(_))
             });
-            resting(why, view.last.as_ref(), gave_up)
+            resting(why, last, gave_up)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One service of `compose.yaml` as a `docker run`.
 
 use super::{NAME, life};
-use crate::compose::{filled, unknown};
+use crate::compose::unknown;
 use crate::given::Given;
 use crate::model::{Child, Need, Value, name};
 use crate::shell::{self, quote};
@@ -45,7 +45,10 @@ const PLAIN: &[(&str, &str)] = &[
     ("oom_score_adj", "--oom-score-adj"),
     ("mac_address", "--mac-address"),
     ("isolation", "--isolation"),
-    ("pull_policy", "--pull"),
+    ("cgroup", "--cgroupns"),
+    ("cpu_rt_period", "--cpu-rt-period"),
+    ("cpu_rt_runtime", "--cpu-rt-runtime"),
+    ("mem_swappiness", "--memory-swappiness"),
 ];
 /// The same for lists, with the option before each.
 const LISTS: &[(&str, &str)] = &[
@@ -72,6 +75,23 @@ const MAPS: &[(&str, &str)] = &[
     ("annotations", "--annotation"),
 ];
 
+/// Keys that take one form or another, of which not all are read.
+const FORMED: &[&str] = &[
+    "annotations",
+    "container_name",
+    "depends_on",
+    "entrypoint",
+    "environment",
+    "labels",
+    "models",
+    "network_mode",
+    "ports",
+    "pull_policy",
+    "sysctls",
+    "ulimits",
+    "volumes",
+];
+
 pub(super) fn read(
     service: &str,
     node: &Node,
@@ -81,7 +101,7 @@ pub(super) fn read(
     let child_name = name(service);
     let mut child = Child::new(child_name.clone());
     given.about(node.ids(), &child_name);
-    let container = node.at("container_name").and_then(Node::text).and_then(filled);
+    let container = node.at("container_name").and_then(Node::text).map(str::to_owned);
     let container = container.unwrap_or_else(|| format!("{}-{child_name}-1", here.project));
     let mut words: Vec<String> = ["docker", "run", "--rm", "--name"].map(String::from).to_vec();
     words.push(container.clone());
@@ -103,8 +123,8 @@ pub(super) fn read(
     words.extend(entry);
     if let Some(command) = node.at("command") {
         let said = match &command.value {
-            Yaml::Text(text) => filled(text).and_then(|text| shell::split(&text).ok()),
-            Yaml::List(_) => command.texts().iter().map(|word| filled(word)).collect(),
+            Yaml::Text(text) => shell::split(text).ok(),
+            Yaml::List(_) => Some(command.texts()),
             Yaml::Empty | Yaml::Map(_) => Some(Vec::new()),
         };
         match said {
@@ -112,10 +132,7 @@ pub(super) fn read(
                 words.extend(said);
                 command.kept(given, "the last words of the command");
             }
-            None => command.lost(
-                given,
-                "it cannot be split, or holds a variable that is no `${NAME:-default}`",
-            ),
+            None => command.lost(given, "it cannot be split: a quote is not closed"),
         }
     }
     // A container that an earlier life of the machine left would keep the name.
@@ -137,12 +154,12 @@ pub(super) fn read(
         });
     }
     life::depends(&mut child, node, given);
-    unknown(node, NAME, given);
+    unknown(node, FORMED, NAME, given);
     Some(child)
 }
 
 fn image(service: &str, node: &Node, here: &Here<'_>, given: &mut Given) -> Option<String> {
-    let said = node.at("image").and_then(|at| Some((at, filled(at.text()?)?)));
+    let said = node.at("image").and_then(|at| Some((at, at.text()?.to_owned())));
     if let Some(build) = node.at("build") {
         let name = format!("{}-{service}", here.project);
         build.lost(
@@ -170,7 +187,7 @@ fn option(
     here: &Here<'_>,
     given: &mut Given,
 ) {
-    let text = node.text().and_then(filled);
+    let text = node.text().map(str::to_owned);
     let is_on = text.as_deref().and_then(units::switch);
     let word = |given: &mut Given| node.kept(given, "an option of `docker run`");
     if let Some((_, option)) = PLAIN.iter().find(|(known, _)| *known == key) {
@@ -179,11 +196,11 @@ fn option(
                 words.extend([(*option).to_owned(), text]);
                 word(given);
             }
-            None => node.lost(given, "it takes a text, with variables as `${NAME:-default}` alone"),
+            None => node.lost(given, "it takes a text"),
         }
     } else if let Some((_, option)) = LISTS.iter().find(|(known, _)| *known == key) {
-        let all: Option<Vec<String>> = node.texts().iter().map(|text| filled(text)).collect();
-        match all.filter(|all| !all.is_empty()) {
+        let said = Some(node.texts()).filter(|all| !all.is_empty());
+        match said.filter(|all| all.len() == node.each().len().max(1)) {
             Some(all)
                 if key != "env_file"
                     || all.iter().all(|file| here.files.exists(&here.folder.join(file))) =>
@@ -196,11 +213,7 @@ fn option(
                 "the file is not there: docker would not start without \
                 it; add `--env-file` once it is",
             ),
-            None => node.lost(
-                given,
-                "a list of texts alone is taken, with variables as \
-                `${NAME:-default}`",
-            ),
+            None => node.lost(given, "a list of texts alone is taken"),
         }
     } else if let Some((_, option)) = MAPS.iter().find(|(known, _)| *known == key) {
         map(node, option, words, given);
@@ -212,16 +225,12 @@ fn option(
 fn map(node: &Node, option: &str, words: &mut Vec<String>, given: &mut Given) {
     for (name, value) in node.entries() {
         match &value.value {
-            Yaml::Text(text) => match filled(text) {
-                Some(text) => {
-                    words.extend([option.to_owned(), format!("{name}={text}")]);
-                    value.kept(given, "an option of `docker run`");
-                }
-                None => value.lost(
-                    given,
-                    "a variable is filled in as `${NAME:-default}` alone: write it so",
-                ),
-            },
+            Yaml::Text(text) => {
+                words.extend([option.to_owned(), format!("{name}={text}")]);
+                value.kept(given, "an option of `docker run`");
+            }
+            // It was taken out.
+            Yaml::Empty if value.ids().iter().any(|id| given.is_judged(*id)) => {}
             Yaml::Empty => {
                 words.extend([option.to_owned(), name.clone()]);
                 value.kept(given, "an option of `docker run`");
@@ -230,18 +239,8 @@ fn map(node: &Node, option: &str, words: &mut Vec<String>, given: &mut Given) {
         }
     }
     for text in node.each().iter().filter_map(Node::text) {
-        match filled(text) {
-            Some(text) => {
-                words.extend([option.to_owned(), text]);
-                node.kept(given, "an option of `docker run`");
-            }
-            None => {
-                node.lost(
-                    given,
-                    "a variable is filled in as `${NAME:-default}` alone: write it so",
-                );
-            }
-        }
+        words.extend([option.to_owned(), text.to_owned()]);
+        node.kept(given, "an option of `docker run`");
     }
 }
 
@@ -282,6 +281,17 @@ fn rest(
         ("network_mode", Some(text)) => {
             words.extend(["--network".into(), text]);
             node.kept(given, "an option of `docker run`");
+        }
+        ("pull_policy", Some(text)) => match text.as_str() {
+            "always" | "never" | "missing" | "if_not_present" => {
+                let word = if text == "if_not_present" { "missing".into() } else { text };
+                words.extend(["--pull".into(), word]);
+                node.kept(given, "an option of `docker run`");
+            }
+            _ => node.lost(given, "`docker run` knows always, missing and never alone"),
+        },
+        ("cpu_count" | "cpu_percent" | "pull_refresh_after", _) => {
+            node.lost(given, "not on Linux, or not known to `docker run`");
         }
         ("container_name", Some(_)) => node.kept(given, "the name of the container"),
         ("entrypoint", _) => {
@@ -339,7 +349,7 @@ fn addresses(
 ) {
     for one in node.each() {
         let said = match &one.value {
-            Yaml::Text(text) => filled(text),
+            Yaml::Text(text) => Some(text.clone()),
             Yaml::Map(_) => long(one, option),
             Yaml::Empty | Yaml::List(_) => None,
         };
@@ -365,7 +375,7 @@ fn addresses(
 }
 
 fn long(one: &Node, option: &str) -> Option<String> {
-    let said = |key: &str| one.at(key).and_then(Node::text).and_then(filled);
+    let said = |key: &str| one.at(key).and_then(Node::text).map(str::to_owned);
     let known: &[&str] = match option {
         "--publish" => {
             &["target", "published", "host_ip", "protocol", "mode", "name", "app_protocol"]

@@ -1,6 +1,5 @@
 //! How a container is stopped, restarted, asked and waited for.
 
-use crate::compose::filled;
 use crate::given::Given;
 use crate::model::{Child, Need, Value, name};
 use crate::yaml::Node;
@@ -77,11 +76,6 @@ pub(super) fn health(child: &mut Child, node: &Node, container: &str, given: &mu
             return check.lost(given, "the test of an image is not known here: say it as a probe");
         }
     }
-    let exec: Option<Vec<String>> = exec.iter().map(|word| filled(word)).collect();
-    let Some(exec) = exec else {
-        return check
-            .lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so");
-    };
     let mut probe =
         vec![("kind".to_owned(), Value::from("readiness")), ("exec".into(), Value::list(exec))];
     let mut spans = [

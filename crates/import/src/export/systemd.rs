@@ -1,10 +1,12 @@
 //! A service unit for each process.
 
+mod policy;
 mod rest;
 
 use super::{Process, command};
 use crate::given::Given;
-use crate::yaml::{Node, Yaml};
+use crate::yaml::Node;
+use policy::restart;
 use rest::{limits, needs, stop};
 use std::collections::BTreeSet;
 
@@ -142,6 +144,14 @@ fn kind(process: &Process, made: &mut Unit, given: &mut Given) {
             process.kept(ours, given, "TimeoutStartSec=");
         }
     }
+    // Left open, it is another span there than here.
+    if notifies
+        && process.word("ready_timeout").is_none()
+        && process.word("preset") != Some("systemd")
+    {
+        let span = crate::units::span(mainstay_core::spec::defaults::READY_TIMEOUT);
+        made.service.push(("TimeoutStartSec", span));
+    }
     heartbeat(process, made, given);
 }
 
@@ -229,126 +239,5 @@ fn place(process: &Process, made: &mut Unit, given: &mut Given) {
         process.kept("output", given, "StandardOutput=null");
     } else {
         process.kept("output", given, "the system's journal takes both");
-    }
-}
-
-fn restart(process: &Process, made: &mut Unit, given: &mut Given) {
-    let is_systemd = process.word("preset") == Some("systemd");
-    let rule = process.word("restart").unwrap_or(if is_systemd { "on-failure" } else { "always" });
-    let rule = match rule {
-        "never" | "temporary" => "no",
-        "on-failure" | "transient" => "on-failure",
-        _ => "always",
-    };
-    made.service.push(("Restart", rule.into()));
-    process.kept("restart", given, "Restart=");
-    match (process.keys.at("preset"), is_systemd) {
-        (Some(node), true) => node.kept(given, "what the unit does not say"),
-        (Some(node), false) => node.lost(
-            given,
-            "another system's delays and limits: say RestartSec= and StartLimitBurst=",
-        ),
-        (None, _) => {}
-    }
-    match process.keys.at("backoff").map(|node| (node, &node.value)) {
-        Some((node, Yaml::Text(text))) => {
-            made.service
-                .push(("RestartSec", if text == "none" { "0".into() } else { text.clone() }));
-            node.kept(given, "RestartSec=");
-        }
-        Some((node, Yaml::Map(_))) => match node.at("geometric") {
-            Some(geometric) => {
-                for (ours, theirs) in [
-                    ("first", "RestartSec"),
-                    ("most", "RestartMaxDelaySec"),
-                    ("steps", "RestartSteps"),
-                ] {
-                    if let Some(text) = geometric.at(ours).and_then(Node::text) {
-                        made.service.push((theirs, text.to_owned()));
-                    }
-                }
-                node.kept(given, "RestartSec=, RestartSteps= and RestartMaxDelaySec=");
-            }
-            None => growing(node, made, given),
-        },
-        Some((node, Yaml::List(_) | Yaml::Empty)) => {
-            node.lost(given, "say RestartSec=, RestartSteps= and RestartMaxDelaySec=");
-        }
-        None => {}
-    }
-    limit(process, made, given);
-    if let Some(node) = process.keys.at("success") {
-        let words: Vec<String> = node
-            .texts()
-            .into_iter()
-            .map(|word| {
-                if word.parse::<u8>().is_ok() {
-                    word
-                } else {
-                    format!("SIG{}", word.trim_start_matches("SIG"))
-                }
-            })
-            .collect();
-        made.service.push(("SuccessExitStatus", words.join(" ")));
-        node.kept(given, "SuccessExitStatus=");
-    }
-}
-
-/// A delay that grows to a most has the same ends in systemd, and other steps.
-fn growing(node: &Node, made: &mut Unit, given: &mut Given) {
-    let inner = node.at("exponential").or_else(|| node.at("linear"));
-    let said = |key: &str| inner.and_then(|inner| inner.at(key)).and_then(Node::text);
-    match (said("first"), said("most")) {
-        (Some(first), Some(most)) => {
-            made.service.push(("RestartSec", first.to_owned()));
-            made.service.push(("RestartSteps", "5".into()));
-            made.service.push(("RestartMaxDelaySec", most.to_owned()));
-            node.changed(given, "RestartSec= to RestartMaxDelaySec= in 5 steps");
-        }
-        _ => node.lost(given, "say RestartSec=, RestartSteps= and RestartMaxDelaySec="),
-    }
-}
-
-fn limit(process: &Process, made: &mut Unit, given: &mut Given) {
-    let Some(node) = process.keys.at("budget") else { return };
-    if node.text() == Some("none") {
-        made.unit.push(("StartLimitIntervalSec", "0".into()));
-        return node.kept(given, "StartLimitIntervalSec=0");
-    }
-    let one = node.each().first().unwrap_or(node);
-    let said = |key: &str| one.at(key).and_then(Node::text);
-    let (count, most, within) =
-        (said("count"), said("most"), said("within").unwrap_or("consecutive"));
-    let span = within.trim_start_matches("tumbling ").trim_start_matches("sliding ");
-    let most = most.and_then(|most| most.parse::<u64>().ok());
-    let burst = match (count, most) {
-        (Some("starts"), Some(most)) => Some(most),
-        // The first start counts there too.
-        (Some("restarts"), Some(most)) => Some(most + 1),
-        (Some("failures"), Some(most)) => Some(most),
-        _ => None,
-    };
-    match burst.filter(|_| within != "consecutive" && node.each().len() < 2) {
-        Some(burst) => {
-            made.unit.push(("StartLimitIntervalSec", span.to_owned()));
-            made.unit.push(("StartLimitBurst", burst.to_string()));
-            match (count, within.starts_with("tumbling")) {
-                (Some("starts"), true) => node.kept(
-                    given,
-                    "StartLimitBurst= and \
-                    StartLimitIntervalSec=",
-                ),
-                _ => node.changed(
-                    given,
-                    "StartLimitBurst= starts in a window that opens with \
-                    the first",
-                ),
-            }
-        }
-        None => node.lost(
-            given,
-            "systemd counts starts in a window alone: say StartLimitBurst= \
-            and StartLimitIntervalSec=",
-        ),
     }
 }

@@ -1,6 +1,7 @@
 //! One app of an ecosystem file.
 
 use super::NAME;
+use super::log::log;
 use crate::compose::unknown;
 use crate::given::Given;
 use crate::model::{Child, INSTANCE, Names, Value};
@@ -12,7 +13,7 @@ pub(super) fn read(app: &Node, names: &mut Names, given: &mut Given) -> Option<C
     let said = |names: &[&str]| {
         names.iter().find_map(|name| app.at(name)).and_then(Node::text).map(str::to_owned)
     };
-    let Some(script) = said(&["script"]) else {
+    let Some(script) = said(&["script", "exec"]) else {
         app.lost(given, "an app without `script` runs nothing, and is left out");
         return None;
     };
@@ -21,7 +22,8 @@ pub(super) fn read(app: &Node, names: &mut Names, given: &mut Given) -> Option<C
     let count = said(&["instances"])
         .and_then(|text| text.parse::<u64>().ok())
         .filter(|count| (2..=10_000).contains(count));
-    let base = names.fresh(&said(&["name"]).unwrap_or(stem));
+    let prefix = said(&["name_prefix"]).map_or_else(String::new, |prefix| format!("{prefix}-"));
+    let base = names.fresh(&format!("{prefix}{}", said(&["name"]).unwrap_or(stem)));
     let called = count.map_or_else(|| base.clone(), |count| format!("{base}@0..{}", count - 1));
     let mut child = Child::new(called.clone());
     given.about(app.ids(), &called);
@@ -41,7 +43,7 @@ pub(super) fn read(app: &Node, names: &mut Names, given: &mut Given) -> Option<C
     restarts(&mut child, app, given);
     stop(&mut child, app, given);
     log(&mut child, app, given);
-    unknown(app, NAME, given);
+    unknown(app, FORMED, NAME, given);
     Some(child)
 }
 
@@ -94,8 +96,10 @@ fn command(child: &mut Child, app: &Node, script: &str, given: &mut Given) {
         }
     }
     child.set("command", shell::words(&words));
-    if let Some(node) = app.at("script") {
-        node.kept(given, "`command`");
+    for key in ["script", "exec"] {
+        if let Some(node) = app.at(key) {
+            node.kept(given, "`command`");
+        }
     }
 }
 
@@ -108,7 +112,24 @@ fn arguments(node: &Node) -> Option<Vec<String>> {
     }
 }
 
+/// Keys that are a map.
+const FORMED: &[&str] = &["env"];
+
 fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mut Given) {
+    const TEXTS: [&str; 9] = [
+        "cwd",
+        "exec_mode",
+        "gid",
+        "instance_var",
+        "instances",
+        "name",
+        "namespace",
+        "uid",
+        "user",
+    ];
+    if TEXTS.contains(&key) && matches!(node.value, Yaml::List(_) | Yaml::Map(_)) {
+        return node.lost(given, "it takes a text");
+    }
     let text = node.text().unwrap_or("").to_owned();
     let is_off = match &node.value {
         Yaml::Empty => true,
@@ -117,7 +138,15 @@ fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mu
         Yaml::Map(_) => false,
     };
     match key {
-        "name" => node.kept(given, "the name of the child"),
+        "name" | "name_prefix" => node.kept(given, "the name of the child"),
+        "port" if text.parse::<u16>().is_ok() => {
+            child.settings.put("environment", "PORT", text);
+            node.kept(given, "PORT in `environment`");
+        }
+        "port" => node.lost(given, "this is no port"),
+        "env" if node.text().is_some() => {
+            node.lost(given, "variables are said one by one: as a map of names and texts");
+        }
         "cwd" => {
             child.set("folder", text);
             node.kept(given, "`folder`");
@@ -263,7 +292,12 @@ fn one(child: &mut Child, key: &str, node: &Node, count: Option<u64>, given: &mu
         | "post_update"
         | "disable_logs"
         | "uploader"
-        | "port"
+        | "install_url"
+        | "execute_command"
+        | "username"
+        | "windowsHide"
+        | "write"
+        | "io"
         | "exec_interpreter" => {
             if !(is_off || key == "exec_interpreter") {
                 node.lost(given, "there is no such setting");
@@ -397,54 +431,5 @@ fn stop(child: &mut Child, app: &Node, given: &mut Given) {
     }
     if let Some(node) = app.at("kill_retry_time") {
         node.lost(given, "nothing is polled: its end is seen when it happens");
-    }
-}
-
-fn log(child: &mut Child, app: &Node, given: &mut Given) {
-    let of = |keys: &[&'static str]| keys.iter().copied().find_map(|key| app.at(key));
-    let out = of(&["out_file", "output", "out", "out_log"]);
-    let err = of(&["error_file", "error", "err", "err_log", "err_file"]);
-    let both = of(&["log_file", "log"]);
-    let is_null = |node: Option<&Node>| {
-        node.is_some_and(|node| matches!(node.text(), Some("/dev/null" | "NULL")))
-    };
-    if is_null(out) && is_null(err) {
-        child.set("output", "null");
-        [out, err].into_iter().flatten().for_each(|node| node.kept(given, "`output: null`"));
-    } else {
-        child.set("output", "apart");
-        let path = both.or(out).or(err).filter(|node| !is_null(Some(node)));
-        if let Some(path) =
-            path.and_then(Node::text).filter(|path| !matches!(*path, "true" | "false"))
-        {
-            child.settings.put("log", "path", path);
-        }
-        for node in [out, err, both].into_iter().flatten() {
-            node.changed(
-                given,
-                "`log`: both outputs are in one file, which is rotated; lines \
-                say where they came from",
-            );
-        }
-    }
-    let has_log = child.settings.value("log").is_some();
-    let stamps =
-        app.at("time").and_then(Node::text) == Some("true") || app.at("log_date_format").is_some();
-    if has_log && !stamps {
-        child.settings.put("log", "stamps", "false");
-    }
-    for key in ["time", "log_date_format", "log_type", "merge_logs", "combine_logs"] {
-        let Some(node) = app.at(key) else { continue };
-        match (key, node.text()) {
-            ("log_date_format", _) => node.changed(given, "stamps are RFC 3339"),
-            ("log_type", Some("json")) if has_log => {
-                child.settings.put("log", "format", "json");
-                node.changed(given, "`log: {format: json}`, with keys of our own");
-            }
-            ("merge_logs" | "combine_logs", _) => node
-                .lost(given, "each instance has a log; say `${instance}` in a `path` of your own"),
-            ("time", _) => node.kept(given, "`stamps`"),
-            _ => node.lost(given, "`log` has stamps and format"),
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! One process of `process-compose.yaml`.
 
-use super::NAME;
-use crate::compose::{self, probe_numbers, seconds, unknown};
+use super::{NAME, probe::probes};
+use crate::compose::{self, seconds, unknown};
 use crate::given::Given;
 use crate::model::{Child, INSTANCE, Model, Need, Value};
-use crate::yaml::Node;
+use crate::yaml::{Node, Yaml};
 use crate::{Files, units};
 use std::path::Path;
 
@@ -13,6 +13,8 @@ pub(super) struct Here<'a> {
     pub(super) folder: &'a Path,
     pub(super) files: &'a dyn Files,
     pub(super) shell: &'a [String],
+    /// Whether the process that is read says `command`.
+    pub(super) has_command: bool,
 }
 
 pub(super) fn read(
@@ -36,6 +38,9 @@ pub(super) fn read(
     if varies {
         child.settings.put("environment", "PC_REPLICA_NUM", INSTANCE.to_string());
     }
+    let has_command =
+        node.at("command").and_then(Node::text).is_some_and(|text| !text.trim().is_empty());
+    let here = &Here { has_command, ..*here };
     for (key, value) in node.entries() {
         one(&mut child, key, value, here, given);
     }
@@ -46,7 +51,7 @@ pub(super) fn read(
         shutdown(&mut child, all, here, given);
     }
     probes(&mut child, node, here, given);
-    unknown(node, NAME, given);
+    unknown(node, FORMED, NAME, given);
     if child.settings.value("command").is_none() {
         node.lost(given, "a process without a command is left out");
         return None;
@@ -54,20 +59,44 @@ pub(super) fn read(
     Some(child)
 }
 
+/// Keys that are a map or a list.
+const FORMED: &[&str] = &[
+    "availability",
+    "depends_on",
+    "entrypoint",
+    "environment",
+    "liveness_probe",
+    "log_configuration",
+    "readiness_probe",
+    "shutdown",
+];
+
 fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut Given) {
+    const TEXTS: [&str; 10] = [
+        "command",
+        "description",
+        "disabled",
+        "is_daemon",
+        "is_tty",
+        "log_location",
+        "namespace",
+        "ready_log_line",
+        "replicas",
+        "working_dir",
+    ];
+    if TEXTS.contains(&key) && matches!(node.value, Yaml::List(_) | Yaml::Map(_)) {
+        return node.lost(given, "it takes a text");
+    }
     let text = node.text().unwrap_or("").to_owned();
     let is_on = units::switch(&text) == Some(true);
     match key {
-        "command" if text.contains("{{") => {
-            child.set("command", compose::line(&text, here.shell));
-            node.lost(
-                given,
-                "templates like `{{.NAME}}` are not filled in: use `${instance}` and variables",
-            );
-        }
-        "command" if !text.trim().is_empty() => {
+        "command" if text.trim().is_empty() => {}
+        "command" => {
             child.set("command", compose::line(&text, here.shell));
             node.kept(given, "`command`");
+        }
+        "entrypoint" if here.has_command => {
+            node.kept(given, "without effect there, beside `command`");
         }
         "entrypoint" if !node.texts().is_empty() => {
             child.set("command", Value::list(node.texts()));
@@ -77,18 +106,11 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
             child.set("description", text);
             node.kept(given, "`description`");
         }
-        "working_dir" => match compose::filled(&text) {
-            Some(path) => {
-                child.set("folder", path);
-                node.kept(given, "`folder`");
-            }
-            None => {
-                node.lost(
-                    given,
-                    "a variable is filled in as `${NAME:-default}` alone: write it so",
-                );
-            }
-        },
+        "working_dir" | "log_location" if text.is_empty() => node.kept(given, "the default"),
+        "working_dir" => {
+            child.set("folder", text);
+            node.kept(given, "`folder`");
+        }
         "environment" => {
             for (name, value) in compose::environment(node, given) {
                 child.settings.put("environment", &name, value);
@@ -96,6 +118,7 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
         }
         "env_file" => compose::env_files(child, node, here.folder, here.files, given),
         "depends_on" => depends(child, node, given),
+        "ready_log_line" if text.is_empty() => node.kept(given, "no line, as there"),
         "ready_log_line" => {
             child.set("ready", Value::map([("line", text)]));
             node.kept(given, "`ready: {line: ..}`");
@@ -172,8 +195,12 @@ fn one(child: &mut Child, key: &str, node: &Node, here: &Here<'_>, given: &mut G
         "launch_timeout_seconds" => node
             .lost(given, "it was for daemons: `start_timeout` and `ready_timeout` bound a start"),
         "watch" => node.lost(given, "say `restart_on_change: [PATH]`"),
-        "vars" | "extensions" => node
-            .lost(given, "templates like `{{.NAME}}` are not filled in: use variables, `${NAME}`"),
+        "vars" => node.kept(given, "put in where `{{.NAME}}` stands"),
+        "disable_env_expansion" | "is_template_disabled" => {
+            node.kept(given, "its texts are taken as they stand, or filled in, as there");
+        }
+        "mcp" => node.lost(given, "no tool of an assistant is made of it: the HTTP API runs it"),
+        _ if key.starts_with("x-") => node.kept(given, "for its anchors alone, as there"),
         "extends" => node.lost(given, "say what children have in common as a `template`"),
         _ => {}
     }
@@ -254,14 +281,9 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
         if most == 0 {
             child.set("budget", "none");
         } else {
-            let most = most.min(65_536).to_string();
-            let limit = [
-                ("count", "restarts".to_owned()),
-                ("most", most),
-                ("within", "consecutive".to_owned()),
-            ];
-            child.set("budget", Value::map(limit));
-            child.set("on_exhausted", "quarantine");
+            // In its own word: restarts in all, which nothing is forgotten of.
+            let words = Value::map([("max_restarts", most.min(65_536).to_string())]);
+            child.set("preset", Value::map([("process-compose", words)]));
         }
     }
     for (key, value) in node.entries() {
@@ -270,11 +292,7 @@ fn availability(child: &mut Child, node: &Node, model: &mut Model, given: &mut G
             "backoff_seconds" if restarts => value.kept(given, "`backoff`"),
             "max_restarts" if restarts => match value.text().map(str::parse::<u64>) {
                 Some(Ok(0)) => value.kept(given, "`budget: none`"),
-                Some(Ok(_)) => value.changed(
-                    given,
-                    "`budget`: restarts in a row, which a stable \
-                    minute ends; then it is quarantined",
-                ),
+                Some(Ok(_)) => value.kept(given, "the same word, within `preset`"),
                 Some(Err(_)) | None => value.lost(given, "this is no number"),
             },
             "backoff_seconds" | "max_restarts" => value.kept(
@@ -346,6 +364,9 @@ fn log(child: &mut Child, node: &Node, given: &mut Given) {
             ("max_size_mb", Some(size @ 1..)) => Some(("size", format!("{size}MiB"))),
             ("max_backups", Some(count)) => Some(("keep", count.min(10_000).to_string())),
             ("max_age_days", Some(days @ 1..=30_000)) => Some(("age", format!("{days}d"))),
+            ("compress", _) => {
+                value.text().and_then(units::switch).map(|is_on| ("compress", is_on.to_string()))
+            }
             _ => None,
         };
         match ours {
@@ -403,94 +424,4 @@ fn schedule(child: &mut Child, node: &Node, given: &mut Given) {
             _ => value.lost(given, "there is no such setting beside it"),
         }
     }
-}
-
-fn probes(child: &mut Child, node: &Node, here: &Here<'_>, given: &mut Given) {
-    let mut all = Vec::new();
-    for (key, kind) in [("readiness_probe", "readiness"), ("liveness_probe", "liveness")] {
-        let Some(node) = node.at(key) else { continue };
-        let mut probe: Vec<(String, Value)> = vec![("kind".into(), Value::from(kind))];
-        let exec = node.at("exec");
-        let http = node.at("http_get");
-        if let Some(line) = exec.and_then(|exec| exec.at("command")) {
-            probe.push(("exec".into(), compose::line(line.text().unwrap_or("true"), here.shell)));
-            line.kept(given, "the probe");
-            for (key, value) in exec.map_or(&[][..], Node::entries) {
-                if key == "working_dir" {
-                    value.lost(
-                        given,
-                        "the probe runs in the folder of the child: begin its command with `cd`",
-                    );
-                }
-            }
-        } else if let Some(http) = http {
-            if !url(http, &mut probe, given) {
-                continue;
-            }
-        } else {
-            node.lost(given, "a probe is `exec` or `http_get`");
-            continue;
-        }
-        probe_numbers(node, &mut probe, given);
-        if kind == "readiness" {
-            let text = "the readiness probe: while it fails the child is not ready; \
-                process-compose would end and restart it";
-            for at in [exec.and_then(|exec| exec.at("command")), http].into_iter().flatten() {
-                at.changed(given, text);
-            }
-        }
-        all.push(Value::Map(probe));
-    }
-    if !all.is_empty() {
-        child.set("liveness", Value::map([("probes", Value::List(all))]));
-    }
-}
-
-fn url(http: &Node, probe: &mut Vec<(String, Value)>, given: &mut Given) -> bool {
-    let said = |name: &str, default: &str| {
-        let text = http.at(name).and_then(Node::text).filter(|text| !text.is_empty());
-        compose::filled(text.unwrap_or(default))
-    };
-    let parts =
-        (said("scheme", "http"), said("host", "127.0.0.1"), said("port", ""), said("path", "/"));
-    let (Some(scheme), Some(host), Some(port), Some(path)) = parts else {
-        http.lost(given, "a variable is filled in as `${NAME:-default}` alone: write it so");
-        return false;
-    };
-    if [&scheme, &host, &port].iter().any(|part| part.contains(crate::model::VARIABLE.0)) {
-        http.lost(
-            given,
-            "an address without its variables is none: write it out, in `liveness: {probes: ..}`",
-        );
-        return false;
-    }
-    if !scheme.eq_ignore_ascii_case("http") {
-        http.lost(given, "a probe speaks HTTP without TLS: say `exec: [curl, ..]`");
-        return false;
-    }
-    let port = if port.is_empty() { String::new() } else { format!(":{port}") };
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    probe.push(("http".into(), Value::Text(format!("http://{host}{port}{slash}{path}"))));
-    for (key, value) in http.entries() {
-        match key.as_str() {
-            "scheme" | "host" | "port" | "path" => value.kept(given, "the probe"),
-            "status_code" => match value.text().map(str::parse::<u16>) {
-                Some(Ok(code @ 100..=599)) => {
-                    probe.push(("status".into(), Value::Text(code.to_string())));
-                    value.kept(given, "the probe");
-                }
-                Some(Ok(_) | Err(_)) | None => value.lost(given, "this is no status"),
-            },
-            "headers" => {
-                let headers = value
-                    .entries()
-                    .iter()
-                    .filter_map(|(name, value)| Some((name.clone(), value.text()?.to_owned())));
-                probe.push(("headers".into(), Value::map(headers)));
-                value.kept(given, "the probe");
-            }
-            _ => {}
-        }
-    }
-    true
 }

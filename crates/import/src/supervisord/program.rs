@@ -2,6 +2,7 @@
 
 use super::PRESET;
 use super::expand::Words;
+use super::listener;
 use crate::given::{Given, Id};
 use crate::ini::Section;
 use crate::model::{Child, Value};
@@ -48,6 +49,13 @@ pub(super) fn read(
         fill(&mut child, section, kind, &words, given);
         given.about(section.ids(), &child.name);
         children.push(child);
+    }
+    if kind == "eventlistener" && children.len() > 1 {
+        // Instances share their events by themselves; these have names of their own.
+        for child in children.iter_mut().filter(|child| child.settings.value("listener").is_some())
+        {
+            child.settings.put("listener", "pool", crate::model::name(name));
+        }
     }
     if let Some(id) = section.id("numprocs") {
         match (count, pads) {
@@ -106,20 +114,10 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
                 }
             }
         }
-        "eventlistener" => {
-            child.set("on_demand", "true");
-            child.set("stdin", "pipe");
-            let why = "nobody speaks the event protocol with it, so it does not start by itself \
-                (`on_demand`): \
-                       read `mainstay events -f --json` or the API's stream instead";
-            for key in ["events", "buffer_size", "result_handler"] {
-                if let Some(id) = section.id(key) {
-                    given.lost(id, why);
-                }
-            }
-        }
+        "eventlistener" => return listener::read(child, section, given),
         _ => {}
     }
+    listener::printed(child, section, given);
 }
 
 /// Keys that stand by themselves.
@@ -179,13 +177,6 @@ fn one(child: &mut Child, key: &str, id: Id, words: &Words, given: &mut Given) {
         "exitcodes" => codes(child, &value, id, given),
         "killasgroup" => given.kept(id, "force is for every process of it in any case"),
         "serverurl" => given.lost(id, "no SUPERVISOR_SERVER_URL is set: talk to the API"),
-        "stdout_capture_maxbytes"
-        | "stderr_capture_maxbytes"
-        | "stdout_events_enabled"
-        | "stderr_events_enabled" => match value.as_str() {
-            "0" | "false" => given.kept(id, "nothing is captured"),
-            _ => given.lost(id, "output makes no events: follow it with `mainstay logs -f --json`"),
-        },
         "stdout_syslog" | "stderr_syslog" => match units::switch(&value) {
             Some(false) => given.kept(id, "nothing goes to syslog"),
             Some(true) | None => {
@@ -364,10 +355,10 @@ fn output(child: &mut Child, section: &Section, words: &Words, given: &mut Given
                 );
             }
             _ if is_err && taken => {
-                given.changed(
+                given.lost(
                     id,
-                    "both outputs are in the log of `stdout_logfile`; lines say \
-                    where they came from",
+                    "this file is not written: both outputs are in the log of `stdout_logfile`, \
+                        and lines say where they came from",
                 );
             }
             _ => given.kept(id, "`log`"),

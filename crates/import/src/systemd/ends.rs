@@ -44,18 +44,28 @@ pub(super) fn read(service: &mut Service<'_>) {
         service.note_prefixes(id, &command);
         if let Some(signal) = command.signal() {
             steps.push(Value::map([("signal", signal), ("within", within.clone())]));
-            service.given.kept(id, "the first step of `stop`");
+            service.given.changed(
+                id,
+                format!(
+                    "a step of `stop`, after which it gets {within}; systemd sends KillSignal as \
+                        soon as the command has ended"
+                ),
+            );
         } else {
             let words = command.program().command();
             let within = Value::Text(within.clone());
             steps.push(Value::map([("command", words), ("within", within)]));
-            if command.line.is_some() {
-                service
-                    .given
-                    .changed(id, "a step of `stop`, in which `/bin/sh` fills in the variables");
-            } else {
-                service.given.kept(id, "a step of `stop`");
-            }
+            let shell = match command.line {
+                Some(_) => ", in which `/bin/sh` fills in the variables",
+                None => "",
+            };
+            service.given.changed(
+                id,
+                format!(
+                    "a step of `stop`{shell}: when it has ended, the process has the rest of the \
+                        time to end; systemd sends KillSignal at once"
+                ),
+            );
         }
     }
     let last = match service.switch("SendSIGKILL") {
@@ -112,6 +122,9 @@ fn reload(service: &mut Service<'_>) {
     let several = all.len() > 1;
     for (at, (id, command)) in all.into_iter().enumerate() {
         service.note_prefixes(id, &command);
+        if command.is_optional {
+            service.given.changed(id, "`-`: that a reload failed is told, and nothing follows");
+        }
         if at > 0 {
             service.given.lost(id, "one command reloads: put them into one script");
         } else if let Some(signal) = command.signal() {

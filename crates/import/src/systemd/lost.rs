@@ -66,6 +66,10 @@ const LOST: &[(&[&str], &str)] = &[
             "IPIngressFilterPath",
             "IPEgressFilterPath",
             "BPFProgram",
+            "BPFDelegate*",
+            "NFTSet",
+            "PrivateBPF",
+            "UserNamespacePath",
             "SocketBindAllow",
             "SocketBindDeny",
             "AppArmorProfile",
@@ -84,6 +88,7 @@ const LOST: &[(&[&str], &str)] = &[
         "no capability is handed to a program that lacks it: give the file its capability \
             (setcap), or open the port with `sockets`",
     ),
+    (&["ExecSearchPath"], "set PATH in `environment`, or write the whole path of the program"),
     (&["DynamicUser"], "no user is made for a run: make one, and say `user`"),
     (&["PAMName"], "no PAM session is opened"),
     (
@@ -125,7 +130,7 @@ const LOST: &[(&[&str], &str)] = &[
             "RebootArgument",
         ],
         "no unit is started and nothing is rebooted when it fails: a spent budget raises an \
-            alert, and events say the rest (`mainstay events -f`)",
+            alert, and `hooks` run a command or post to an address when it does",
     ),
     (
         &[
@@ -212,7 +217,6 @@ const LOST: &[(&[&str], &str)] = &[
         &[
             "PermissionsStartOnly",
             "RestartMode",
-            "RestartForceExitStatus",
             "ExitType",
             "RootDirectoryStartOnly",
             "Sockets",
@@ -258,6 +262,8 @@ const LOST: &[(&[&str], &str)] = &[
     ),
     (
         &[
+            "BindTo",
+            "PropagateReload*",
             "PropagatesReloadTo",
             "ReloadPropagatedFrom",
             "PropagatesStopTo",
@@ -275,6 +281,35 @@ const LOST: &[(&[&str], &str)] = &[
         "this condition is not asked: let the command ask, and end with 0 where it has nothing \
             to do",
     ),
+];
+
+/// What a socket says of the commands that systemd runs around it.
+const OF_COMMANDS: &[&str] = &[
+    "CPU*",
+    "CacheDirectory*",
+    "CapabilityBoundingSet",
+    "ConfigurationDirectory*",
+    "Environment*",
+    "Group",
+    "IO*",
+    "Kill*",
+    "Limit*",
+    "LogsDirectory*",
+    "Memory*",
+    "Nice",
+    "NoNewPrivileges",
+    "OOMScoreAdjust",
+    "PassEnvironment",
+    "RuntimeDirectory*",
+    "SendSIGKILL",
+    "Standard*",
+    "StateDirectory*",
+    "SupplementaryGroups",
+    "TasksMax",
+    "UMask",
+    "UnsetEnvironment",
+    "User",
+    "WorkingDirectory",
 ];
 
 /// Keys that need nothing here.
@@ -308,6 +343,14 @@ pub(super) fn judge(section: &str, key: &str, id: Id, given: &mut Given) -> bool
             given.kept(id, *text);
             return true;
         }
+    }
+    if section == "Socket" && OF_COMMANDS.iter().any(|name| fits(name, key)) {
+        given.lost(
+            id,
+            "it is about commands that systemd runs around the socket: none are run here, and the \
+                socket is the keeper's",
+        );
+        return true;
     }
     for (names, text) in LOST {
         if names.iter().any(|name| fits(name, key)) {

@@ -24,7 +24,7 @@ pub(super) fn read(units: &[Unit], made: &mut [Made], given: &mut Given) {
                 given.kept(id, "empty: nothing of what stands before it holds");
             }
             for other in value.split_whitespace() {
-                one(&key, id, other, unit, own, made, given);
+                one(&key, id, other, (unit, units), own, made, given);
             }
         }
     }
@@ -34,7 +34,7 @@ fn one(
     key: &str,
     id: Id,
     other: &str,
-    unit: &Unit,
+    (unit, units): (&Unit, &[Unit]),
     own: Option<usize>,
     made: &mut [Made],
     given: &mut Given,
@@ -57,7 +57,15 @@ fn one(
         return given.kept(id, "its own");
     }
     let Some(at) = made.iter().position(|made| made.unit == other) else {
-        return unknown(key, id, other, given);
+        let is_read = units
+            .iter()
+            .any(|unit| unit.name == other && matches!(unit.kind(), "socket" | "timer"));
+        return match (is_read, key) {
+            (true, "Wants" | "Requires" | "After") => {
+                given.kept(id, "a part of a child, which begins with the tree");
+            }
+            (true | false, _) => unknown(key, id, other, given),
+        };
     };
     let (from, to) = if key == "Before" { (at, own) } else { (own, at) };
     let (Some(to_waits), Some(to_name), Some(is_oneshot)) = (
@@ -69,7 +77,16 @@ fn one(
     };
     let until = if is_oneshot { "completed" } else { "ready" };
     let (until, on_restart) = match key {
-        "Wants" => return given.kept(id, "both start with the tree"),
+        "Wants" if !to_waits => return given.kept(id, "both start with the tree"),
+        "Wants" => {
+            return given.lost(
+                id,
+                format!(
+                    "`{to_name}` does not start by itself, but when its schedule, a connection or \
+                        `mainstay start` says so"
+                ),
+            );
+        }
         "BindsTo" => (until, Some("stop")),
         "PartOf" => ("started", Some("restart")),
         _ => (until, None),

@@ -1,6 +1,6 @@
 //! When a service is run again: `Restart=`, its delays, limits and clean ends.
 
-use super::service::{FOR_EVER, Service};
+use super::service::Service;
 use super::values::Span;
 use crate::model::Value;
 use crate::units;
@@ -118,22 +118,25 @@ impl Service<'_> {
         if off {
             self.child.set("budget", "none");
         } else if interval.is_some() || most.is_some() {
-            let within = match interval {
-                Some((_, Span::For(span))) => units::span(span),
-                Some((_, Span::Infinite)) => FOR_EVER.into(),
-                None => "10s".into(),
-            };
-            let most = most.unwrap_or(5).min(65_536).to_string();
-            let limit = Value::map([
-                ("count", "starts".to_owned()),
-                ("most", most),
-                ("within", format!("tumbling {within}")),
-                ("admit", "at-start".to_owned()),
-            ]);
-            self.child.set("budget", limit);
+            // In systemd's own words: its window includes its end, and nothing of ours says that as plainly.
+            let mut words = Vec::new();
+            if let Some(most) = most {
+                words.push(("StartLimitBurst", most.min(65_536).to_string()));
+            }
+            match interval {
+                Some((_, Span::For(span))) => {
+                    words.push(("StartLimitIntervalSec", units::span(span)));
+                }
+                Some((_, Span::Infinite)) => {
+                    words.push(("StartLimitIntervalSec", "infinity".into()))
+                }
+                None => {}
+            }
+            self.child.set("preset", Value::map([("systemd", Value::map(words))]));
         }
         for id in [interval.map(|(id, _)| id), burst.map(|(id, _)| id)].into_iter().flatten() {
-            self.given.kept(id, if off { "`budget: none`" } else { "`budget`" });
+            self.given
+                .kept(id, if off { "`budget: none`" } else { "the same word, within `preset`" });
         }
     }
 
@@ -160,13 +163,42 @@ impl Service<'_> {
                 }
             }
         }
-        if !clean.is_empty() {
+        let forced = self.forced();
+        if !clean.is_empty() || !forced.is_empty() {
             // What the preset calls clean is said anew with what is added to it.
             clean.extend(["HUP", "INT", "PIPE", "TERM"].map(String::from));
+            clean.retain(|status| !forced.contains(status));
             clean.sort();
             clean.dedup();
             self.child.set("success", Value::list(clean));
         }
+    }
+
+    /// Ends that are followed by another run whatever they are: here, failures.
+    fn forced(&mut self) -> Vec<String> {
+        let mut forced = Vec::new();
+        for (id, value) in self.each("RestartForceExitStatus") {
+            let rule = self.child.settings.word("restart").map(str::to_owned);
+            for word in value.split_whitespace() {
+                match (status(word), rule.as_deref()) {
+                    (None, _) => self.given.lost(id, format!("`{word}` is no exit code or signal")),
+                    (Some(_), Some("always")) => self.given.kept(id, "followed by another run"),
+                    (Some(_), Some("never")) => self.given.lost(
+                        id,
+                        "with `restart: never` no end is followed by another run: say \
+                            `restart: on-failure`, and in `success` what is none",
+                    ),
+                    (Some(status), _) if status == "0" => {
+                        self.given.lost(id, "0 is always a clean end: say `restart: always`");
+                    }
+                    (Some(status), _) => {
+                        forced.push(status);
+                        self.given.kept(id, "a failure: it is not in `success`");
+                    }
+                }
+            }
+        }
+        forced
     }
 }
 

@@ -165,23 +165,41 @@ impl Service<'_> {
             self.note_prefixes(*id, command);
         }
         let Some((id, last)) = all.pop() else { return false };
-        self.program = last.program();
-        if last.line.is_some() {
-            self.given.changed(
-                id,
-                "`/bin/sh` fills in the variables, and is then replaced by the program",
-            );
+        let is_oneshot = kind == "oneshot";
+        if is_oneshot && last.is_optional {
+            // Its failure would be that of the shell, which ends well instead.
+            self.program = Program::of(["true"]);
+            self.given.changed(id, "`/bin/sh` runs it, and ends well also where it fails");
         } else {
-            self.given.kept(id, "`command`");
+            self.program = last.program();
+            match (last.is_optional, last.line.is_some() || (is_oneshot && !all.is_empty())) {
+                (true, _) => self.given.lost(
+                    id,
+                    "`-`: an exit code above 0 is a failure even so; list those that are none in \
+                        `success`",
+                ),
+                (false, true) => self.given.changed(
+                    id,
+                    "`/bin/sh` fills in variables and runs what comes before, and is then \
+                        replaced by the program",
+                ),
+                (false, false) => self.given.kept(id, "`command`"),
+            }
         }
-        if !all.is_empty() && kind != "oneshot" {
-            self.given.lost(id, "only a oneshot has several commands: the last one is run");
-            return true;
-        }
+        let ends_well = (is_oneshot && last.is_optional).then(|| step(&last));
         for (id, command) in all {
-            self.program.before.push(step(&command));
-            self.given.changed(id, "`/bin/sh` runs one after the other");
+            if is_oneshot {
+                self.program.before.push(step(&command));
+                self.given.changed(id, "`/bin/sh` runs one after the other");
+            } else {
+                self.given.lost(
+                    id,
+                    "only a oneshot has several commands, and systemd refuses the unit: the last \
+                        one is run",
+                );
+            }
         }
+        self.program.before.extend(ends_well);
         true
     }
 

@@ -167,6 +167,10 @@ const OTHERS: &[&str] = &[
     "PollLimitBurst",
     "FlushPending",
     "PassFileDescriptorsToExec",
+    "PassPIDFD",
+    "AcceptFileDescriptors",
+    "DeferTrigger",
+    "DeferTriggerMaxSec",
 ];
 
 /// What holds for each socket of the unit.

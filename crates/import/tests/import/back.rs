@@ -36,15 +36,19 @@ children:
 
 /// Exports the processes of a spec file.
 fn written(to: Exported) -> Written {
+    written_of(to, SPEC)
+}
+
+fn written_of(to: Exported, spec: &str) -> Written {
     let environment = |name: &str| (name == "TOKEN").then(|| "hush".to_owned());
     let loaded = mainstay_daemon::spec::load_text(
-        SPEC,
+        spec,
         Path::new("/spec/mainstay.yaml"),
         &environment,
         None,
     )
     .expect("it is right");
-    export(to, "mainstay.yaml", SPEC, &forms(&loaded)).expect("it is right")
+    export(to, "mainstay.yaml", spec, &forms(&loaded)).expect("it is right")
 }
 
 fn forms(loaded: &Loaded) -> Vec<(String, String)> {
@@ -87,7 +91,7 @@ fn units_come_back_as_they_went() {
         "command: [/bin/db, \"--data\", a b]",
         "liveness: {heartbeat: {every: 10s, misses: 3}}",
         "backoff: {geometric: {first: 1s, most: 1m, steps: 5}}",
-        "budget: {count: starts, most: 3, within: tumbling 1m, admit: at-start}",
+        "preset: {systemd: {StartLimitBurst: 3, StartLimitIntervalSec: 1m}}",
         "needs: [db]",
         "reload: HUP",
         "A: \"say \\\"x\\\"\"",
@@ -132,4 +136,76 @@ fn a_procfile_comes_back_as_it_went() {
     let made = imported(Neighbour::Procfile, &[("Procfile", text)]);
     assert!(made.spec.contains("cd /srv && exec ./web | cat"), "{}", made.spec);
     assert!(made.spec.contains("A='say \\\"x\\\"' "), "{}", made.spec);
+}
+
+#[test]
+fn what_a_spec_file_leaves_to_us_is_written_out_for_systemd() {
+    for (says, expected) in [
+        (
+            "",
+            &[
+                "Restart=always",
+                "RestartSec=500ms",
+                "RestartSteps=6",
+                "RestartMaxDelaySec=30s",
+                "StartLimitIntervalSec=10m",
+                "StartLimitBurst=11",
+                "TimeoutStopSec=10s",
+            ][..],
+        ),
+        (
+            ", restart: on-failure, ready: notify",
+            &["RestartForceExitStatus=SIGHUP SIGINT SIGPIPE SIGTERM", "TimeoutStartSec=1m"],
+        ),
+        (
+            ", restart: on-failure, success: [TERM]",
+            &["RestartForceExitStatus=SIGHUP SIGINT SIGPIPE"],
+        ),
+        (", backoff: 2s", &["RestartSec=2s", "StartLimitBurst=11"]),
+        (", budget: none", &["RestartSec=500ms", "StartLimitIntervalSec=0"]),
+        (
+            ", preset: supervisord",
+            &[
+                "Restart=on-failure",
+                "RestartSec=1s",
+                "StartLimitIntervalSec=infinity",
+                "StartLimitBurst=4",
+            ],
+        ),
+        (
+            ", preset: kubernetes",
+            &[
+                "RestartSec=10s",
+                "RestartSteps=5",
+                "RestartMaxDelaySec=5m",
+                "StartLimitIntervalSec=0",
+                "TimeoutStopSec=30s",
+            ],
+        ),
+        (
+            ", preset: dinit",
+            &["RestartSec=200ms", "StartLimitIntervalSec=10s", "StartLimitBurst=4"],
+        ),
+    ] {
+        let spec = format!("children: {{web: {{command: /bin/web{says}}}}}\n");
+        let written = written_of(Exported::Systemd, &spec);
+        let unit = &written.files[0].1;
+        for line in expected {
+            assert!(unit.lines().any(|written| written == *line), "{line} is not in\n{unit}");
+        }
+        let told = written.report.changed().find(|item| item.key == "(what is not said)");
+        let text = told.map_or("", |item| item.verdict.text());
+        let open = expected.iter().any(|line| text.contains(line));
+        assert!(open || says.contains("on-failure"), "{}", written.report);
+    }
+    // What never runs again needs none of it, and systemd's own are systemd's own.
+    for says in ["restart: never", "preset: systemd"] {
+        let spec = format!("children: {{web: {{command: /bin/web, {says}}}}}\n");
+        let unit = written_of(Exported::Systemd, &spec).files[0].1.clone();
+        assert!(!unit.contains("RestartSec") && !unit.contains("StartLimit"), "{unit}");
+    }
+    for preset in mainstay_core::spec::Preset::ALL {
+        let spec = format!("children: {{web: {{command: /bin/web, preset: {}}}}}\n", preset.name());
+        assert!(written_of(Exported::Systemd, &spec).files[0].1.contains("Restart="));
+    }
 }

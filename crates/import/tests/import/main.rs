@@ -2,6 +2,7 @@
 
 mod accounts;
 mod back;
+mod documented;
 mod support;
 mod systemd;
 mod tables;

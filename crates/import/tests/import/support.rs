@@ -27,6 +27,21 @@ pub(crate) fn imported(neighbour: Neighbour, files: &[(&str, &str)]) -> Imported
     imported
 }
 
+/// The same where a variable is set.
+#[track_caller]
+pub(crate) fn imported_with(
+    neighbour: Neighbour,
+    files: &[(&str, &str)],
+    variable: &str,
+) -> Imported {
+    let folder = folder(files);
+    let imported = try_import(neighbour, &[folder.path().join(files[0].0)]).expect("it is right");
+    let environment = |name: &str| (name == variable).then(|| "1".to_owned());
+    load_text(&imported.spec, &folder.path().join("mainstay.yaml"), &environment, None)
+        .unwrap_or_else(|problems| panic!("it is refused:\n{problems}\n{}", imported.spec));
+    imported
+}
+
 pub(crate) fn try_import(neighbour: Neighbour, paths: &[PathBuf]) -> Result<Imported, String> {
     import(neighbour, paths, &Disk).map_err(|error| error.to_string())
 }

@@ -12,7 +12,6 @@ fn each_key_of_a_service_has_its_place() {
         "web.service",
         SERVICE,
         r#"
-        ExecStart=/bin/late | lost | command: /bin/late
         Restart=always | kept | restart: always
         Restart=no | kept | -
         Restart=on-abnormal | changed | stop: [{signal: TERM, to: all, within: 1m 30s}]
@@ -21,8 +20,8 @@ fn each_key_of_a_service_has_its_place() {
         RestartSec=2 | kept | backoff: 2s
         RestartSec=soon | lost | -
         RestartSteps=5\nRestartMaxDelaySec=30\nRestartSec=1 | kept | backoff: {geometric: {first: 1s, most: 30s, steps: 5}}
-        StartLimitBurst=3 | kept | budget: {count: starts, most: 3, within: tumbling 10s, admit: at-start}
-        StartLimitIntervalSec=1min | kept | budget: {count: starts, most: 5, within: tumbling 1m, admit: at-start}
+        StartLimitBurst=3 | kept | preset: {systemd: {StartLimitBurst: 3}}
+        StartLimitIntervalSec=1min | kept | preset: {systemd: {StartLimitIntervalSec: 1m}}
         StartLimitInterval=0 | kept | budget: none
         SuccessExitStatus=143 TEMPFAIL | kept | success: [143, 75, HUP, INT, PIPE, TERM]
         SuccessExitStatus=SIGUSR1 | kept | success: [HUP, INT, PIPE, TERM, USR1]
@@ -42,7 +41,12 @@ fn each_key_of_a_service_has_its_place() {
         KillMode=process | kept | contain: main
         KillSignal=SIGINT | kept | stop: [{signal: INT, to: all, within: 1m 30s}]
         SendSIGKILL=no | kept | stop: [{signal: TERM, to: all, within: unbounded}]
-        ExecStop=/bin/kill -QUIT $MAINPID | kept | stop: [{signal: QUIT, within: 1m 30s}, {signal: TERM, to: all, within: 1m 30s}]
+        ExecStart=\nExecStart=-/bin/late | lost | command: /bin/late
+        Restart=on-failure\nRestartForceExitStatus=SIGTERM 3 | kept | success: [HUP, INT, PIPE]
+        RestartForceExitStatus=0 | lost | -
+        ExecStop=/bin/web stop | changed | stop: [{command: /bin/web stop, within: 1m 30s}, {signal: TERM, to: all, within: 1m 30s}]
+        ExecReload=-/bin/web -s reload | changed | reload: {command: /bin/web -s reload}
+        ExecStop=/bin/kill -QUIT $MAINPID | changed | stop: [{signal: QUIT, within: 1m 30s}, {signal: TERM, to: all, within: 1m 30s}]
         ExecReload=/bin/kill -HUP $MAINPID | kept | reload: HUP
         ExecReload=/bin/web -s reload | kept | reload: {command: /bin/web -s reload}
         ExecStartPre=/bin/web -t | changed | command: [/bin/sh, "-c", "/bin/web -t && exec /bin/web --port 80"]
@@ -92,6 +96,56 @@ fn each_key_of_a_service_has_its_place() {
         MadeUpByNobody=1 | lost | -
         "#,
     );
+}
+
+#[test]
+fn commands_that_are_not_the_only_one_are_told_one_by_one() {
+    let verdicts = |unit: &str| {
+        let made = imported(Systemd, &[("web.service", unit)]);
+        let all = made.report.items.iter().filter(|item| item.key == "ExecStart");
+        let all: Vec<&str> = all.map(crate::support::word).collect();
+        (all.join(" "), made.spec)
+    };
+    for (kind, lines, expected, line) in [
+        ("simple", "/bin/a\nExecStart=/bin/b", "lost kept", "command: /bin/b"),
+        (
+            "oneshot",
+            "/bin/a\nExecStart=/bin/b",
+            "changed changed",
+            "command: [/bin/sh, \"-c\", \"/bin/a && exec /bin/b\"]",
+        ),
+        (
+            "oneshot",
+            "-/bin/a\nExecStart=-/bin/b",
+            "changed changed",
+            "command: [/bin/sh, \"-c\", \"{ /bin/a || :; } && { /bin/b || :; } && exec true\"]",
+        ),
+        ("simple", "-/bin/a", "lost", "command: /bin/a"),
+    ] {
+        let unit = format!("[Service]\nType={kind}\nExecStart={lines}\n");
+        let (said, spec) = verdicts(&unit);
+        assert_eq!(said, expected, "{unit}");
+        assert!(spec.lines().any(|written| written.trim() == line), "{line} is not in\n{spec}");
+    }
+}
+
+#[test]
+fn a_unit_that_waits_is_not_wanted_as_one_that_starts() {
+    let files = [
+        (
+            "web.service",
+            "[Unit]\nWants=tidy.service db.service tidy.timer\n[Service]\nExecStart=/bin/web\n",
+        ),
+        ("db.service", "[Service]\nExecStart=/bin/db\n"),
+        ("tidy.service", "[Service]\nType=oneshot\nExecStart=/bin/tidy\n"),
+        ("tidy.timer", "[Timer]\nOnCalendar=daily\n"),
+    ];
+    let folder = folder(&files);
+    let made = try_import(Systemd, &[folder.path().into()]).expect("it is right");
+    load(&made.spec, folder.path());
+    let wants = made.report.items.iter().find(|item| item.key == "Wants").expect("it is told");
+    assert_eq!(crate::support::word(wants), "lost", "{}", made.report);
+    assert!(wants.verdict.text().contains("`tidy` does not start by itself"), "{}", made.report);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys of the other neighbours, one by one.
 
-use crate::support::{folder, imported, load, table, try_import};
+use crate::support::{folder, imported, imported_with, load, table, try_import, word};
 use mainstay_import::Neighbour;
 
 #[test]
@@ -35,7 +35,9 @@ fn of_supervisord() {
         stdout_logfile=syslog | lost | -
         numprocs=3 | kept | web@0..2:
         process_name=%(program_name)s_%(process_num)02d\nnumprocs=2 | kept | web_01:
-        stdout_capture_maxbytes=1MB | lost | -
+        stdout_capture_maxbytes=1MB | changed | output_events: {messages: [out]}
+        stderr_events_enabled=true | changed | output_events: {lines: [err]}
+        stdout_events_enabled=false | kept | -
         serverurl=AUTO | lost | -
         made_up=1 | lost | -
         command=/bin/%(what)s | lost | -
@@ -55,6 +57,43 @@ fn of_supervisord() {
     assert!(places.is_sorted(), "{}", made.spec);
     assert!(made.spec.contains("command: [/bin/web, \"--n\", \"${N:-}\"]"), "{}", made.spec);
     assert!(made.report.items.iter().all(|item| item.value != "hush"), "a password is not shown");
+}
+
+#[test]
+fn event_listeners_of_supervisord_are_told_of_events_here() {
+    let text = "[program:web]\ncommand=/bin/web\n\
+                [eventlistener:mail]\ncommand=/bin/mail\nevents=tick_60, PROCESS_STATE,MADE_UP\nbuffer_size=50\n\
+                result_handler=my.module:handle\nredirect_stderr=true\nstdout_logfile=/var/log/said.log\n\
+                stderr_logfile=/var/log/mail.log\n\
+                [eventlistener:many]\ncommand=/bin/many\nevents=EVENT\nnumprocs=2\n\
+                process_name=%(program_name)s_%(process_num)02d\n\
+                [eventlistener:idle]\ncommand=/bin/idle\n";
+    let made = imported(Neighbour::Supervisord, &[("supervisord.conf", text)]);
+    let verdicts: Vec<(&str, &str)> = made
+        .report
+        .items
+        .iter()
+        .filter(|item| item.section.starts_with("eventlistener:"))
+        .map(|item| (item.key.as_str(), word(item)))
+        .collect();
+    for (key, word) in [
+        ("events", "lost"),
+        ("buffer_size", "kept"),
+        ("result_handler", "lost"),
+        ("redirect_stderr", "lost"),
+        ("stdout_logfile", "lost"),
+        ("stderr_logfile", "kept"),
+    ] {
+        assert!(verdicts.contains(&(key, word)), "{key} is not {word}: {verdicts:?}");
+    }
+    let spec = &made.spec;
+    assert!(spec.contains("listener: {events: [TICK_60, PROCESS_STATE], buffer: 50}"), "{spec}");
+    assert_eq!(spec.matches("listener: {events: [EVENT], pool: many}").count(), 2, "{spec}");
+    assert!(spec.contains("path: /var/log/mail.log"), "{spec}");
+    let folder = folder(&[]);
+    let loaded = load(spec, folder.path());
+    let pools: Vec<&str> = loaded.listeners.values().map(|listener| &*listener.pool).collect();
+    assert_eq!(pools, ["mail", "many", "many"]);
 }
 
 #[test]
@@ -83,7 +122,7 @@ fn of_process_compose() {
         depends_on: {db: {condition: process_completed}} | changed | needs: [{child: db, until: completed}]
         depends_on: {gone: {condition: process_started}} | lost | -
         availability: {restart: on_failure, backoff_seconds: 2} | kept | backoff: 2s
-        availability: {restart: always, max_restarts: 5} | changed | on_exhausted: quarantine
+        availability: {restart: always, max_restarts: 5} | kept | preset: {process-compose: {max_restarts: 5}}
         availability: {restart: exit_on_failure} | kept | on_exhausted: shutdown
         availability: {exit_on_end: true} | kept | auto_shutdown: any-significant
         availability: {exit_on_skipped: true} | lost | -
@@ -99,6 +138,9 @@ fn of_process_compose() {
         disabled: true | kept | on_demand: true
         is_tty: true | kept | terminal: true
         is_daemon: true | lost | on_demand: true
+        entrypoint: [a, b] | kept | -
+        vars: {A: 1} | kept | -
+        log_configuration: {rotation: {compress: true}} | lost | -
         success_exit_codes: [3] | kept | success: [3]
         schedule: {cron: "0 3 * * *"} | kept | schedule: {cron: "0 3 * * *"}
         schedule: {interval: 5m, run_on_start: true} | lost | -
@@ -107,6 +149,30 @@ fn of_process_compose() {
         .replace("        schedule: {interval: 5m, run_on_start: true} | lost | -\n", "")
         .as_str(),
     );
+    // What is filled in while the file is read, what is left to the shell, and what `vars` say.
+    for (text, expected) in [
+        ("command: echo $A ${B:-x}", r#"command: [bash, "-c", "echo ${A:-} ${B:-x}"]"#),
+        ("command: echo $$A $${B}", r#"command: [bash, "-c", "echo $A $${B}"]"#),
+        ("command: echo ${A^^}", r#"command: [bash, "-c", "echo $${A^^}"]"#),
+        ("command: echo {{.TAG}}\n    vars: {TAG: v1}", "command: echo v1"),
+        (
+            "command: serve 80{{.PC_REPLICA_NUM}}\n    replicas: 2",
+            r#"command: [serve, "80${instance}"]"#,
+        ),
+        (
+            "command: serve $A\n    disable_env_expansion: true",
+            r#"command: [bash, "-c", "serve $A"]"#,
+        ),
+        (
+            "command: a\n    readiness_probe: {exec: {command: b, working_dir: /x}}",
+            r#"liveness: {probes: [{kind: readiness, exec: [bash, "-c", "cd /x && b"]}]}"#,
+        ),
+    ] {
+        let text = format!("processes:\n  web:\n    {text}\n");
+        let made = imported(Neighbour::ProcessCompose, &[("p.yaml", &text)]);
+        let is_there = made.spec.lines().any(|line| line.trim() == expected);
+        assert!(is_there, "{expected} is not in\n{}", made.spec);
+    }
     let text = "processes:\n  web:\n    command: cd /srv && ./web | tee log\n";
     let made = imported(Neighbour::ProcessCompose, &[("p.yaml", text)]);
     assert!(
@@ -145,6 +211,11 @@ fn of_pm2() {
         , "watch": true | lost | -
         , "cron_restart": "0 3 * * *" | lost | -
         , "out_file": "/tmp/web.log" | changed | log: {path: /tmp/web.log, stamps: false}
+        , "out_file": "/tmp/web.log", "error_file": "/tmp/web.err" | lost | log: {path: /tmp/web.log, stamps: false}
+        , "log_file": "/tmp/all.log", "out_file": "/tmp/web.log" | lost | log: {path: /tmp/all.log, stamps: false}
+        , "out_file": "/dev/null", "error_file": "/dev/null" | kept | output: "null"
+        , "out_file": "/dev/null", "error_file": "/dev/null", "log_file": "/a.log" | changed | log: {path: /a.log, stamps: false}
+        , "port": 3000 | kept | PORT: "3000"
         , "made_up": 1 | lost | -
         "#,
     );
@@ -171,9 +242,20 @@ fn of_docker_compose() {
         logging: {driver: none} | lost | -
         deploy: {replicas: 3} | lost | -
         profiles: [x] | lost | -
+        pull_policy: if_not_present | kept | -
+        pull_policy: daily | lost | -
+        env_file: [{path: a.env}] | lost | -
+        environment: {A: "${X:+y}"} | lost | -
         made_up: 1 | lost | -
-        "#,
+        "#
+        .replace("        pull_policy: if_not_present | kept | -\n", "")
+        .as_str(),
     );
+    let text = "services:\n  web:\n    image: web:${TAG:?say which}\n    hostname: ${HOST-h}\n";
+    let made = imported_with(Neighbour::DockerCompose, &[("compose.yaml", text)], "TAG");
+    assert!(made.spec.contains("'web:${TAG:?say which}'"), "{}", made.spec);
+    let host = made.report.items.iter().find(|item| item.key == "hostname").expect("told");
+    assert_eq!(word(host), "changed", "{}", made.report);
     let text = around.replace(
         "KEY",
         "ports: [\"80:80\"]\n    volumes: [data:/data, ./x:/x:ro]\n    environment: {A: \"${A:-1}\"}\n    command: serve -v\n    \
@@ -303,4 +385,22 @@ fn of_a_procfile() {
         );
     }
     assert_eq!(made.report.lost().count(), 2);
+    // The port of the environment file is that of the first process; a formation makes instances.
+    for (extra, expected) in [
+        ((".env", "PORT=3000\n"), ["PORT: \"3000\"", "PORT: \"3100\"", "within: 5s"]),
+        (
+            (".foreman", "port: 6000\ntimeout: 9\n"),
+            ["PORT: \"6000\"", "PORT: \"6100\"", "within: 9s"],
+        ),
+        (
+            (".foreman", "formation: web=2\n"),
+            ["web@0..1:", "PORT: \"500${instance}\"", "on_demand: true"],
+        ),
+    ] {
+        let files = [("Procfile", "web: ./web\nworker: ./work\n"), extra];
+        let made = imported(Neighbour::Procfile, &files);
+        for part in expected {
+            assert!(made.spec.contains(part), "{part} is not in\n{}", made.spec);
+        }
+    }
 }

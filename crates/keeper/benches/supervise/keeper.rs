@@ -163,7 +163,7 @@ const IDENTITY: &str = "bench of a keeper";
 )]
 pub(crate) fn serve(words: &[Text]) {
     if std::env::var_os("MAINSTAY_KEEPER").is_none() {
-        let settings = Settings { identity: IDENTITY.to_owned() };
+        let settings = Settings { identity: IDENTITY.to_owned(), ..Settings::default() };
         let code = keep(&settings, words.to_vec()).expect("a keeper");
         std::process::exit(code.into());
     }

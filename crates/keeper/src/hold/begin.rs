@@ -79,6 +79,7 @@ impl Hold {
             left: Vec::<Lost>::new(),
             lost: 0,
         };
+        self.relay_ends(0, &ended.status);
         self.state(Fact::Ended { key: key.clone(), ended });
     }
 
@@ -96,7 +97,11 @@ impl Hold {
         let is_shared = self.link.shares();
         let born_with = Arc::clone(&self.born_with);
         let instance = self.settings.instance;
-        let Some(child) = self.child(slot) else { return Ok(()) };
+        let relaying = self.relaying.take();
+        let Some(child) = self.child(slot) else {
+            self.relaying = relaying;
+            return Ok(());
+        };
         let gift = child.given.take().filter(|gift| gift.run == key.run);
         let passed = child.passed();
         let mut variables: Vec<(Text, Text)> = Vec::new();
@@ -125,7 +130,7 @@ impl Hold {
             let others = open.iter().map(AsFd::as_fd).zip(numbers.iter().copied());
             placed.extend(others.filter(|(_, number)| *number > 2));
         }
-        let given = Given {
+        let mut given = Given {
             stdio: [0, 1, 2].map(|index| {
                 let own = gift.as_ref().and_then(|gift| gift.descriptors.at(index as u32));
                 own.or(ends.stdio[index].as_ref()).map(AsFd::as_fd)
@@ -141,7 +146,10 @@ impl Hold {
             files,
             until_executed: is_shared.then(|| born_with.as_fd()),
         };
-        let born = start(process, &given)?;
+        Self::pass_to(relaying.as_ref(), &mut given);
+        let (born, foreground) = (start(process, &given), given.foreground);
+        self.relaying = relaying;
+        let born = born?;
         crate::fault::point("start.born");
         let pid = born.pid.cast_unsigned();
         // It cannot have been taken in yet, so it is there.
@@ -195,6 +203,7 @@ impl Hold {
         crate::fault::point("start.lent");
         self.state(Fact::Started { key: key.clone(), pid, began, contain });
         crate::fault::point("start.told");
+        self.relay_begins(slot, pid, foreground);
         Ok(())
     }
 

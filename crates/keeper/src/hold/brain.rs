@@ -2,7 +2,8 @@
 
 use super::signs::Signs;
 use super::wait::now;
-use super::{Due, Hold, Ours, Source};
+use super::{Due, Hold, Ours, Relaying, Source};
+use crate::above;
 use crate::link::Link;
 use crate::start::{Given, start};
 use crate::sys::reap::Reaped;
@@ -34,12 +35,14 @@ pub(crate) struct Brain {
     /// How often it has been started.
     pub(super) starts: u32,
     /// How many deaths followed each other closely.
-    deaths: usize,
+    pub(super) deaths: usize,
     since: Duration,
     /// Whether it is about to be started again.
     is_due: bool,
-    /// Signals that came while there was none.
+    /// Signals that came while there was none that could hear them.
     unheard: Vec<i32>,
+    /// Whether it has ordered something: from then on it hears signals, which would have ended it before.
+    speaks: bool,
     /// How the last one ended.
     pub(super) status: Option<Status>,
     /// Its signs of life.
@@ -57,6 +60,7 @@ impl Brain {
             since: Duration::ZERO,
             is_due: false,
             unheard: Vec::new(),
+            speaks: false,
             status: None,
             signs: Signs::default(),
         }
@@ -64,7 +68,7 @@ impl Brain {
 
     /// The brain that was there before this program took over.
     pub(super) fn kept(command: Vec<Text>, pid: Option<u32>, starts: u32) -> Self {
-        Self { pid, starts, since: now(), ..Self::new(command) }
+        Self { pid, starts, since: now(), speaks: pid.is_some(), ..Self::new(command) }
     }
 
     pub(super) const fn is_alive(&self) -> bool {
@@ -85,18 +89,6 @@ impl Brain {
     pub(super) fn process(&self) -> Option<u32> {
         self.pid.or_else(|| self.peer.as_ref().map(|(pid, _)| *pid))
     }
-}
-
-/// What a brain is told in its environment beside what everybody inherits: how it is linked, and whom the program
-/// answers to, which is the brain's to do.
-fn passed_on() -> Vec<(Text, Text)> {
-    let mut variables = vec![(Text::from("MAINSTAY_KEEPER"), Text::from(LINK.to_string()))];
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC"] {
-        if let Some(value) = std::env::var_os(name) {
-            variables.push((Text::from(name), Text::from(value)));
-        }
-    }
-    variables
 }
 
 impl Hold {
@@ -135,22 +127,30 @@ impl Hold {
             output: Output { streams: Streams::Inherit, ..Output::default() },
             ..Process::default()
         };
-        let given = Given {
-            placed: vec![(theirs.as_fd(), LINK)],
-            variables: passed_on(),
-            ..Given::default()
-        };
+        let mut placed = vec![(theirs.as_fd(), LINK)];
+        placed.extend(self.passed.placed(LINK + 1));
+        // Beside what everybody inherits: how it is linked, and whom the program answers to.
+        let mut variables = above::passed_on();
+        variables.push(("MAINSTAY_KEEPER".into(), LINK.to_string().into()));
+        variables.extend(self.passed.variable(LINK + 1));
+        let given = Given { placed, variables, ..Given::default() };
         let born = start(&process, &given)?;
         brain.pid = Some(born.pid.cast_unsigned());
         brain.since = now();
         brain.starts += 1;
-        let unheard = std::mem::take(&mut brain.unheard);
+        brain.speaks = false;
         self.by_pid.insert(born.pid, Ours::Brain);
         self.greet(ours);
-        for signal in unheard {
-            signals::send_to(born.pid.cast_unsigned(), signal);
-        }
         Ok(())
+    }
+
+    /// The brain has ordered something: it hears what has come for it meanwhile.
+    pub(super) fn brain_speaks(&mut self) {
+        let Some(brain) = self.brain.as_mut().filter(|brain| !brain.speaks) else { return };
+        brain.speaks = true;
+        for signal in std::mem::take(&mut brain.unheard) {
+            brain.signal(signal);
+        }
     }
 
     /// Tells a brain that has just come who is here, what is held, and what it may have missed.
@@ -235,6 +235,7 @@ impl Hold {
         });
         if let Some(brain) = &mut self.brain {
             brain.peer = peer;
+            brain.speaks = true;
         }
         self.greet(socket);
     }
@@ -273,6 +274,11 @@ impl Hold {
         // Its number may be another's from here on.
         brain.pid = None;
         brain.status = Some(reaped.status.clone());
+        brain.speaks = false;
+        if self.relaying.as_ref().is_some_and(Relaying::is_asked) {
+            // The next one knows nothing of it.
+            self.tell_brain(libc::SIGTERM);
+        }
         // What it said last still counts.
         self.hear();
         self.end_asides();
@@ -288,11 +294,16 @@ impl Hold {
         if self.leaving.is_some() || std::mem::replace(&mut brain.is_due, true) {
             return;
         }
+        if self.brain.as_ref().is_some_and(|brain| self.is_over_without_brain(brain)) {
+            return self.leave(true);
+        }
+        let Some(brain) = &mut self.brain else { return };
         let lived = now().saturating_sub(brain.since);
         brain.deaths = if lived >= SETTLED { 0 } else { brain.deaths };
         let delay = DELAYS[brain.deaths.min(DELAYS.len() - 1)];
         brain.deaths += 1;
         self.waiting.at(now() + delay, Due::Brain);
+        self.feed_meanwhile();
     }
 
     /// Signals to the keeper are the brain's to decide on, but for those that are the keeper's own: the end of a
@@ -306,9 +317,15 @@ impl Hold {
             }
             _ => {}
         }
+        self.tell_brain(caught.signal);
+    }
+
+    /// Sends the brain a signal, as soon as there is one that hears it.
+    pub(super) fn tell_brain(&mut self, signal: i32) {
         let Some(brain) = &mut self.brain else { return };
-        if !brain.signal(caught.signal) && !brain.unheard.contains(&caught.signal) {
-            brain.unheard.push(caught.signal);
+        let is_sent = brain.speaks && brain.signal(signal);
+        if !is_sent && !brain.unheard.contains(&signal) {
+            brain.unheard.push(signal);
         }
     }
 }

@@ -28,7 +28,7 @@ const NAMED: usize = 64;
 impl Hold {
     /// Sends a signal.
     pub(super) fn signal(&mut self, key: &Key, signal: u8, whom: Whom) {
-        let Some(slot) = self.find(key) else { return };
+        let Some(slot) = self.find(key).filter(|_| !self.is_ahead_of(signal)) else { return };
         let Some(run) = self.run(slot) else { return };
         match (whom, Signal::from_named_raw(i32::from(signal))) {
             (Whom::All, Some(signal)) => self.signal_all(slot, signal),
@@ -37,7 +37,7 @@ impl Hold {
         }
     }
 
-    fn signal_all(&mut self, slot: Slot, signal: Signal) {
+    pub(super) fn signal_all(&mut self, slot: Slot, signal: Signal) {
         self.with_bond(slot, |bond, place| bond.signal(signal, place));
     }
 
@@ -158,6 +158,7 @@ impl Hold {
         let pidfd = run.pidfd.take();
         run.stage = Stage::Rest { status: reaped.status.clone(), usage: reaped.usage };
         let is_forced = run.is_forced;
+        self.relay_ends(reaped.pid.cast_unsigned(), &reaped.status);
         self.unwatch(pidfd);
         let left = self.left(slot);
         if left.as_ref().is_some_and(Vec::is_empty) {
@@ -362,6 +363,7 @@ impl Hold {
     /// A process that belonged to nobody has ended.
     pub(super) fn stranger_ended(&mut self, pid: u32, status: Status) {
         self.has_lost_strangers = true;
+        self.relay_took_in(pid, &status);
         self.state(Fact::Stranger { pid, status });
     }
 }

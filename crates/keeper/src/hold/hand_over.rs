@@ -6,6 +6,7 @@ use crate::contain::{Id, Place};
 use crate::link::{Link, MOST_DESCRIPTORS};
 use crate::notify::{NotifySocket, Speech};
 use crate::output::{Descriptors, Outputs, Source as Printing};
+use crate::passed::Passed;
 use crate::start::failed;
 use crate::sys::{inherit, signals};
 use mainstay_wire::keeper::state::{self, State};
@@ -182,6 +183,7 @@ impl Hold {
             brain,
             owned: true,
             seen: super::now(),
+            passed: self.passed.to_state(),
             children,
             outputs,
         }
@@ -189,7 +191,8 @@ impl Hold {
 
     /// Takes over what another program held.
     pub(crate) fn take_over(&mut self, state: State) {
-        let State { brain, owned, seen, children, outputs, .. } = state;
+        let State { brain, owned, seen, passed, children, outputs, .. } = state;
+        self.passed = Passed::adopt(passed);
         self.take_outputs(outputs);
         crate::fault::point("take.before");
         self.find_leftovers();
@@ -426,7 +429,8 @@ pub(crate) fn numbers(state: &State) -> impl Iterator<Item = i32> + '_ {
     let outputs = outputs.flat_map(move |outputs| {
         outputs.children.iter().flat_map(of_output).chain([outputs.tally]).collect::<Vec<_>>()
     });
-    state.children.iter().flat_map(of_child).chain(state.brain.link).chain(outputs)
+    let passed = state.passed.iter().map(|(_, number)| *number);
+    state.children.iter().flat_map(of_child).chain(state.brain.link).chain(outputs).chain(passed)
 }
 
 /// Lets descriptors pass to the next program, or not.

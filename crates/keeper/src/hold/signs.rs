@@ -78,6 +78,7 @@ impl Signs {
 impl Hold {
     /// The brain has given a sign of life, and says how long the next may take.
     pub(super) fn brain_lives(&mut self, within: Duration) {
+        self.feed(within);
         let Some(brain) = &mut self.brain else { return };
         let signs = &mut brain.signs;
         let before = signs.end();

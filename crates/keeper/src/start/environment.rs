@@ -62,7 +62,7 @@ impl Environment {
 }
 
 /// Variables by which a supervisor speaks to its child: those of our own supervisor are not meant for it.
-const OURS: [&str; 11] = [
+const OURS: [&str; 13] = [
     "NOTIFY_SOCKET",
     "NOTIFY_FD",
     "LISTEN_FDS",
@@ -74,6 +74,8 @@ const OURS: [&str; 11] = [
     "MAINSTAY_RUN",
     "MAINSTAY_KEEPER",
     "MAINSTAY_KEEPER_STATE",
+    "MAINSTAY_SOCKETS",
+    "LISTEN_PIDFDID",
 ];
 
 fn covers(pattern: &[u8], name: &[u8]) -> bool {

@@ -88,6 +88,16 @@ pub(crate) fn own_peak() -> u64 {
     of_usage(&usage).memory
 }
 
+/// Returns whether this child has come to stand still since it was asked about last.
+pub(crate) fn stands_still(pid: u32) -> bool {
+    // SAFETY: plain memory that the call fills, zero where there is nothing to tell.
+    unsafe {
+        let mut info: libc::siginfo_t = mem::zeroed();
+        let flags = libc::WSTOPPED | libc::WNOHANG;
+        libc::waitid(libc::P_PID, pid, &raw mut info, flags) == 0 && info.si_pid() != 0
+    }
+}
+
 /// Waits for a process that is about to end, and lets go of how it did.
 pub(crate) fn wait_for(pid: i32) {
     let mut status = 0;

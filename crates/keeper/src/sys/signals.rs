@@ -49,19 +49,20 @@ pub(crate) struct Caught {
 
 impl Signals {
     pub(crate) fn open(signals: &[i32]) -> io::Result<Self> {
-        // SAFETY: plain memory that the calls fill; the descriptor is fresh.
+        // As the kernel has it: the C library keeps some of the real-time signals out of its own sets.
+        let numbers = signals.iter().filter(|signal| (1..=64).contains(*signal));
+        let set = numbers.fold(0_u64, |set, signal| set | 1 << (signal - 1));
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: the set is as large as is said; the descriptor is fresh.
         unsafe {
-            let mut set: libc::sigset_t = mem::zeroed();
-            libc::sigemptyset(&raw mut set);
-            for signal in signals {
-                libc::sigaddset(&raw mut set, *signal);
-            }
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
-            let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-            if fd < 0 {
-                Err(io::Error::last_os_error())
-            } else {
-                Ok(Self(OwnedFd::from_raw_fd(fd)))
+            let none = ptr::null_mut::<u64>();
+            let how = libc::SIG_BLOCK;
+            libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, none, size_of_val(&set));
+            let fd =
+                libc::syscall(libc::SYS_signalfd4, -1, &raw const set, size_of_val(&set), flags);
+            match libc::c_int::try_from(fd) {
+                Ok(fd @ 0..) => Ok(Self(OwnedFd::from_raw_fd(fd))),
+                Ok(_) | Err(_) => Err(io::Error::last_os_error()),
             }
         }
     }
@@ -147,6 +148,21 @@ pub(crate) fn send_to_group(pid: u32, signal: i32) {
         // SAFETY: plain numbers.
         unsafe { libc::kill(-pid, signal) };
     }
+}
+
+/// Sends a signal to every process that there is, but for this one. Only for the first process of a namespace, where
+/// that is all of the namespace.
+pub(crate) fn send_to_all(signal: i32) {
+    if std::process::id() == 1 {
+        // SAFETY: plain numbers.
+        unsafe { libc::kill(-1, signal) };
+    }
+}
+
+/// Stands still until somebody has this process go on.
+pub(crate) fn stand_still() {
+    // SAFETY: plain numbers, about this very process.
+    unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }
 
 /// Blocks every signal in this thread: the handlers of the program run elsewhere.

@@ -79,6 +79,40 @@ impl<A> From<PoolOf<A>> for Node {
 }
 
 impl Node {
+    /// Returns its name among its siblings.
+    pub fn name(&self) -> &str {
+        match &self.0 {
+            Kind::Child(child) => &child.words.name,
+            Kind::Supervisor(supervisor) => &supervisor.words.name,
+            Kind::Pool(words, ..) => &words.name,
+        }
+    }
+
+    /// Returns what stands below it; nothing below a child, and below a pool before it runs.
+    pub fn children(&self) -> &[Self] {
+        match &self.0 {
+            Kind::Supervisor(supervisor) => &supervisor.children,
+            Kind::Child(_) | Kind::Pool(..) => &[],
+        }
+    }
+
+    /// Returns whether children can stand below it.
+    pub const fn is_supervisor(&self) -> bool {
+        match &self.0 {
+            Kind::Supervisor(_) | Kind::Pool(..) => true,
+            Kind::Child(_) => false,
+        }
+    }
+
+    /// Leaves out those directly below it of which this does not hold.
+    #[must_use]
+    pub fn retain(mut self, holds: impl FnMut(&Self) -> bool) -> Self {
+        if let Kind::Supervisor(supervisor) = &mut self.0 {
+            supervisor.children.retain(holds);
+        }
+        self
+    }
+
     /// Returns the declaration that the core takes; references learn their place below `above`.
     pub(crate) fn draft(self, above: &Path) -> ChildDraft {
         match self.0 {

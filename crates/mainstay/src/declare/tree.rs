@@ -104,6 +104,17 @@ impl fmt::Debug for Whole {
 }
 
 impl Tree {
+    /// Returns what is declared at a path; nothing for the root.
+    pub fn part(&self, path: &Path) -> Option<&Node> {
+        let mut names = path.names();
+        let first = names.next()?;
+        let mut found = self.children.iter().find(|node| node.name() == first)?;
+        for name in names {
+            found = found.children().iter().find(|node| node.name() == name)?;
+        }
+        Some(found)
+    }
+
     /// Takes a named policy for the root: what it says about supervisors.
     #[must_use]
     pub fn preset(mut self, preset: Preset) -> Self {

@@ -1,5 +1,6 @@
 //! The driver of processes: it tells the keeper what the tree wants, and the tree what the keeper saw.
 
+mod ahead;
 mod hear;
 mod meet;
 mod seat;
@@ -85,6 +86,10 @@ struct Run {
     is_killed: bool,
     /// It asked to be treated as if it gave no sign of life: none is passed on.
     is_silent: bool,
+    /// Whether what this program talks with it over was made in this life of the program.
+    has_talk: bool,
+    /// What is wrong with it, by whoever talks with it.
+    trouble: Option<Arc<str>>,
     /// Its connection, if it is a host.
     session: Option<Session>,
     /// Why it is ended though nobody asked for that, if it is a host of no use.
@@ -273,26 +278,6 @@ impl Processes {
         self.next_ticket += 1;
         self.tickets.insert(ticket, Ticket { key: key.clone(), purpose });
         self.tell(Ask::Execute { key, ticket, command, timeout });
-    }
-
-    /// Makes the connection to a run that is about to begin, if it is a host's.
-    fn connect(&mut self, child: &Child, key: &Key) -> io::Result<()> {
-        let Some(host) = host_of(child).cloned() else { return Ok(()) };
-        let Some(run) = self.runs.get_mut(key) else { return Ok(()) };
-        let (session, give) = Session::open(&self.shared, (key.clone(), child), run.run, &host)?;
-        run.session = Some(session);
-        self.tell(give);
-        Ok(())
-    }
-
-    /// Makes what this program talks with a run over, if it does.
-    fn begin_talk(&mut self, child: ChildId, key: &Key) -> io::Result<()> {
-        let Some(run) = self.runs.get(key) else { return Ok(()) };
-        if run.settings.parts().talks {
-            let give = self.shared.talks.begin(&self.shared, child, run.run, key)?;
-            self.tell(give);
-        }
-        Ok(())
     }
 
     fn session(&self, key: &Key) -> Option<&Session> {

@@ -57,6 +57,8 @@ pub(super) struct RunTold {
     pub(super) outlived: Vec<Lost>,
     /// Lines that were dropped.
     pub(super) dropped: u64,
+    /// What is wrong with it, by whoever talks with it; no text: nothing any more.
+    pub(super) talk: Option<String>,
     /// What it said as a host.
     pub(super) host: HostTold,
     pub(super) ended: Option<Over>,
@@ -153,6 +155,11 @@ impl Lane {
     /// Takes something of a child that does not work; no text: it does again.
     pub(super) fn trouble(&mut self, at: Moment, child: Arc<str>, what: String) {
         self.child(at, child).trouble = Some(what);
+    }
+
+    /// Takes what is wrong with a run, by whoever talks with it; no text: nothing any more.
+    pub(super) fn talk(&mut self, at: Moment, key: &Key, what: String) {
+        self.run(at, key.clone()).talk = Some(what);
     }
 
     /// Takes that the live run of a child has other settings.
@@ -256,6 +263,7 @@ impl Lane {
                 notices: Notices::default(),
                 outlived: Vec::new(),
                 dropped: 0,
+                talk: None,
                 host: HostTold::default(),
                 ended: None,
                 no_keeper: None,

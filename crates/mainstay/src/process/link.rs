@@ -51,7 +51,7 @@ impl fmt::Debug for Source {
 
 /// Starts a keeper as a thread of this program.
 fn thread(identity: Option<&str>, tell: Tell) -> io::Result<Box<dyn Link>> {
-    let settings = Settings { identity: identity.unwrap_or_default().to_owned() };
+    let settings = Settings { identity: identity.unwrap_or_default().to_owned(), relay: None };
     Ok(Box::new(Keeper::thread(&settings, tell)?))
 }
 

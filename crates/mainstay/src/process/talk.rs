@@ -32,21 +32,22 @@ pub struct Talk {
 #[derive(Clone)]
 pub struct Teller {
     shared: Arc<Shared>,
-    child: Arc<str>,
+    key: Key,
 }
 
 impl fmt::Debug for Teller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Teller").field("child", &self.child).finish_non_exhaustive()
+        f.debug_struct("Teller").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
 impl Teller {
-    /// Says what is the trouble with it, or with nothing that there is none any more. It is shown with its process.
+    /// Says what is the trouble with it, or with nothing that there is none any more. It is shown with its
+    /// process, also where that is not known to have started yet.
     pub fn trouble(&self, what: Option<&str>) {
         let at = self.shared.clock.now();
-        let (child, what) = (Arc::clone(&self.child), what.unwrap_or_default().to_owned());
-        self.shared.inbox.hold(|lane| lane.trouble(at, child, what));
+        let what = what.unwrap_or_default().to_owned();
+        self.shared.inbox.hold(|lane| lane.talk(at, &self.key, what));
     }
 }
 
@@ -76,7 +77,7 @@ impl Talks {
             rustix::io::ioctl_fionbio(ours, true)?;
         }
         let path = shared.log.path(child);
-        let teller = Teller { shared: Arc::clone(shared), child: Arc::clone(&key.child) };
+        let teller = Teller { shared: Arc::clone(shared), key: key.clone() };
         self.lock().insert(child, Talk { path, run, input, output, teller });
         self.came.notify_waiters();
         let open = vec![Arc::new(its_input), Arc::new(its_output)];

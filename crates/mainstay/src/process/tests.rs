@@ -10,3 +10,4 @@ mod lives;
 mod settings;
 mod signs;
 mod stops;
+mod talks;

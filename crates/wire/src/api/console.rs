@@ -108,4 +108,8 @@ pub enum ConsoleAct {
     Typed,
     /// Left.
     Left,
+    /// Sent a signal, which `text` names: by supervisord's interface.
+    Signaled,
+    /// Removed the log that `text` names: by supervisord's interface.
+    Cleared,
 }

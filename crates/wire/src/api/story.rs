@@ -187,6 +187,9 @@ pub struct Timeline {
     /// The spans in which the child could serve: the first 500.
     #[serde(default)]
     pub serves: Vec<Span>,
+    /// What followed each end, in order: the first 500. Empty where only the record of what happened is told.
+    #[serde(default)]
+    pub falls: Vec<Fall>,
     /// How many runs began.
     pub starts: u64,
     /// When the policy first gave up; absent: it did not.
@@ -218,6 +221,15 @@ pub struct Span {
     pub from_ms: u64,
     /// Its end.
     pub to_ms: u64,
+}
+
+/// The end of a run in a timeline, and what followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fall {
+    /// When the run ended, from the beginning.
+    pub after_ms: u64,
+    /// What the policy did.
+    pub then: String,
 }
 
 /// Something that happened in a timeline.

@@ -30,6 +30,8 @@ pub struct State {
     pub owned: bool,
     /// When all of this was so, by the monotonic clock: whoever lived then was seen alive.
     pub seen: Duration,
+    /// Sockets that were passed to the first of these programs, by name.
+    pub passed: Vec<(Text, Number)>,
     /// Every child.
     pub children: Vec<Child>,
     /// What children print, as the program before has left it.

@@ -6,9 +6,11 @@ mod hook;
 mod parts;
 mod process;
 mod root;
+mod words;
 
 pub use child::{DEFAULTS, PROCESS, SUPERVISOR, TEMPLATE};
 pub use root::{INCLUDED, ROOT};
+pub use words::{WORDS, Words, presets_with, words_of};
 
 /// One key.
 #[derive(Debug)]
@@ -68,7 +70,7 @@ pub enum Takes {
     Window,
     /// One of these.
     Word(&'static [Word]),
-    /// The name of a preset.
+    /// The name of a preset, or a map of it alone with words of its own: [`WORDS`].
     Preset,
     /// Several, in order.
     List(&'static Self),
@@ -168,6 +170,7 @@ pub const PRESETS: &[&str] = &[
     "supervisord",
     "kubernetes",
     "pm2",
+    "process-compose",
     "nomad",
     "s6",
     "runit",

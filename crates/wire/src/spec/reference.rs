@@ -24,6 +24,18 @@ pub fn reference() -> String {
         .map(|key| format!("`{}`", key.name))
         .collect();
     page.part("A supervisor", &format!("{says}{}.", shared.join(", ")), &SUPERVISOR, &known);
+    page.line(
+        "\n## Words of presets\n\nWithin its own preset each of these words may stand beside our keys: \
+         `preset: {supervisord: {startretries: 5}}`. It becomes the key that it names, as if that had been written; both \
+         of them together are refused. A word of another preset is refused too, with the name of the one that has it.\n",
+    );
+    for words in keys::WORDS {
+        let title = format!("`{}`", words.preset);
+        page.line(&format!("### {title}\n"));
+        for key in words.group.all() {
+            page.key(key, "####", &format!("preset.{}.", words.preset));
+        }
+    }
     page.text
 }
 
@@ -118,7 +130,7 @@ pub(super) fn takes(takes: &Takes) -> String {
             let names: Vec<String> = words.iter().map(|word| format!("`{}`", word.name)).collect();
             names.join(", ")
         }
-        Takes::Preset => "the name of a preset".into(),
+        Takes::Preset => "the name of a preset, or a map of it with its words".into(),
         Takes::List(each) if matches!(each, Takes::Either(_) | Takes::Group(_)) => {
             format!("a list, each {}", self::takes(each))
         }

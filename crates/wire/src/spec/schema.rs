@@ -49,6 +49,7 @@ fn definitions() -> Value {
         "process": process,
         "supervisor": group(&SUPERVISOR),
         "template": group(&TEMPLATE),
+        "words": words(),
         "text": { "type": ["string", "number", "boolean"] },
         "variable": {
             "type": "string",
@@ -93,6 +94,19 @@ fn definitions() -> Value {
             r"^\s*(consecutive|((sliding|tumbling)\s+)?[0-9].*)$",
             "`10m`, `sliding 10m`, `tumbling 10m`, `consecutive`",
         ),
+    })
+}
+
+/// A preset with words of its own.
+fn words() -> Value {
+    let properties: Map<String, Value> =
+        keys::WORDS.iter().map(|words| (words.preset.into(), group(&words.group))).collect();
+    json!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1
     })
 }
 
@@ -161,7 +175,9 @@ fn takes(takes: &Takes) -> Value {
                 words.iter().map(|word| json!({ "const": word.name, "description": word.says }));
             json!({ "anyOf": each.chain([named("variable")]).collect::<Vec<_>>() })
         }
-        Takes::Preset => json!({ "anyOf": [{ "enum": keys::PRESETS }, named("variable")] }),
+        Takes::Preset => json!({
+            "anyOf": [{ "enum": keys::PRESETS }, named("variable"), named("words")]
+        }),
         Takes::List(each) => json!({ "type": "array", "items": self::takes(each) }),
         Takes::Map(each) => {
             json!({ "type": "object", "additionalProperties": self::takes(each) })

@@ -48,6 +48,9 @@ impl Play<'_> {
                 | Finish::Stopped
                 | Finish::NeedLost
                 | Finish::AwaitsStart => {
+                    if let Some(told) = &mut self.told {
+                        told.then = "is done".into();
+                    }
                     self.push("is done: gets no other run".into());
                 }
             },
@@ -111,10 +114,10 @@ impl Play<'_> {
         let how = words::cause(&cause, exit.as_ref());
         let trial = if trial { ", the trial," } else { "" };
         let then = match action {
-            Action::Restart { at, .. } if *at <= self.now => "; again at once".into(),
-            Action::Restart { at, .. } => format!("; again in {}", Brief(at.since(self.now))),
-            Action::AsWanted => "; again at once".into(),
-            Action::Regroup { delay } => format!("; again in {}", Brief(delay.wait)),
+            Action::Restart { at, .. } if *at <= self.now => "again at once".into(),
+            Action::Restart { at, .. } => format!("again in {}", Brief(at.since(self.now))),
+            Action::AsWanted => "again at once".into(),
+            Action::Regroup { delay } => format!("again in {}", Brief(delay.wait)),
             Action::Finish | Action::Exhaust { .. } => String::new(),
         };
         let base = match action {
@@ -123,14 +126,17 @@ impl Play<'_> {
         };
         let (rule, action) = (words::rule_word(rule), words::action_word(action));
         let like = format!("{how} {base:?} {trial} {rule} {action}");
-        let text = format!("#{run}{trial} {how} after {}{then}", Brief(lived));
+        let follows = if then.is_empty() { String::new() } else { format!("; {then}") };
+        let text = format!("#{run}{trial} {how} after {}{follows}", Brief(lived));
         self.flush();
-        self.told = Some(Told { began: began.since(Moment::ZERO), like, text });
+        let (began, ended) = (began.since(Moment::ZERO), self.at());
+        self.told = Some(Told { began, ended, then, like, text });
     }
 
     /// Writes down the run that ended last.
     pub(super) fn flush(&mut self) {
-        if let Some(Told { began, like, text }) = self.told.take() {
+        if let Some(Told { began, ended, then, like, text }) = self.told.take() {
+            self.timeline.fell(ended, then);
             self.steps.push_like(began, like, text);
         }
     }
@@ -150,6 +156,10 @@ impl Play<'_> {
             Some(told) => {
                 told.like = format!("{} {text}", told.like);
                 told.text = format!("{}; {text}", told.text);
+                told.then = match told.then.as_str() {
+                    "" => text,
+                    then => format!("{then}; {text}"),
+                };
             }
             None => self.steps.push(at, text),
         }

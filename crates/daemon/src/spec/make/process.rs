@@ -89,6 +89,14 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
         ("schedule", "on_demand", "a scheduled child starts by the clock"),
         ("terminal", "output", "a terminal takes both outputs"),
         ("console", "output", "a console is a terminal, which takes both outputs"),
+        ("listener", "stdin", "a listener reads its events there"),
+        (
+            "listener",
+            "output",
+            "a listener answers on its output, and its log has what else it prints",
+        ),
+        ("listener", "terminal", "a listener is told of events by pipes"),
+        ("listener", "console", "a listener is told of events by pipes"),
     ];
     for (one, other, why) in both {
         let is_off = |key: &str| node.word(key) == Some("false");

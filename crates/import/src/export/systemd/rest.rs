@@ -1,9 +1,11 @@
 //! How a unit ends, what it waits for, and what bounds it.
 
 use super::super::{Process, command};
+use super::policy::stock;
 use super::{Unit, exec, name, span};
 use crate::given::Given;
 use crate::yaml::{Node, Yaml};
+use mainstay_core::spec::{Grace, Preset};
 use std::collections::BTreeSet;
 
 pub(super) fn stop(process: &Process, made: &mut Unit, given: &mut Given) {
@@ -59,10 +61,13 @@ pub(super) fn stop(process: &Process, made: &mut Unit, given: &mut Given) {
             ),
         }
     } else {
-        made.service.push((
-            "TimeoutStopSec",
-            if process.word("preset") == Some("systemd") { "1m 30s" } else { "10s" }.into(),
-        ));
+        let stock = stock(process.word("preset").and_then(Preset::named));
+        let grace = match stock.stop.steps.first() {
+            Some(Grace::For(span)) => crate::units::span(*span),
+            Some(Grace::Unbounded) => "infinity".into(),
+            None => "0".into(),
+        };
+        made.service.push(("TimeoutStopSec", grace));
     }
     let is_shell = process.word("shell") == Some("true");
     let mode = match (contain, to_all || is_shell) {

@@ -114,6 +114,59 @@ fn datagrams_mean_what_systemd_takes_them_for() {
     }
 }
 
+/// Every key that systemd 258 documents for sd_notify, but for those that it sends itself.
+const DOCUMENTED: [&str; 23] = [
+    "READY=1",
+    "RELOADING=1",
+    "MONOTONIC_USEC=",
+    "STOPPING=1",
+    "STATUS=",
+    "NOTIFYACCESS=",
+    "ERRNO=",
+    "BUSERROR=",
+    "VARLINKERROR=",
+    "EXIT_STATUS=",
+    "MAINPID=",
+    "MAINPIDFDID=",
+    "MAINPIDFD=1",
+    "WATCHDOG=1",
+    "WATCHDOG=trigger",
+    "WATCHDOG_USEC=",
+    "EXTEND_TIMEOUT_USEC=",
+    "FDSTORE=1",
+    "FDSTOREREMOVE=1",
+    "FDNAME=",
+    "FDPOLL=0",
+    "BARRIER=1",
+    "RESTART_RESET=1",
+];
+
+#[test]
+fn every_key_that_is_documented_means_what_its_page_says() {
+    let page = include_str!("../../../../../docs/reference/notify.md");
+    let (_, table) = page.split_once("## The keys").expect("it has a table");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let rows: Vec<_> = rows.collect();
+    for key in DOCUMENTED {
+        let is_there = rows.iter().any(|(said, _)| said.starts_with(key));
+        assert!(is_there, "{key} is not in docs/reference/notify.md");
+    }
+    assert_eq!(rows.len(), DOCUMENTED.len() + 1, "and X_");
+    // What needs a descriptor, or another key beside it.
+    let beside =
+        ["MAINPIDFD=", "MAINPIDFDID=", "MONOTONIC", "FDSTORE", "FDNAME", "FDPOLL", "BARRIER"];
+    for (said, text) in rows {
+        if beside.iter().any(|name| said.starts_with(name)) {
+            continue;
+        }
+        let meaning = meaning(said.as_bytes());
+        assert!(!meaning.starts_with('!'), "{said}: {meaning}");
+        let is_shown =
+            text.starts_with("shown") && !said.starts_with("STATUS") && !said.starts_with("ERRNO");
+        assert_eq!(meaning.starts_with("Word"), is_shown, "{said}: {meaning}");
+    }
+}
+
 #[test]
 fn what_is_shown_only_is_bounded() {
     let text = "X_A=1\nX_B=1\n".repeat(300);

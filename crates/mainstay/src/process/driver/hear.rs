@@ -65,12 +65,18 @@ impl Processes {
     ) {
         let Some(run) = self.runs.get_mut(&told.key) else { return };
         let (child, number, at) = (run.child, run.run, told.at);
+        if let Some(what) = &told.talk {
+            run.trouble = (!what.is_empty()).then(|| what.as_str().into());
+            let trouble = run.trouble.clone();
+            views.process(tree, child, |process| process.trouble = trouble);
+        }
         if let Some((pid, contain, is_adopted)) = &told.started {
-            let log = run.settings.log();
+            // Who talks with it may have found something before it was known to have started.
+            let (log, trouble) = (run.settings.log(), run.trouble.clone());
             views.process(tree, child, |process| {
                 process.pid = Some(*pid);
                 process.contain = text(contain);
-                (process.status, process.trouble, process.log) = (None, None, log);
+                (process.status, process.trouble, process.log) = (None, trouble, log);
                 process.said.clear();
             });
             if let Some(session) = &run.session {

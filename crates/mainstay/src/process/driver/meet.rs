@@ -72,6 +72,8 @@ impl Processes {
             is_reloading: false,
             is_killed: false,
             is_silent: false,
+            has_talk: false,
+            trouble: None,
             session: None,
             useless: None,
             left: None,

@@ -51,7 +51,14 @@ const TEMPLATED: &[Key] = &[
 
 /// When it is run again.
 const POLICY: &[Key] = &[
-    key("preset", Takes::Preset, "", "A named policy that fills what is not said here.", "systemd"),
+    key(
+        "preset",
+        Takes::Preset,
+        "",
+        "A named policy that fills what is not said here. A preset takes words of its own system too, as in \
+         `preset: {systemd: {StartLimitBurst: 3}}`: they stand below.",
+        "systemd",
+    ),
     key(
         "restart",
         Takes::Word(&[

@@ -1,11 +1,13 @@
 //! What processes say beside their policy.
 
 mod console;
+mod listener;
 mod signs;
 mod things;
 
 use super::{Group, Key, Takes, key, word};
 use console::CONSOLE;
+use listener::{LISTENER, PRINTED};
 pub(super) use signs::{LIFE, SIGNS};
 pub(super) use things::SECRET;
 use things::{IO_PRIORITY, LIMITS, LOG, RLIMIT, SOCKET};
@@ -250,6 +252,21 @@ pub(super) const OUTPUT: &[Key] = &[
         "none",
         "Opens its terminal on the network or a Unix socket, with the manners of procServ. It has a terminal by that.",
         "{listen: \"2000\", ignore: ^C^D}",
+    ),
+    key(
+        "listener",
+        LISTENER,
+        "none",
+        "Tells it of events on its standard input, in the protocol of supervisord's event listeners, and takes its \
+         standard output for its answers; what it prints on its standard error goes to its log.",
+        "{events: [PROCESS_STATE, TICK_60], buffer: 100}",
+    ),
+    key(
+        "output_events",
+        PRINTED,
+        "none",
+        "What becomes events for listeners of what it prints. It is read from its log.",
+        "{lines: out, messages: [out, err]}",
     ),
     key(
         "log",

@@ -181,6 +181,13 @@ const PROGRAM: &[Key] = &[
         "{mode: \"0660\"}",
     ),
     key(
+        "supervisord",
+        Takes::Group(&SUPERVISORD),
+        "",
+        "Speaks supervisord's language, so that `supervisorctl` and what else speaks it can be used.",
+        "{listen: \"unix:/run/supervisor.sock\"}",
+    ),
+    key(
         "observe",
         Takes::Group(&OBSERVE),
         "",
@@ -209,6 +216,48 @@ const PROGRAM: &[Key] = &[
         "1m",
     ),
 ];
+
+const SUPERVISORD: Group = Group {
+    what: "supervisord",
+    keys: &[&[
+        key(
+            "listen",
+            Takes::Either(&[Takes::Text, Takes::List(&Takes::Text)]),
+            "",
+            "`unix:PATH`, or an address and a port. By TCP there is no TLS, and whoever comes must say `user` and \
+             `password`; on a Unix socket the kernel says who asks, and the roles are those of `api`.",
+            "[\"unix:/run/supervisor.sock\", \"127.0.0.1:9001\"]",
+        ),
+        key("mode", Takes::Rights, "`0600`", "The rights of its Unix sockets.", "\"0660\""),
+        key("user", Takes::Text, "", "Whom everybody who comes by TCP must be.", "admin"),
+        key(
+            "password",
+            Takes::Group(&SECRET),
+            "",
+            "Where the password stands.",
+            "{file: /run/secrets/supervisor}",
+        ),
+        key(
+            "role",
+            Takes::Word(&[
+                word("viewer", "they look"),
+                word("operator", "they start, stop and signal too"),
+                word("admin", "they do everything"),
+            ]),
+            "`admin`",
+            "What those may do who come by TCP.",
+            "operator",
+        ),
+        key(
+            "beyond_loopback",
+            Takes::Switch,
+            "`false`",
+            "Whether others than this machine may connect, where `listen` is an address that they reach.",
+            "true",
+        ),
+    ]],
+    one_of: &[&["listen"]],
+};
 
 const OBSERVE: Group = Group {
     what: "observe",

@@ -147,6 +147,9 @@ fn output(mut command: Command, node: &Node) -> Command {
     } else if node.get("console").is_some() {
         command = command.output(Streams::Terminal { rows: 24, columns: 80 });
     }
+    if node.get("listener").is_some() {
+        command = command.talks();
+    }
     if let Some(log) = node.get("log").and_then(log) {
         command = command.log(log);
     }
