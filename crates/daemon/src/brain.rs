@@ -370,7 +370,6 @@ impl Program {
         beside.spawn(above.clone().follow(owner.handle()));
         let tells = Arc::clone(&hooks);
         beside.spawn(async move { tells.serve().await });
-        beside.spawn(listening::relay(Arc::clone(&listeners), outside.remote.subscribe()));
         let tree = owner.handle();
         let hearers = Arc::clone(&listeners);
         beside.spawn(async move { listeners.serve(&tree, goes_on).await });

@@ -4,31 +4,15 @@ use super::clock::Clocks;
 use super::program::About;
 use super::{BrainError, Program};
 use crate::listener::{Listeners, Store, Untold};
-use crate::supervisord::RemoteEvent;
 use mainstay::StartError;
 use mainstay_core::{Snapshot, Tree};
 use mainstay_wire::listener::Kept;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 /// Reads what listeners go on from, with what there is to say about it.
 pub(super) fn kept(state: &Path) -> (Option<Kept>, Option<String>) {
     Store::new(state).read()
-}
-
-/// Hands over what somebody tells all listeners, for ever.
-pub(super) async fn relay(listeners: Arc<Listeners>, mut remote: broadcast::Receiver<RemoteEvent>) {
-    loop {
-        match remote.recv().await {
-            Ok(RemoteEvent { kind, data }) => listeners.remote(&kind, &data),
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "remote events came faster than they could be told");
-            }
-            Err(RecvError::Closed) => return,
-        }
-    }
 }
 
 impl Program {
