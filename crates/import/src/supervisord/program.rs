@@ -121,6 +121,8 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
         "eventlistener" => return listener::read(child, section, given),
         _ => {}
     }
+    // It leaves the input of a program open: some end at once where there is none.
+    child.set("stdin", "pipe");
     listener::printed(child, section, given);
 }
 
