@@ -88,8 +88,6 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
         child.set("budget", "none");
     }
     model.top.put("defaults", "inherit", "all");
-    // It leaves the input of a program open: some end at once where there is none.
-    model.top.put("defaults", "stdin", "pipe");
     Ok((model, given))
 }
 

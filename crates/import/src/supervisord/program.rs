@@ -102,7 +102,11 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
     }
     retries(child, section, given);
     stop(child, section, given);
-    output(child, section, words, given);
+    if kind == "eventlistener" {
+        listener::log(child, section, words, given);
+    } else {
+        output(child, section, words, given);
+    }
     match kind {
         "fcgi-program" => {
             child.set("on_demand", "true");
@@ -117,6 +121,8 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
         "eventlistener" => return listener::read(child, section, given),
         _ => {}
     }
+    // It leaves the input of a program open: some end at once where there is none.
+    child.set("stdin", "pipe");
     listener::printed(child, section, given);
 }
 
