@@ -304,6 +304,7 @@ declare namespace Api {
 
   interface Fall {
     after_ms: number;
+    how: string;
     then: string;
   }
 

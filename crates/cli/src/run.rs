@@ -21,7 +21,27 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     if let Some(signal) = args.parent_death {
         die_with_parent(signal)?;
     }
-    if args.alone { alone(args) } else { supervised(args, global) }
+    if args.alone { alone(args) } else { supervised(args, global).map_err(or_alone) }
+}
+
+/// Says that there is a way without what is missing.
+fn or_alone(fault: Fault) -> Fault {
+    let lacks_a_place = match &fault {
+        Fault::Place(error) => matches!(error, place::PlaceError::Folder { .. }),
+        fault => matches!(fault, Fault::File { .. }),
+    };
+    if !lacks_a_place {
+        return fault;
+    }
+    let mut text = fault.to_string();
+    let mut cause = std::error::Error::source(&fault);
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    let hint = "name folders that can be written to by MAINSTAY_STATE and MAINSTAY_RUNTIME; or say `--alone`, which \
+                needs neither them nor /proc";
+    Fault::Failed { text, hint: Some(hint.into()) }
 }
 
 /// Runs it with a keeper and a brain.

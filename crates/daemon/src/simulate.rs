@@ -25,4 +25,4 @@ pub use policy::{Policy, PolicyError};
 pub use recorded::recorded;
 pub use scenario::{End, How, Scenario, ScenarioError, exit, pattern};
 pub use text::compare;
-pub use timeline::Timeline;
+pub use timeline::{Fall, Timeline};

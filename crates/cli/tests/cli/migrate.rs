@@ -204,6 +204,10 @@ fn a_spec_file_goes_back_to_units_and_to_a_procfile() {
         let about: Vec<&str> = said
             .lines()
             .filter(|line| line.contains("db.service") && !line.contains("is not executable"))
+            // Delays grow from version 254 on; an older one says that it ignores these.
+            .filter(|line| {
+                !line.contains("'RestartSteps'") && !line.contains("'RestartMaxDelaySec'")
+            })
             .collect();
         assert_eq!(about, Vec::<&str>::new());
     }

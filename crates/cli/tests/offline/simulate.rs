@@ -27,6 +27,7 @@ fn ends_that_are_made_up() {
             &["simulate", "--dies-after", "3s"],
             &["simulate", "--preset", "systemd", "--dies-after", "0s,10s", "--times", "3"],
             &["simulate", "--dies-after", "3s", "--against", "kubernetes", "--exit", "KILL"],
+            &["simulate", "--preset", "systemd", "--against", "kubernetes"],
             &["simulate", "web", "--file", "mainstay.yaml", "--dies-after", "1s", "--times", "2"],
             &["simulate", "app/mailer", "--file", "mainstay.yaml", "--dies-after", "1s"],
         ],
@@ -39,7 +40,6 @@ fn what_cannot_be_played_is_said() {
         "offline-simulate-wrong.txt",
         &[
             &["simulate"],
-            &["simulate", "--preset", "systemd"],
             &["simulate", "--preset", "kubernets", "--dies-after", "3s"],
             &["simulate", "--preset", "upstart-of-old", "--dies-after", "3s"],
             &["simulate", "--against", "pm3", "--dies-after", "3s"],

@@ -105,6 +105,7 @@ fn the_template_of_postgresql_runs_as_an_instance() {
         .map(|version| version.path().join("bin"))
         .find(|path| path.join("postgres").exists())
     else {
+        find(&["/usr/lib/postgresql/VERSION/bin/postgres"]);
         return;
     };
     let mut daemon = Daemon::new("");
@@ -289,4 +290,44 @@ fn the_unit_of_redis_runs_as_it_did() {
     let second = daemon.pid("redis-server");
     daemon.says(&["down"]);
     assert!(!lives(second));
+}
+
+/// Debian's own unit of supervisord: its stop is a command, which asks supervisord itself to end.
+#[test]
+fn the_unit_of_supervisord_is_stopped_by_its_own_command() {
+    let unit =
+        ["/usr/lib/systemd/system/supervisor.service", "/lib/systemd/system/supervisor.service"];
+    let Some(unit) = find(&unit) else { return };
+    let mut daemon = Daemon::new("");
+    let here = daemon.path("").display().to_string();
+    let settings = format!(
+        "[unix_http_server]\nfile={here}s.sock\n[supervisord]\nlogfile={here}s.log\npidfile={here}s.pid\n[supervisorctl]\n\
+         serverurl=unix://{here}s.sock\n[rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\
+         [program:web]\ncommand=/bin/sh -c \"trap 'touch {here}asked; exit 0' TERM; while :; do sleep 0.1; done\"\n"
+    );
+    fs::write(daemon.path("s.conf"), settings).unwrap();
+    fs::copy(unit, daemon.path("supervisor.service")).unwrap();
+    fs::create_dir_all(daemon.path("supervisor.service.d")).unwrap();
+    // What Debian's file reads from /etc is read from here.
+    let drop_in = format!(
+        "[Service]\nExecStart=\nExecStart=/usr/bin/supervisord -n -c {here}s.conf\nExecStop=\n\
+         ExecStop=/usr/bin/supervisorctl $OPTIONS -c {here}s.conf shutdown\nEnvironment=OPTIONS=\n"
+    );
+    fs::write(daemon.path("supervisor.service.d/here.conf"), drop_in).unwrap();
+    import(&daemon, "systemd", "supervisor.service");
+    daemon.up();
+    daemon.until_ready("supervisor");
+    let said = || {
+        let output = Command::new("/usr/bin/supervisorctl")
+            .args(["-c", &format!("{here}s.conf"), "status"])
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    daemon.until("its program runs", || said().contains("RUNNING"));
+    daemon.says(&["down"]);
+    // Its program was asked by supervisord, and not by a signal from here.
+    assert!(daemon.path("asked").exists());
+    let log = fs::read_to_string(daemon.path("s.log")).unwrap();
+    assert!(log.contains("stopped: web") && !log.contains("SIGTERM"), "{log}");
 }

@@ -3,7 +3,7 @@
 mod hear;
 
 use super::policy::CHILD;
-use super::timeline::Steps;
+use super::timeline::{Fall, Steps};
 use super::{End, How, Policy, Scenario, Timeline};
 use mainstay::{Cause, ChildId, Exit, Moment, RunId, State};
 use mainstay_core::spec::Ready;
@@ -104,9 +104,8 @@ enum Serving {
 /// A run in words.
 struct Told {
     began: Duration,
-    ended: Duration,
-    /// What followed, as the policy decided.
-    then: String,
+    /// How it ended, and what the policy decided.
+    fall: Fall,
     /// The same for all runs that go like this one.
     like: String,
     text: String,

@@ -11,6 +11,17 @@ const MOST_DRAWN: usize = 500;
 /// How often alike runs are told before the rest is counted only.
 const ALIKE: u32 = 2;
 
+/// The end of a run, and what followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fall {
+    /// When it came.
+    pub at: Duration,
+    /// How it ended.
+    pub how: String,
+    /// What the policy did.
+    pub then: String,
+}
+
 /// What a policy did with a scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timeline {
@@ -29,7 +40,7 @@ pub struct Timeline {
     /// The first spans in which it could serve.
     pub serves: Vec<(Duration, Duration)>,
     /// When each of the first runs ended, and what followed.
-    pub falls: Vec<(Duration, String)>,
+    pub falls: Vec<Fall>,
     /// How many runs began.
     pub starts: u64,
     /// When the policy first gave up: its budget was spent, or an end got no other run.
@@ -66,9 +77,9 @@ impl Timeline {
     }
 
     /// Notes what followed the end of a run.
-    pub(super) fn fell(&mut self, at: Duration, then: String) {
+    pub(super) fn fell(&mut self, fall: Fall) {
         if self.falls.len() < MOST_DRAWN {
-            self.falls.push((at, then));
+            self.falls.push(fall);
         }
     }
 
@@ -114,7 +125,11 @@ impl Timeline {
             falls: self
                 .falls
                 .iter()
-                .map(|(at, then)| api::Fall { after_ms: millis(*at), then: then.clone() })
+                .map(|Fall { at, how, then }| api::Fall {
+                    after_ms: millis(*at),
+                    how: how.clone(),
+                    then: then.clone(),
+                })
                 .collect(),
             starts: self.starts,
             gave_up_after_ms: self.gave_up_at.map(millis),

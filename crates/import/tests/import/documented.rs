@@ -355,7 +355,7 @@ fn of_docker_compose() {
     wrong.none();
 }
 
-/// What procServ 2.8 says when it is asked, and `-o` of later ones.
+/// What procServ 2.7.0 says when it is asked, and `-o` of later ones.
 const PROCSERV: &str = "--allow --autorestartcmd=^T --coresize=1 --chdir=/ --debug --exec=/bin/x --foreground --holdoff=1 \
     --ignore=^D --info-file=/tmp/i --killcmd=^X --killsig=15 --logport=2002 --logfile=/tmp/l --logstamp --logstamp=x \
     --name=n --noautorestart --pidfile=/tmp/p --port=2003 --quiet --restrict --timefmt=%F --wait --logoutcmd=^] \

@@ -228,6 +228,8 @@ pub struct Span {
 pub struct Fall {
     /// When the run ended, from the beginning.
     pub after_ms: u64,
+    /// How it ended.
+    pub how: String,
     /// What the policy did.
     pub then: String,
 }

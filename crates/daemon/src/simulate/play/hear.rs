@@ -1,6 +1,6 @@
 //! What the tree states, as far as it belongs into a timeline.
 
-use super::{Play, Serving, Told};
+use super::{Fall, Play, Serving, Told};
 use crate::story::words;
 use mainstay::{Action, BreakerState, Brief, Event, Finish, Moment, Rest, Rule};
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Play<'_> {
                 | Finish::NeedLost
                 | Finish::AwaitsStart => {
                     if let Some(told) = &mut self.told {
-                        told.then = "is done".into();
+                        told.fall.then = "is done".into();
                     }
                     self.push("is done: gets no other run".into());
                 }
@@ -129,14 +129,14 @@ impl Play<'_> {
         let follows = if then.is_empty() { String::new() } else { format!("; {then}") };
         let text = format!("#{run}{trial} {how} after {}{follows}", Brief(lived));
         self.flush();
-        let (began, ended) = (began.since(Moment::ZERO), self.at());
-        self.told = Some(Told { began, ended, then, like, text });
+        let fall = Fall { at: self.at(), how, then };
+        self.told = Some(Told { began: began.since(Moment::ZERO), fall, like, text });
     }
 
     /// Writes down the run that ended last.
     pub(super) fn flush(&mut self) {
-        if let Some(Told { began, ended, then, like, text }) = self.told.take() {
-            self.timeline.fell(ended, then);
+        if let Some(Told { began, fall, like, text }) = self.told.take() {
+            self.timeline.fell(fall);
             self.steps.push_like(began, like, text);
         }
     }
@@ -156,7 +156,7 @@ impl Play<'_> {
             Some(told) => {
                 told.like = format!("{} {text}", told.like);
                 told.text = format!("{}; {text}", told.text);
-                told.then = match told.then.as_str() {
+                told.fall.then = match told.fall.then.as_str() {
                     "" => text,
                     then => format!("{then}; {text}"),
                 };

@@ -1,14 +1,10 @@
 //! Two policies, end by end: when each run ended, what followed, and where they part.
 
 use super::{after, lines};
-use crate::simulate::Timeline;
-use std::time::Duration;
+use crate::simulate::{Fall, Timeline};
 
 /// So many rows are told from the beginning before alike ones are folded.
 const FIRST: usize = 8;
-
-/// One end: when, and what followed.
-type Fall = (Duration, String);
 
 /// Returns the table, and the sentence that says where they part.
 pub(super) fn table(one: &Timeline, other: &Timeline, width: usize) -> String {
@@ -26,6 +22,9 @@ pub(super) fn table(one: &Timeline, other: &Timeline, width: usize) -> String {
     // Two columns, each with a moment and what follows.
     let half = width.saturating_sub(head.len() + 3) / 2;
     row(&mut text, head, [&one.policy, &other.policy], half);
+    // How runs end is told where they do not all end alike.
+    let first = one.falls.first().map(|fall| &fall.how);
+    let varies = one.falls.iter().chain(&other.falls).any(|fall| Some(&fall.how) != first);
     let most = one.falls.len().max(other.falls.len());
     let mut at = 0;
     while at < most {
@@ -36,11 +35,9 @@ pub(super) fn table(one: &Timeline, other: &Timeline, width: usize) -> String {
             at += alike - 1;
             continue;
         }
-        let before = at.checked_sub(1);
-        let cells = [
-            cell(here, before.and_then(|at| one.falls.get(at)), half),
-            cell(there, before.and_then(|at| other.falls.get(at)), half),
-        ];
+        let is_last = |timeline: &Timeline| at > 0 && at == timeline.falls.len();
+        let cells =
+            [cell(here, is_last(one), varies, half), cell(there, is_last(other), varies, half)];
         let height = cells[0].len().max(cells[1].len());
         for line in 0..height {
             let number = if line == 0 { format!("{:>4} ", at + 1) } else { " ".repeat(head.len()) };
@@ -57,8 +54,9 @@ pub(super) fn table(one: &Timeline, other: &Timeline, width: usize) -> String {
 /// Returns how many ends from this one on have the like to follow on both sides, however long the waits are.
 fn alike(one: &Timeline, other: &Timeline, from: usize, most: usize) -> usize {
     let kind = |timeline: &Timeline, at: usize| {
-        let (_, then) = timeline.falls.get(at)?;
-        Some(if then.starts_with("again in ") { "again" } else { then.as_str() }.to_owned())
+        let Fall { how, then, .. } = timeline.falls.get(at)?;
+        let then = if then.starts_with("again in ") { "again" } else { then.as_str() };
+        Some(format!("{how} {then}"))
     };
     let (here, there) = (kind(one, from), kind(other, from));
     let same = |at: &usize| kind(one, *at) == here && kind(other, *at) == there;
@@ -66,17 +64,18 @@ fn alike(one: &Timeline, other: &Timeline, from: usize, most: usize) -> usize {
 }
 
 /// Returns the lines of one cell.
-fn cell(fall: Option<&Fall>, before: Option<&Fall>, width: usize) -> Vec<String> {
-    match (fall, before) {
-        (Some((at, then)), _) => {
+fn cell(fall: Option<&Fall>, is_last: bool, varies: bool, width: usize) -> Vec<String> {
+    match (fall, is_last) {
+        (Some(Fall { at, how, then }), _) => {
+            let then = if varies { format!("{how}; {then}") } else { then.clone() };
             let lead = format!("{:>8}  ", after(*at).to_string());
             let indent = lead.chars().count();
             let mut text = String::new();
-            lines(&mut text, &lead, then, width.max(indent + 10));
+            lines(&mut text, &lead, &then, width.max(indent + 10));
             text.lines().map(str::to_owned).collect()
         }
-        (None, Some(_)) => vec!["       –  no further end".into()],
-        (None, None) => Vec::new(),
+        (None, true) => vec!["       –  no further end".into()],
+        (None, false) => Vec::new(),
     }
 }
 
@@ -92,7 +91,7 @@ fn parts(one: &Timeline, other: &Timeline) -> String {
     let most = one.falls.len().max(other.falls.len());
     for at in 0..most {
         let (here, there) = (one.falls.get(at), other.falls.get(at));
-        let (Some((_, here)), Some((_, there))) = (here, there) else {
+        let (Some(Fall { then: here, .. }), Some(Fall { then: there, .. })) = (here, there) else {
             let (goes_on, rests) = if here.is_some() { (one, other) } else { (other, one) };
             return format!(
                 "They part after end {at}: {} goes on, {} does not.",

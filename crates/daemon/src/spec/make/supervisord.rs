@@ -79,7 +79,7 @@ pub(in super::super) fn supervisord(
             let at = at.get("password").unwrap_or(at);
             found.wrong(at, text, "leave out `user` and `password`, or listen at a port too");
         }
-        (Some(_), true) | (None, false) | (Some(_), false) => {}
+        (Some(_), true | false) | (None, false) => {}
     }
     let api = top.get("api");
     let names = |key: &str| {
