@@ -138,7 +138,7 @@ mod tests {
         for (typed, expected) in table {
             assert_eq!(rewriting(typed), expected, "{typed}");
         }
-        for typed in ["TERM", "TERM=", "=QUIT", "TERM=STOPP", "KILL=TERM", "0=TERM"] {
+        for typed in ["TERM", "TERM=", "=QUIT", "TERM=ENDED", "KILL=TERM", "0=TERM"] {
             assert!(rewriting(typed).is_err(), "{typed}");
         }
     }

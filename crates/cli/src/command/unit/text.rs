@@ -70,10 +70,12 @@ impl Facts {
         add("\n[Service]");
         if self.systemd >= RELOADS {
             add(
-                "# `systemctl reload` sends SIGHUP: the spec file is read again. The brain says when that is done. This needs systemd",
+                "# `systemctl reload` sends SIGHUP: the spec file is read again. The brain says when that is done. systemd before 253",
             );
-            add("# 253; `mainstay unit --systemd 252` writes the unit for an older one.");
-            add("Type=notify-reload");
+            add(
+                "# does not know that, stays with the first line, and says so; `mainstay unit --systemd 252` writes a unit for it.",
+            );
+            add("Type=notify\nType=notify-reload");
         } else {
             add(
                 "# `systemctl reload` sends SIGHUP: the spec file is read again. From systemd 253 on it can wait until that is done.",
