@@ -372,7 +372,9 @@ pub(crate) const ROWS: &[Row] = &[
             let manner = Manner { command: Some("sh"), ..Manner::default() };
             let mut case = Case::with(&program, manner, &["-c", script]);
             let code = case.ends();
-            yes(code == 0 && case.rest().contains("code 3"))
+            let said = case.rest();
+            eprintln!("{code}: {said}");
+            yes(code == 0 && said.contains("code 3"))
         },
         expected: [NO, NO, NO, YES, NO],
     },
