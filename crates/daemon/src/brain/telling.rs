@@ -38,8 +38,9 @@ pub(super) struct Telling {
 }
 
 impl Telling {
-    pub(super) fn new(handle: &Handle, is_quiet: bool) -> Self {
-        Self { events: handle.events(), is_quiet }
+    /// Begins with this event: the first that this brain has seen, so that nothing is missed which ended at once.
+    pub(super) fn new(handle: &Handle, from: u64, is_quiet: bool) -> Self {
+        Self { events: handle.events_from(from), is_quiet }
     }
 
     /// Returns the next line; without a telling there never is one.

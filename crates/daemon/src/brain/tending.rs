@@ -43,8 +43,10 @@ impl Program {
     ) -> Option<Report> {
         let handle = owner.handle();
         let mut ended = std::pin::pin!(handle.ended());
-        let mut telling =
-            self.settings.is_foreground.then(|| Telling::new(&handle, self.settings.is_bare));
+        let mut telling = self
+            .settings
+            .is_foreground
+            .then(|| Telling::new(&handle, self.recovered.next_event, self.settings.is_bare));
         loop {
             tokio::select! {
                 report = &mut ended => {

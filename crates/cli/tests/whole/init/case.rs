@@ -1,6 +1,6 @@
 //! One program that runs one command in a namespace of its own.
 
-use super::super::harness::{PROGRAM, kill};
+use super::super::harness::{PROGRAM, kill, lives};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -215,7 +215,12 @@ impl Case {
 impl Drop for Case {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
+            // Without a namespace of its own nobody ends what is below.
+            let below = children(self.child.id());
             kill(self.child.id());
+            for pid in below.into_iter().filter(|pid| lives(*pid)) {
+                kill(pid);
+            }
             let _ = self.child.wait();
         }
     }
