@@ -152,7 +152,7 @@ pub(super) fn printed(child: &mut Child, section: &Section, given: &mut Given) {
                 );
             }
             Some(true) => {
-                given.changed(id, "`output_events`: an event for each line, not for each read")
+                given.changed(id, "`output_events`: an event for each line, not for each read");
             }
             None => given.lost(id, "this is no switch, or no size"),
         }

@@ -128,7 +128,7 @@ impl Service<'_> {
                     words.push(("StartLimitIntervalSec", units::span(span)));
                 }
                 Some((_, Span::Infinite)) => {
-                    words.push(("StartLimitIntervalSec", "infinity".into()))
+                    words.push(("StartLimitIntervalSec", "infinity".into()));
                 }
                 None => {}
             }
