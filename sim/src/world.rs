@@ -235,10 +235,12 @@ impl World {
             let gap = dice.span(heartbeat.every / 2, heartbeat.every + heartbeat.every / 4);
             self.deed(started + gap, child, run, Deed::Beat(gap.max(ms(1))));
         }
-        if dice.percent(3) {
+        let its = u64::from(child.slot() as u32) << 32 | run.0;
+        let mut patience = Dice::of(self.seed, "patience", its);
+        if patience.percent(3) {
             // It beats no more often for it: a short one is soon over.
-            let within = *dice.pick(&[ms(0), ms(1_500), ms(60_000)]);
-            let at = started + dice.any_span(ms(30_000));
+            let within = *patience.pick(&[ms(0), ms(1_500), ms(60_000)]);
+            let at = started + patience.any_span(ms(30_000));
             self.report(at, child, run, Input::Patience { child, run, within });
         }
         if spec.liveness.progress.is_some() {

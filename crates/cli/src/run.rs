@@ -21,7 +21,27 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     if let Some(signal) = args.parent_death {
         die_with_parent(signal)?;
     }
-    if args.alone { alone(args) } else { supervised(args, global) }
+    if args.alone { alone(args) } else { supervised(args, global).map_err(or_alone) }
+}
+
+/// Says that there is a way without what is missing.
+fn or_alone(fault: Fault) -> Fault {
+    let lacks_a_place = match &fault {
+        Fault::Place(error) => matches!(error, place::PlaceError::Folder { .. }),
+        fault => matches!(fault, Fault::File { .. }),
+    };
+    if !lacks_a_place {
+        return fault;
+    }
+    let mut text = fault.to_string();
+    let mut cause = std::error::Error::source(&fault);
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    let hint = "name folders that can be written to by MAINSTAY_STATE and MAINSTAY_RUNTIME; or say `--alone`, which \
+                needs neither them nor /proc";
+    Fault::Failed { text, hint: Some(hint.into()) }
 }
 
 /// Runs it with a keeper and a brain.
@@ -181,12 +201,17 @@ mod tests {
     use crate::args::{Arguments, Command};
     use clap::Parser;
 
-    /// Returns the spec file that is made of these arguments, and what it means.
-    fn made(typed: &[&str]) -> (String, String) {
+    fn arguments(typed: &[&str]) -> RunArgs {
         let typed = ["mainstay", "run"].iter().chain(typed);
         let Command::Run(args) = Arguments::try_parse_from(typed).unwrap().command else {
             unreachable!("that is what was typed")
         };
+        args
+    }
+
+    /// Returns the spec file that is made of these arguments, and what it means.
+    fn made(typed: &[&str]) -> (String, String) {
+        let args = arguments(typed);
         let text = spec("web", &args, false);
         let here = Path::new("/here/mainstay.yaml");
         let loaded = mainstay_daemon::spec::load_text(&text, here, &|_| None, None)
@@ -228,6 +253,20 @@ mod tests {
         remove_left(memory.path());
         assert!(lives.exists() && orphaned.exists() && other.exists());
         assert!(!earlier.exists());
+    }
+
+    #[test]
+    fn who_interrupts_it_at_a_terminal_wants_no_more_of_it() {
+        let args = arguments(&["--success", "3", "--", "./serve"]);
+        let child = |is_at_terminal| {
+            let spec: serde_json::Value =
+                serde_json::from_str(&spec("web", &args, is_at_terminal)).unwrap();
+            spec["children"]["web"].clone()
+        };
+        assert_eq!(child(true)["success"], serde_json::json!([3, "INT", 130]));
+        assert_eq!(child(false)["success"], serde_json::json!([3]));
+        // A terminal is a person's session only where this is the first process.
+        assert_eq!(child(true)["restart"], "on-failure");
     }
 
     #[test]

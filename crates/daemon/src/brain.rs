@@ -127,7 +127,7 @@ fn begin(settings: Settings, above: &Above) -> Result<u8, BrainError> {
     // What the library and the API have to complain of goes where the program complains.
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(settings.colour)
+        .with_ansi(false)
         .with_target(false)
         .without_time();
     // What the tree does is told in words of its own.

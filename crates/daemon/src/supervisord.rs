@@ -40,11 +40,14 @@ use std::time::Duration;
 /// How long a run must last to count as started where nothing else says when it can serve: supervisord's `startsecs`.
 pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(1);
 
+/// Tells event listeners of a type and its data.
+type Tell = dyn Fn(&str, &str) + Send + Sync;
+
 /// What answers: the tree, its keeper, and those who hear of remote events.
 pub(crate) struct Interface {
     service: Service,
     orders: Box<dyn Fn(Order) + Send + Sync>,
-    remote: Box<dyn Fn(&str, &str) + Send + Sync>,
+    remote: Box<Tell>,
 }
 
 impl Interface {

@@ -89,6 +89,37 @@ fn the_page_has_the_table() {
     assert!(page == made || std::env::var_os("BLESS").is_some(), "the table is:\n{table}");
 }
 
+/// Every command of the page prints what stands below it.
+#[test]
+fn the_page_shows_what_comes_out() {
+    if case::contained().is_none() {
+        return;
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/migrate/init.md");
+    let page = fs::read_to_string(path).expect("the page");
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let own = std::path::Path::new(super::harness::PROGRAM).parent().expect("a folder");
+    let search = format!("{}:{}", own.display(), std::env::var("PATH").unwrap_or_default());
+    let mut ran = 0;
+    for block in page.split("```console\n").skip(1) {
+        let (block, _) = block.split_once("```").expect("its end");
+        for example in block.split("$ ").skip(1).filter(|example| !example.is_empty()) {
+            let (command, expected) = example.split_once('\n').expect("what it prints");
+            let output = std::process::Command::new("sh")
+                .args(["-c", &format!("exec 2>&1; {command}")])
+                .current_dir(folder.path())
+                .env("PATH", &search)
+                .env("MAINSTAY_STATE", folder.path().join("state"))
+                .env("MAINSTAY_RUNTIME", folder.path().join("run"))
+                .output()
+                .expect("it runs");
+            assert_eq!(text(&output.stdout), expected, "{command}");
+            ran += 1;
+        }
+    }
+    assert_eq!(ran, 4);
+}
+
 /// A brain that does not run has no part in any of this.
 #[test]
 fn signals_arrive_while_the_brain_stands_still() {

@@ -278,6 +278,25 @@ fn what_a_process_prints_is_told_by_lines_and_by_messages() {
     assert_eq!(said("PROCESS_LOG_STDERR"), Some(format!("{head} channel:stderr~two~")));
 }
 
+#[test]
+fn a_remote_event_comes_by_the_interface_that_a_listener_is_told_of() {
+    let Some(mut daemon) = daemon(
+        "  watch:\n    command: /usr/bin/python3 listen.py seen\n    listener: REMOTE_COMMUNICATION\n  \
+         send: {on_demand: true, restart: never, command: /usr/bin/python3 send.py, listener: TICK_3600}\n\
+         supervisord: {listen: \"unix:s.sock\"}\n",
+    ) else {
+        return;
+    };
+    let send = "import os\nfrom supervisor import childutils\n\
+                rpc = childutils.getRPCInterface(os.environ)\n\
+                assert rpc.supervisor.sendRemoteCommEvent('alarm', 'too hot')\n";
+    fs::write(daemon.path("send.py"), send).expect("written");
+    daemon.up();
+    daemon.says(&["start", "send", "--why", "test"]);
+    let all = until_seen(&daemon, "seen", "REMOTE_COMMUNICATION", "type:alarm");
+    assert_eq!(all[0][4], "type:alarm~too hot");
+}
+
 /// Returns where superlance is, which must be there where `MAINSTAY_SUPERLANCE` says so.
 fn superlance() -> Option<PathBuf> {
     let named = std::env::var_os("MAINSTAY_SUPERLANCE").map(PathBuf::from);
@@ -332,6 +351,7 @@ buffer_size=100
 [program:bad]
 command=/bin/sh -c \"exit 7\"
 startretries=1
+startsecs=10
 [program:web]
 command=/bin/sh -c \"sleep 2; echo one; exit 3\"
 stdout_events_enabled=true

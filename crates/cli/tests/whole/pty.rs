@@ -87,6 +87,18 @@ impl Terminal {
         }
     }
 
+    /// Returns whether this is printed within a while.
+    pub(crate) fn shows(&mut self, wanted: &str, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let printed = self.printed.as_ref().expect("somebody reads");
+        while find(&self.seen, wanted.as_bytes()).is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(bytes) = printed.recv_timeout(left) else { return false };
+            self.seen.extend(bytes);
+        }
+        true
+    }
+
     /// Waits until this is printed, behind all that was waited for before. Returns what came up to its end.
     pub(crate) fn sees(&mut self, wanted: &str) -> String {
         let until = Instant::now() + PATIENCE;

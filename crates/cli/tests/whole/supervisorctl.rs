@@ -7,7 +7,7 @@
 use super::harness::{Daemon, kill, lives, text};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -67,18 +67,21 @@ fn supervisorctl() -> Option<String> {
 /// One who talks to a server.
 struct Operator {
     program: String,
-    url: String,
+    /// The file that says where the server is.
+    conf: PathBuf,
 }
 
 impl Operator {
     fn at(socket: &Path) -> Option<Self> {
-        Some(Self { program: supervisorctl()?, url: format!("unix://{}", socket.display()) })
+        let conf = socket.with_file_name("ctl.conf");
+        let text = format!("[supervisorctl]\nserverurl=unix://{}\n", socket.display());
+        fs::write(&conf, text).expect("written");
+        Some(Self { program: supervisorctl()?, conf })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        // Without a file of its own it would look for one in /etc.
-        command.args(["-c", "/dev/null", "-s", &self.url]).args(arguments);
+        command.arg("-c").arg(&self.conf).args(arguments);
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         command
     }
@@ -239,7 +242,7 @@ fn every_verb_works_in_its_own_words() {
     let (code, stopped) = operator.does("status quick");
     assert_eq!(code, 3);
     assert!(stopped.contains("STOPPED") && stopped.ends_with('M'), "{stopped}");
-    let (_, happened) = operator.does("maintail");
+    let (_, happened) = operator.does("maintail -30000");
     assert!(happened.contains("INFO") && happened.contains("an operator stopped it"), "{happened}");
     // Everything was a command like any other, in somebody's name.
     let (events, notes) = (daemon.says(&["events", "--json"]), daemon.says(&["consoles"]));
@@ -352,7 +355,7 @@ fn logs_are_followed_and_a_process_is_typed_to() {
 #[test]
 fn its_shell_is_used_and_misused() {
     let Some((_daemon, operator)) = up(SPEC) else { return };
-    let mut shell = operator.begins("-i status web");
+    let mut shell = operator.begins("-i");
     let lines = [
         ("stop web", "web: stopped"),
         ("stop web", "web: ERROR (not running)"),

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The service manager of a test: hears what is told.
-struct Manager {
+/// Who supervises it in a test: hears what is told.
+struct Above {
     socket: UnixDatagram,
     path: String,
 }
 
-impl Manager {
+impl Above {
     fn of(daemon: &Daemon) -> Self {
         let path = daemon.path("notify");
         let socket = UnixDatagram::bind(&path).expect("bound");
@@ -71,58 +71,58 @@ fn number(message: &str, name: &str) -> u64 {
 #[test]
 fn the_course_of_its_life_is_told() {
     let mut daemon = Daemon::new("drain_timeout: 200s\nchildren:\n  web: PUPPET hang\n");
-    let manager = Manager::of(&daemon);
-    manager.up(&mut daemon, Duration::from_secs(20));
+    let above = Above::of(&daemon);
+    above.up(&mut daemon, Duration::from_secs(20));
     let keeper = daemon.keeper();
     // While the journal is read it asks for time, without being ready.
-    manager.hears(&["EXTEND_TIMEOUT_USEC="]);
-    let ready = manager.hears(&["READY=1"]);
+    above.hears(&["EXTEND_TIMEOUT_USEC="]);
+    let ready = above.hears(&["READY=1"]);
     assert_eq!(number(&ready, "MAINPID"), u64::from(keeper));
-    manager.hears(&["STATUS=1 of 1 child ready"]);
-    manager.hears(&["WATCHDOG=1"]);
+    above.hears(&["STATUS=1 of 1 child ready"]);
+    above.hears(&["WATCHDOG=1"]);
 
     // `systemctl reload` of a unit of `Type=notify-reload`.
     daemon.declare("drain_timeout: 200s\nchildren:\n  web: PUPPET hang\n  db: PUPPET hang\n");
     let asked = monotonic();
     hang_up(keeper);
-    let begun = manager.hears(&["RELOADING=1"]);
+    let begun = above.hears(&["RELOADING=1"]);
     assert!(number(&begun, "MONOTONIC_USEC") >= asked, "{begun}");
-    let done = manager.hears(&["READY=1"]);
+    let done = above.hears(&["READY=1"]);
     assert!(
         value(&done, "STATUS").contains("2 children changed") || done.contains("1 child"),
         "{done}"
     );
-    manager.hears(&["STATUS=2 of 2 children ready"]);
+    above.hears(&["STATUS=2 of 2 children ready"]);
 
     // A file that is wrong: the reload ends, and says so.
     daemon.declare("children:\n  web:\n    comand: x\n");
     hang_up(keeper);
-    manager.hears(&["RELOADING=1"]);
-    assert!(value(&manager.hears(&["READY=1"]), "STATUS").contains("the spec file is wrong"));
+    above.hears(&["RELOADING=1"]);
+    assert!(value(&above.hears(&["READY=1"]), "STATUS").contains("the spec file is wrong"));
 
     // What an operator applies is a reload too.
     daemon.declare("drain_timeout: 200s\nchildren:\n  web: PUPPET hang\n");
     daemon.says(&["apply", "--yes"]);
-    manager.hears(&["RELOADING=1", "MONOTONIC_USEC="]);
-    manager.hears(&["READY=1"]);
-    manager.hears(&["STATUS=1 of 1 child ready"]);
+    above.hears(&["RELOADING=1", "MONOTONIC_USEC="]);
+    above.hears(&["READY=1"]);
+    above.hears(&["STATUS=1 of 1 child ready"]);
 
     daemon.says(&["stop", "web", "--why", "for a test"]);
-    manager.hears(&["STATUS=0 of 0 children ready"]);
+    above.hears(&["STATUS=0 of 0 children ready"]);
     daemon.says(&["start", "web", "--why", "for a test"]);
 
     daemon.says(&["down"]);
-    let stopping = manager.hears(&["STOPPING=1"]);
+    let stopping = above.hears(&["STOPPING=1"]);
     let more = number(&stopping, "EXTEND_TIMEOUT_USEC");
     assert!((200_000_000..=230_000_000).contains(&more), "{stopping}");
-    assert_eq!(number(&manager.hears(&["EXIT_STATUS="]), "EXIT_STATUS"), 0);
+    assert_eq!(number(&above.hears(&["EXIT_STATUS="]), "EXIT_STATUS"), 0);
     assert_eq!(daemon.ends().code(), Some(0));
 }
 
 #[test]
 fn a_start_that_cannot_be_is_told_with_its_error() {
     let daemon = Daemon::new("children: {}\n");
-    let manager = Manager::of(&daemon);
+    let above = Above::of(&daemon);
     // The journal cannot be where a file is.
     fs::write(daemon.path("state"), "in the way").expect("written");
     fs::create_dir_all(daemon.path("run")).expect("made");
@@ -133,29 +133,29 @@ fn a_start_that_cannot_be_is_told_with_its_error() {
         .arg(state)
         .arg("--answers-at")
         .arg(socket)
-        .env("NOTIFY_SOCKET", &manager.path)
+        .env("NOTIFY_SOCKET", &above.path)
         .output()
         .expect("it runs");
     assert!(!output.status.success());
-    let told = manager.hears(&["STATUS=it cannot begin: "]);
+    let told = above.hears(&["STATUS=it cannot begin: "]);
     assert_eq!(number(&told, "ERRNO"), 20, "ENOTDIR: {told}");
 }
 
 #[test]
 fn a_brain_that_hangs_is_replaced_before_those_above_end_all_of_it() {
     let mut daemon = Daemon::new("watchdog: 3s\nchildren:\n  web: PUPPET hang\n");
-    let manager = Manager::of(&daemon);
+    let above = Above::of(&daemon);
     // Shorter than what the keeper needs to notice that its brain hangs.
     let watchdog = Duration::from_secs(2);
-    manager.up(&mut daemon, watchdog);
+    above.up(&mut daemon, watchdog);
     daemon.until_ready("web");
     let (brain, web) = (daemon.brain(), daemon.pid("web"));
-    manager.forget();
+    above.forget();
     halt(brain);
     let mut fed = 0;
     // The next brain says that it is ready.
     loop {
-        let message = manager.next(PATIENCE).expect("it is spoken for");
+        let message = above.next(PATIENCE).expect("it is spoken for");
         fed += u32::from(message.contains("WATCHDOG=1"));
         if message.contains("READY=1") {
             break;
@@ -164,27 +164,27 @@ fn a_brain_that_hangs_is_replaced_before_those_above_end_all_of_it() {
     assert!(fed >= 3, "{fed} signs in more than three seconds");
     assert_ne!(daemon.brain(), brain);
     assert_eq!(daemon.pid("web"), web, "nobody has ended it");
-    manager.hears(&["WATCHDOG=1"]);
+    above.hears(&["WATCHDOG=1"]);
 }
 
 #[test]
 fn a_brain_that_hangs_and_that_nobody_replaces_is_not_spoken_for() {
     let mut daemon = Daemon::new("watchdog: never\nchildren:\n  web: PUPPET hang\n");
-    let manager = Manager::of(&daemon);
-    manager.up(&mut daemon, Duration::from_millis(200));
+    let above = Above::of(&daemon);
+    above.up(&mut daemon, Duration::from_millis(200));
     daemon.until_ready("web");
     let brain = daemon.brain();
-    manager.hears(&["WATCHDOG=1"]);
+    above.hears(&["WATCHDOG=1"]);
     halt(brain);
-    manager.forget();
+    above.forget();
     // What was under way when it was stopped may still come.
-    let late = manager.next(Duration::from_secs(3)).into_iter();
-    let late = late.chain(manager.next(Duration::from_secs(3)));
+    let late = above.next(Duration::from_secs(3)).into_iter();
+    let late = late.chain(above.next(Duration::from_secs(3)));
     assert!(late.count() < 2, "somebody speaks for it");
     // One that has died is replaced, by the keeper alone.
     kill(brain);
-    manager.hears(&["WATCHDOG=1"]);
-    manager.hears(&["READY=1"]);
+    above.hears(&["WATCHDOG=1"]);
+    above.hears(&["READY=1"]);
 }
 
 /// Python puts descriptors where systemd puts them, and becomes the program.

@@ -130,10 +130,6 @@ pub trait Program: Send + Sync + 'static {
         })
     }
 
-    /// Sends an event of somebody's own to the event listeners of the program, if it has any: `REMOTE_COMMUNICATION` with
-    /// this `type` and this text. It does not wait for them.
-    fn remote_event(&self, _kind: &str, _text: &str) {}
-
     /// Returns what the program is doing, for whoever looks for the reason why it stands still; absent: it does not
     /// know. It may read files.
     fn dump(&self) -> Option<String> {

@@ -321,12 +321,6 @@ impl Program for About {
             .map_err(|why| refused("hook-failed", format!("{hook}: {why}"), Some(hint.into())))
     }
 
-    fn remote_event(&self, kind: &str, text: &str) {
-        if let Some(listeners) = self.listeners.get() {
-            listeners.remote(kind, text);
-        }
-    }
-
     fn dump(&self) -> Option<String> {
         Some(self.dump.text())
     }

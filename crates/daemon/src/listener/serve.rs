@@ -412,19 +412,19 @@ mod tests {
 
     #[test]
     fn spans_end_by_the_wall_clock() {
-        let mut ticks = Ticks::new(1_201_063_878_500);
-        assert_eq!(ticks.passed(1_201_063_879_999), []);
+        let mut ticks = Ticks::new(1_201_063_918_500);
+        assert_eq!(ticks.passed(1_201_063_919_999), []);
         assert_eq!(
-            ticks.passed(1_201_063_880_000),
-            [(Kind::Tick5, 1_201_063_880), (Kind::Tick60, 1_201_063_880)]
+            ticks.passed(1_201_063_920_000),
+            [(Kind::Tick5, 1_201_063_920), (Kind::Tick60, 1_201_063_920)]
         );
-        assert_eq!(ticks.passed(1_201_063_880_001), []);
+        assert_eq!(ticks.passed(1_201_063_920_001), []);
         let only = |wanted| move |kind| kind == wanted;
-        assert_eq!(ticks.wait(1_201_063_884_000, only(Kind::Tick5)), Some(Duration::from_secs(1)));
+        assert_eq!(ticks.wait(1_201_063_924_000, only(Kind::Tick5)), Some(Duration::from_secs(1)));
         // Never longer than it takes until a clock that is set is noticed.
-        assert_eq!(ticks.wait(1_201_063_884_000, only(Kind::Tick60)), Some(Duration::from_secs(5)));
-        assert_eq!(ticks.wait(1_201_063_884_000, only(Kind::Up)), None);
+        assert_eq!(ticks.wait(1_201_063_924_000, only(Kind::Tick60)), Some(Duration::from_secs(5)));
+        assert_eq!(ticks.wait(1_201_063_924_000, only(Kind::Up)), None);
         // Slept over: once.
-        assert_eq!(ticks.passed(1_201_063_900_000), [(Kind::Tick5, 1_201_063_900)]);
+        assert_eq!(ticks.passed(1_201_063_940_000), [(Kind::Tick5, 1_201_063_940)]);
     }
 }

@@ -11,7 +11,6 @@ use super::{form, merge, near, secret};
 use crate::console;
 use crate::listener::{Listener, Printed};
 use crate::supervisord::Listen;
-use crate::supervisord::names::{self, Name as Known};
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
 use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR};
@@ -280,7 +279,9 @@ impl<'a> Maker<'a> {
         node.remove("template");
         node.remove("instances");
 
-        self.tell_supervisord(&mut node, path);
+        for (name, value) in make::supervisord_says(self.supervisord.as_deref(), path, &self.tops) {
+            tell(&mut node, name, &value);
+        }
         let folder = self.files.sources.folder(one.entry.name.at).to_owned();
         let mut found = Findings(&mut self.files.problems);
         let console = make::console(&node, &one.name, &folder, &mut found);
@@ -344,20 +345,6 @@ impl<'a> Maker<'a> {
         }
         self.remember(path, one.entry.name.at, node);
         child.into()
-    }
-
-    /// Tells a process of supervisord's interface what supervisord would: where it is, and who it is there.
-    fn tell_supervisord(&self, node: &mut Node, path: &str) {
-        let Some(listen) = &self.supervisord else { return };
-        let Known { group, name } = names::name(path, |path| self.tops.contains(path));
-        tell(node, "SUPERVISOR_ENABLED", "1");
-        tell(node, "SUPERVISOR_PROCESS_NAME", name);
-        tell(node, "SUPERVISOR_GROUP_NAME", group);
-        // A port that is chosen later is not known here.
-        let is_fixed = |listen: &&Listen| !matches!(listen, Listen::Tcp(at) if at.port() == 0);
-        if let Some(first) = listen.iter().find(is_fixed) {
-            tell(node, "SUPERVISOR_SERVER_URL", &first.url());
-        }
     }
 
     /// What is printed is kept where the program keeps it, unless the file says where.

@@ -15,7 +15,7 @@ pub(super) use listener::{listener, printed, told};
 pub(super) use policy::{policy, root, supervisor};
 pub(super) use process::{command, need, process};
 pub(super) use program::{api, journal, observe, schedule, watch};
-pub(super) use supervisord::supervisord;
+pub(super) use supervisord::{says as supervisord_says, supervisord};
 pub(super) use telemetry::otlp;
 
 use super::place::Problem;

@@ -43,9 +43,12 @@ pub(crate) fn read(
     (offset, length): (i64, i64),
 ) -> Result<Vec<u8>, Fault> {
     let bad = || FaultKind::BadArguments.alone();
-    let failed = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => FaultKind::NoFile.about(path.display().to_string()),
-        _ => FaultKind::Failed.about(format!("{}: {error}", path.display())),
+    let failed = |error: io::Error| {
+        if error.kind() == ErrorKind::NotFound {
+            FaultKind::NoFile.about(path.display().to_string())
+        } else {
+            FaultKind::Failed.about(format!("{}: {error}", path.display()))
+        }
     };
     if offset < 0 {
         if length != 0 {

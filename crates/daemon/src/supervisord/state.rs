@@ -139,10 +139,8 @@ fn resting(why: &Rest, last: Option<&Last>, gave_up: bool) -> ProcessState {
             ProcessState::Starting
         }
         Rest::Finished(Finish::Completed | Finish::Failed) => ended(),
-        Rest::Paused | Rest::Demand => match ended() {
-            ProcessState::Fatal => ProcessState::Exited,
-            state => state,
-        },
+        Rest::Paused | Rest::Demand if ended() == ProcessState::Fatal => ProcessState::Exited,
+        Rest::Paused | Rest::Demand => ended(),
         Rest::Draining
         | Rest::Above
         | Rest::Quarantined
@@ -227,13 +225,16 @@ pub(crate) fn steps(before: ProcessState, event: &Event, spec: &ChildSpec) -> St
 /// Returns what became of a run that ended, in the words of supervisord's `spawnerr`; empty where there is nothing to
 /// complain of.
 pub(crate) fn complaint(last: &Last, had_run: bool) -> String {
-    match last.cause {
-        Cause::StartFailed { .. } => {
-            last.detail.as_ref().map_or_else(|| last.cause.to_string(), ToString::to_string)
-        }
-        cause if cause.is_asked() || cause.is_clean() && had_run => String::new(),
-        _ if !had_run => String::from("Exited too quickly (process log may have details)"),
-        cause => cause.to_string(),
+    let cause = last.cause;
+    if matches!(cause, Cause::StartFailed { .. }) {
+        return last.detail.as_ref().map_or_else(|| cause.to_string(), ToString::to_string);
+    }
+    if cause.is_asked() || cause.is_clean() && had_run {
+        String::new()
+    } else if had_run {
+        cause.to_string()
+    } else {
+        String::from("Exited too quickly (process log may have details)")
     }
 }
 
@@ -336,7 +337,7 @@ mod tests {
         let strict = spec(Some(Preset::Supervisord));
         let lax = spec(None);
         let failed = exited(FAILED);
-        let up = [starting.clone(), ready.clone(), stable.clone()];
+        let up = [starting.clone(), ready.clone(), stable];
         let table: [(&str, &ChildSpec, Vec<Event>, &str); 6] = [
             ("up", &strict, up.to_vec(), "STARTING RUNNING"),
             ("up at once", &lax, up.to_vec(), "STARTING RUNNING"),
@@ -349,7 +350,7 @@ mod tests {
                     failed.clone(),
                     again.clone(),
                     starting.clone(),
-                    ready.clone(),
+                    ready,
                     failed.clone(),
                     decided(EXHAUST),
                 ],
@@ -365,7 +366,7 @@ mod tests {
             (
                 "ends after it has shown that it stays",
                 &strict,
-                [up.to_vec(), vec![failed.clone(), again, starting]].concat(),
+                [up.to_vec(), vec![failed, again, starting]].concat(),
                 "STARTING RUNNING EXITED STARTING",
             ),
             (

@@ -39,6 +39,17 @@ fn what_is_printed_becomes_events_of_the_outputs_that_are_named() {
 }
 
 #[test]
+fn what_stands_in_defaults_keeps_nobody_from_listening() {
+    let loaded = good(
+        "defaults: {stdin: pipe, output: apart}\n\
+         children: {a: {command: ./a, listener: TICK}, b: {command: ./b}}",
+    );
+    let shown = |path: &str| format!("{:?}", declared(&spec(&loaded), path));
+    assert!(shown("a").contains("stdin: Null") && shown("a").contains("streams: Merged"));
+    assert!(shown("b").contains("stdin: Pipe") && shown("b").contains("streams: Apart"));
+}
+
+#[test]
 fn pools_that_differ_are_told() {
     let text = bad("children: {a: {command: ./a, listener: {events: TICK, pool: p}}, \
          b: {command: ./b, listener: {events: TICK_5, pool: p}}}")

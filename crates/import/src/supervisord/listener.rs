@@ -1,5 +1,6 @@
 //! One `[eventlistener:x]`: beside what every program says, what it is told of.
 
+use super::expand::Words;
 use crate::given::Given;
 use crate::ini::Section;
 use crate::model::{Child, Value};
@@ -69,28 +70,72 @@ pub(super) fn read(child: &mut Child, section: &Section, given: &mut Given) {
     }
     // Without events it is a process like any other, and its settings are those of one.
     if listener.first().is_some_and(|(key, _)| *key == "events") {
-        child.settings.remove("output");
         child.set("listener", Value::map(listener));
-        log(child, section, given);
     }
 }
 
 /// Its standard output is the protocol's, and is not written down: its log has its standard error.
-fn log(child: &mut Child, section: &Section, given: &mut Given) {
+pub(super) fn log(child: &mut Child, section: &Section, words: &Words, given: &mut Given) {
     const SPEECH: &str =
         "what it says to supervisord is not written down: its log has its standard error";
-    if let Some(id) = section.id("redirect_stderr")
-        && units::switch(given.value(id)) == Some(true)
-    {
-        given.lost(id, "supervisord refuses it here, for it would break the protocol");
-    }
-    let Some(id) = section.id("stdout_logfile") else { return };
-    let value = given.value(id).trim().to_ascii_lowercase();
-    if !matches!(value.as_str(), "auto" | "none" | "off") {
-        given.lost(id, SPEECH);
-        if section.id("stderr_logfile").is_none() {
-            child.settings.remove("log");
+    if let Some(id) = section.id("redirect_stderr") {
+        if units::switch(given.value(id)) == Some(true) {
+            given.lost(id, "supervisord refuses it here, for it would break the protocol");
+        } else {
+            given.kept(id, "its log has its standard error alone");
         }
+    }
+    for key in ["stdout_logfile", "stdout_logfile_maxbytes", "stdout_logfile_backups"] {
+        let Some(id) = section.id(key) else { continue };
+        match given.value(id).trim().to_ascii_lowercase().as_str() {
+            "auto" | "none" | "off" => given.kept(id, SPEECH),
+            _ if key != "stdout_logfile" => given.kept(id, SPEECH),
+            _ => given.lost(id, SPEECH),
+        }
+    }
+    let mut path = None;
+    if let Some(id) = section.id("stderr_logfile") {
+        match words.fill(given.value(id)) {
+            Err(why) => given.lost(id, why),
+            Ok(file) => match file.to_ascii_lowercase().as_str() {
+                "auto" => given.kept(id, "a log in the folder `logs` of the state"),
+                "none" | "off" => given.changed(id, "a log in the folder `logs` of the state"),
+                "syslog" => given.lost(id, "nothing goes to syslog: read the log"),
+                dev if dev.starts_with("/dev/") => {
+                    given.changed(id, "it goes to a log; `mainstay up` shows it as well");
+                }
+                _ => {
+                    given.kept(id, "`log`");
+                    path = Some(file);
+                }
+            },
+        }
+    }
+    let (mut size, mut keep) = (50 << 20, 10);
+    for key in ["stderr_logfile_maxbytes", "stderr_logfile_backups"] {
+        let Some(id) = section.id(key) else { continue };
+        let value = given.value(id).trim();
+        let (bytes, count) = (units::size(value), value.parse::<u64>().ok());
+        match (key.ends_with("maxbytes"), bytes, count) {
+            _ if path.is_none() => {
+                given.changed(id, "the log of the child is rotated by its `log`");
+            }
+            (true, Some(bytes), _) => {
+                // There is always a bound here.
+                size = if bytes == 0 { 1 << 40 } else { bytes.max(4096) };
+                given.kept(id, "`log`");
+            }
+            (false, _, Some(count)) => {
+                keep = count.min(10_000);
+                given.kept(id, "`log`");
+            }
+            (true, None, _) | (false, _, None) => given.lost(id, "this is no number"),
+        }
+    }
+    if let Some(path) = path {
+        let log = [("path", path), ("size", units::bytes(size)), ("keep", keep.to_string())];
+        let log = log.into_iter().chain([("stamps", "false".into())]);
+        child.set("log", Value::map(log));
     }
 }
 

@@ -102,7 +102,11 @@ fn fill(child: &mut Child, section: &Section, kind: &str, words: &Words, given: 
     }
     retries(child, section, given);
     stop(child, section, given);
-    output(child, section, words, given);
+    if kind == "eventlistener" {
+        listener::log(child, section, words, given);
+    } else {
+        output(child, section, words, given);
+    }
     match kind {
         "fcgi-program" => {
             child.set("on_demand", "true");

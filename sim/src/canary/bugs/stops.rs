@@ -149,6 +149,16 @@ pub(super) fn stops(add: Add<'_>) {
         }),
     );
     add(
+        Deadlines,
+        "what a run says of its own silence is lost on the way",
+        Spoil::Input(|_, input| {
+            Some(match input {
+                Input::Patience { .. } => Input::Clock,
+                input => input,
+            })
+        }),
+    );
+    add(
         Liveness,
         "a slow start is taken for a lost heartbeat",
         Spoil::Output(|_, _, out| {

@@ -89,12 +89,6 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
         ("schedule", "on_demand", "a scheduled child starts by the clock"),
         ("terminal", "output", "a terminal takes both outputs"),
         ("console", "output", "a console is a terminal, which takes both outputs"),
-        ("listener", "stdin", "a listener reads its events there"),
-        (
-            "listener",
-            "output",
-            "a listener answers on its output, and its log has what else it prints",
-        ),
         ("listener", "terminal", "a listener is told of events by pipes"),
         ("listener", "console", "a listener is told of events by pipes"),
     ];
@@ -117,6 +111,23 @@ pub(super) fn together(node: &Node, found: &mut Findings<'_>) {
     {
         let text = "a console is the terminal of its child, and this one has none";
         found.wrong(terminal, text, "leave out `terminal`, or `console`");
+    }
+    // What holds for all children may stand in `defaults`, and means nothing to a listener.
+    for (key, idle, why) in [
+        ("stdin", ["pipe", "null"], "a listener reads its events there"),
+        (
+            "output",
+            ["merged", "apart"],
+            "a listener answers there, and its log has its standard error",
+        ),
+    ] {
+        if let (Some(_), Some((name, value))) = (node.get("listener"), node.entry(key))
+            && !value.text().is_some_and(|word| idle.contains(&word))
+        {
+            let at = Node::new(name.at, Value::Empty);
+            let text = format!("`{key}` has no effect beside `listener`: {why}");
+            found.wrong(&at, text, "leave it out");
+        }
     }
     let waits = matches!(node.get("ready"), Some(ready) if ready.text() != Some("immediate"))
         || node.get("liveness").is_some_and(|liveness| liveness.get("probes").is_some());

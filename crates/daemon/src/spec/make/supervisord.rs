@@ -5,7 +5,9 @@ use crate::api::{Role, Roles};
 use crate::spec::scalar;
 use crate::spec::secret;
 use crate::spec::syntax::Node;
+use crate::supervisord::names::{self, Name};
 use crate::supervisord::{Listen, Settings};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -79,7 +81,7 @@ pub(in super::super) fn supervisord(
             let at = at.get("password").unwrap_or(at);
             found.wrong(at, text, "leave out `user` and `password`, or listen at a port too");
         }
-        (Some(_), true) | (None, false) | (Some(_), false) => {}
+        (Some(_), true | false) | (None, false) => {}
     }
     let api = top.get("api");
     let names = |key: &str| {
@@ -101,6 +103,26 @@ pub(in super::super) fn supervisord(
             viewers: names("viewers"),
         },
     })
+}
+
+/// Returns what supervisord would tell a process: where its interface is, and who the process is there. `tops` are the
+/// supervisors at the top.
+pub(in super::super) fn says(
+    listen: Option<&[Listen]>,
+    path: &str,
+    tops: &BTreeSet<String>,
+) -> Vec<(&'static str, String)> {
+    let Some(listen) = listen else { return Vec::new() };
+    let Name { group, name } = names::name(path, |path| tops.contains(path));
+    let mut all = vec![
+        ("SUPERVISOR_ENABLED", "1".to_owned()),
+        ("SUPERVISOR_PROCESS_NAME", name.to_owned()),
+        ("SUPERVISOR_GROUP_NAME", group.to_owned()),
+    ];
+    // A port that is chosen later is not known here.
+    let is_fixed = |listen: &&Listen| !matches!(listen, Listen::Tcp(at) if at.port() == 0);
+    all.extend(listen.iter().find(is_fixed).map(|at| ("SUPERVISOR_SERVER_URL", at.url())));
+    all
 }
 
 /// Reads `unix:PATH`, `unix:///PATH`, a path or `ADDRESS:PORT`.

@@ -266,7 +266,7 @@ pub(super) const OUTPUT: &[Key] = &[
         PRINTED,
         "none",
         "What becomes events for listeners of what it prints. It is read from its log.",
-        "{lines: out, messages: [out, err]}",
+        "{lines: out, messages: [out]}",
     ),
     key(
         "log",

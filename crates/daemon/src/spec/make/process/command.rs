@@ -123,7 +123,8 @@ fn place(mut command: Command, node: &Node) -> Command {
 }
 
 fn output(mut command: Command, node: &Node) -> Command {
-    if let Some(stdin) = node.get("stdin") {
+    let listens = node.get("listener").is_some();
+    if let Some(stdin) = node.get("stdin").filter(|_| !listens) {
         let file = stdin.word("file").map(|path| Stdin::File(path.into()));
         command = command.stdin(match (file, stdin.text()) {
             (Some(file), _) => file,
@@ -133,7 +134,7 @@ fn output(mut command: Command, node: &Node) -> Command {
         });
     }
     match node.word("output") {
-        Some("apart") => command = command.output(Streams::Apart),
+        Some("apart") if !listens => command = command.output(Streams::Apart),
         Some("inherit") => command = command.output(Streams::Inherit),
         Some("null") => command = command.output(Streams::Null),
         Some(_) | None => {}
@@ -147,7 +148,7 @@ fn output(mut command: Command, node: &Node) -> Command {
     } else if node.get("console").is_some() {
         command = command.output(Streams::Terminal { rows: 24, columns: 80 });
     }
-    if node.get("listener").is_some() {
+    if listens {
         command = command.talks();
     }
     if let Some(log) = node.get("log").and_then(log) {

@@ -53,7 +53,7 @@ const OUTPUTS: Takes = Takes::Either(&[OUTPUT, Takes::List(&OUTPUT)]);
 pub(super) const PRINTED: Takes = Takes::Group(&Group {
     what: "output events",
     keys: &[&[
-        key("lines", OUTPUTS, "", "Each line is a `PROCESS_LOG` event.", "[out, err]"),
+        key("lines", OUTPUTS, "", "Each line is a `PROCESS_LOG` event.", "[out]"),
         key(
             "messages",
             OUTPUTS,
