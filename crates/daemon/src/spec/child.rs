@@ -13,7 +13,6 @@ use crate::listener::{Listener, Printed};
 use crate::supervisord::Listen;
 use crate::tend::Tending;
 use mainstay::{Node as Declared, Restart};
-use mainstay_wire::spec::Console;
 use mainstay_wire::spec::keys::{Group, PROCESS, SUPERVISOR};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -335,7 +334,7 @@ impl<'a> Maker<'a> {
                 // Its console starts it, in the mode that is said, once it is ready for what the child prints.
                 child = child.on_demand(None);
             }
-            self.consoles.insert(path.to_owned(), toggled(console, &child, &node, waits));
+            self.consoles.insert(path.to_owned(), make::toggled(console, &child, &node, waits));
         }
         let mut found = Findings(&mut self.files.problems);
         if let Some(schedule) = make::schedule(&node, &mut found) {
@@ -466,20 +465,6 @@ impl<'a> Maker<'a> {
             }
         }
     }
-}
-
-/// Returns a console with what its toggle key makes of the child.
-fn toggled(
-    console: Console,
-    child: &mainstay::Child,
-    node: &Node,
-    waits: bool,
-) -> console::Declared {
-    let is_once = node.word("restart") == Some("never")
-        || (node.get("restart").is_none() && node.word("preset") == Some("oxios-critical"));
-    let always = if is_once { child.clone().restart(Restart::Always) } else { child.clone() };
-    let once = child.clone().restart(Restart::Never);
-    console::Declared { console, always, once, waits }
 }
 
 /// Gives a process a variable, unless it has one of this name.

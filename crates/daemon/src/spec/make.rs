@@ -9,7 +9,7 @@ mod program;
 mod supervisord;
 mod telemetry;
 
-pub(super) use console::{console, info};
+pub(super) use console::{console, info, toggled};
 pub(super) use hook::{hooks, watchdog};
 pub(super) use listener::{listener, printed, told};
 pub(super) use policy::{policy, root, supervisor};

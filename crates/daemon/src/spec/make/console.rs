@@ -1,8 +1,9 @@
 //! The console of a process on the network.
 
 use super::Findings;
-use crate::console::{NoKey, Written, alone, bytes, endpoint, is_local, key};
+use crate::console::{Declared, NoKey, Written, alone, bytes, endpoint, is_local, key};
 use crate::spec::syntax::{Node, Value};
+use mainstay::Restart;
 use mainstay_wire::spec::{Console, Endpoint, Keys, Mode, Transcript};
 use std::path::Path;
 
@@ -131,4 +132,18 @@ pub(in super::super) fn info(console: &Console) -> Option<String> {
     let looking = console.log_listen.iter().filter(fixed).map(|at| format!("LOG={}", Written(at)));
     let all: Vec<String> = typing.chain(looking).collect();
     (!all.is_empty()).then(|| all.join(";"))
+}
+
+/// Returns a console with what its toggle key makes of the child.
+pub(in super::super) fn toggled(
+    console: Console,
+    child: &mainstay::Child,
+    node: &Node,
+    waits: bool,
+) -> Declared {
+    let is_once = node.word("restart") == Some("never")
+        || (node.get("restart").is_none() && node.word("preset") == Some("oxios-critical"));
+    let always = if is_once { child.clone().restart(Restart::Always) } else { child.clone() };
+    let once = child.clone().restart(Restart::Never);
+    Declared { console, always, once, waits }
 }
