@@ -21,15 +21,13 @@ pub(crate) fn run(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
     if let Some(signal) = args.parent_death {
         die_with_parent(signal)?;
     }
-    if args.alone { alone(args) } else { supervised(args, global).map_err(or_alone) }
+    if args.alone { Ok(alone(args)) } else { supervised(args, global).map_err(or_alone) }
 }
 
 /// Says that there is a way without what is missing.
 fn or_alone(fault: Fault) -> Fault {
-    let lacks_a_place = match &fault {
-        Fault::Place(error) => matches!(error, place::PlaceError::Folder { .. }),
-        fault => matches!(fault, Fault::File { .. }),
-    };
+    let lacks_a_place =
+        matches!(&fault, Fault::Place(place::PlaceError::Folder { .. }) | Fault::File { .. });
     if !lacks_a_place {
         return fault;
     }
@@ -70,7 +68,7 @@ fn supervised(args: &RunArgs, global: &Global) -> Result<ExitCode, Fault> {
 }
 
 /// Runs it with nothing but this process.
-fn alone(args: &RunArgs) -> Result<ExitCode, Fault> {
+fn alone(args: &RunArgs) -> ExitCode {
     let process = Process {
         command: args.command.iter().map(|word| Text::from(word.as_str())).collect(),
         environment: Environment { inherit: vec!["*".into()], set: Vec::new() },
@@ -81,7 +79,7 @@ fn alone(args: &RunArgs) -> Result<ExitCode, Fault> {
         eprintln!("error: {error}");
         error.code()
     });
-    Ok(code.into())
+    code.into()
 }
 
 /// Asks the kernel for a signal at the end of whoever started this program.

@@ -16,7 +16,7 @@ fn find(candidates: &[&str]) -> Option<PathBuf> {
     if found.is_none() {
         assert!(std::env::var_os("MAINSTAY_UNITS").is_none(), "{candidates:?}: CI installs it");
         let needed = format!("skipped: there is none of {candidates:?}\n");
-        std::io::stderr().write_all(needed.as_bytes()).unwrap();
+        std::io::stderr().write_all(needed.as_bytes()).expect("it can be said");
     }
     found
 }
@@ -246,7 +246,7 @@ fn the_unit_of_redis_runs_as_it_did() {
         .map(|folder| format!("{folder}/redis-server.service"));
     let Some(unit) = unit.iter().find_map(|path| fs::read_to_string(path).ok()) else {
         let needed = "skipped: the package redis-server is not installed\n";
-        std::io::stderr().write_all(needed.as_bytes()).unwrap();
+        std::io::stderr().write_all(needed.as_bytes()).expect("it can be said");
         return;
     };
     let mut daemon = Daemon::new("");
