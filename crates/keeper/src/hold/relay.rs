@@ -43,7 +43,8 @@ impl Relaying {
         let asked = self.asked.and_then(|signal| u8::try_from(signal).ok());
         let never = asked.map(|signal| Status::Signal { signal, core: false });
         match self.status.as_ref().or(never.as_ref()).map(|status| self.relay.code(status)) {
-            None | Some(0) => of_brain,
+            // The brain may have judged an end that was asked for before it was told so.
+            None | Some(0) => self.relay.code(&Status::Code(of_brain.into())),
             Some(code) => code,
         }
     }
