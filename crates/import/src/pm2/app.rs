@@ -326,7 +326,14 @@ fn restarts(child: &mut Child, app: &Node, given: &mut Given) {
     let fixed = app.at("restart_delay").filter(|node| node.text() != Some("0"));
     match (exponential.map(|node| (node, span(node))), fixed.map(|node| (node, span(node)))) {
         (Some((node, Some(first))), other) => {
-            if first != Duration::from_millis(100) {
+            let most = Duration::from_secs(15);
+            if first >= most {
+                child.set("backoff", "15s");
+                node.changed(
+                    given,
+                    "`backoff`: a delay that grows ends at 15 s, there from the second on",
+                );
+            } else if first != Duration::from_millis(100) {
                 let delays = [
                     ("first", units::span(first)),
                     ("factor", "1.5".to_owned()),

@@ -201,6 +201,7 @@ fn of_pm2() {
         , "autorestart": false | kept | restart: never
         , "restart_delay": 500 | kept | backoff: 500ms
         , "exp_backoff_restart_delay": 200 | kept | backoff: {exponential: {first: 200ms, factor: 1.5, most: 15s}}
+        , "exp_backoff_restart_delay": 60000 | changed | backoff: 15s
         , "max_restarts": 5, "min_uptime": "2s" | changed | budget: {count: failures, most: 5, within: tumbling 10s}
         , "kill_timeout": 3000 | kept | stop: [{signal: INT, within: 3s, to: all}]
         , "treekill": false | kept | stop: [{signal: INT, within: 1s 600ms}]
