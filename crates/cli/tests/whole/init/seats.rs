@@ -59,13 +59,15 @@ fn within(mut command: Command, folder: &TempDir) -> Command {
 }
 
 const SHELL: [&str; 3] = ["bash", "--norc", "-i"];
+/// Whoever runs the tests in the background may have them ignore interrupts, which jobs of a shell would then do too.
+const HEARS: [&str; 2] = ["env", "--default-signal"];
 
 /// An interactive shell as the command: its jobs get interrupts, stop and go on.
 pub(super) fn jobs(program: &Program) -> String {
     let folder = TempDir::new().expect("a folder");
     let mut command = contained().expect("there are namespaces: this was found out before");
     // As in a container: the first process leads the session of the terminal.
-    command.args(["setsid", "--ctty"]).args(&program.words).arg("--").args(SHELL);
+    command.args(["setsid", "--ctty"]).args(HEARS).args(&program.words).arg("--").args(SHELL);
     let mut terminal = Terminal::of(&within(command, &folder));
     terminal.types(b"echo here-$((40+2))\n");
     let begins = terminal.sees("here-42");
@@ -91,8 +93,8 @@ pub(super) fn jobs(program: &Program) -> String {
 /// A shell starts the program, and gets its terminal back.
 pub(super) fn shell(program: &Program) -> String {
     let folder = TempDir::new().expect("a folder");
-    let mut command = Command::new(SHELL[0]);
-    command.args(&SHELL[1..]);
+    let mut command = Command::new(HEARS[0]);
+    command.args(&HEARS[1..]).args(SHELL);
     let mut terminal = Terminal::of(&within(command, &folder));
     let words = program.words.join(" ");
     let line = format!("{words} -- sh -c 'echo in-$((1+1)); read x; echo got-$x'\n");
