@@ -199,7 +199,7 @@ impl Fault {
 }
 
 /// What to do where nothing can be written.
-const WRITABLE: &str = "name folders that can be written to with MAINSTAY_RUNTIME and MAINSTAY_STATE, on a tmpfs or a \
+pub(crate) const WRITABLE: &str = "name folders that can be written to with MAINSTAY_RUNTIME and MAINSTAY_STATE, on a tmpfs or a \
                         volume";
 
 fn is_read_only(error: &io::Error) -> bool {

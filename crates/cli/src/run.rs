@@ -1,7 +1,7 @@
 //! `mainstay run`: one command under supervision, without a spec file. Signals go to it, and its exit code is ours.
 
 use crate::args::{Global, RestartRule, RunArgs};
-use crate::fault::Fault;
+use crate::fault::{Fault, WRITABLE};
 use crate::place;
 use crate::up::{Declared, Manner, begin};
 use mainstay_keeper::Init;
@@ -37,9 +37,9 @@ fn or_alone(fault: Fault) -> Fault {
         text = format!("{text}: {next}");
         cause = next.source();
     }
-    let hint = "name folders that can be written to by MAINSTAY_STATE and MAINSTAY_RUNTIME; or say `--alone`, which \
-                needs neither them nor /proc";
-    Fault::Failed { text, hint: Some(hint.into()) }
+    let others = fault.hint().unwrap_or_else(|| WRITABLE.into());
+    let hint = format!("{others}; or say `--alone`, which needs neither such folders nor /proc");
+    Fault::Failed { text, hint: Some(hint) }
 }
 
 /// Runs it with a keeper and a brain.

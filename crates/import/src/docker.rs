@@ -20,8 +20,11 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
         let mut root = parse(&text(files, path)?, &shown)?;
         let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
         let project = root.at("name").and_then(Node::text).map(str::to_owned);
-        let project = project
-            .or_else(|| folder.file_name().map(|name| name.to_string_lossy().to_lowercase()));
+        let project = project.or_else(|| {
+            // As docker does: the folder that the file is in, however it was named.
+            let whole = files.whole(path);
+            Some(whole.parent()?.file_name()?.to_string_lossy().to_lowercase())
+        });
         let project = name(&project.unwrap_or_else(|| "compose".into()));
         if let Yaml::Map(entries) = &mut root.value {
             for (key, node) in entries.iter_mut() {
@@ -40,7 +43,12 @@ pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, Import
         if let Yaml::Map(entries) = &mut root.value {
             entries.iter_mut().for_each(|(_, node)| fill_in(node, &mut given));
         }
-        let here = container::Here { project: &project, folder: &folder, files };
+        let here = container::Here {
+            project: &project,
+            volumes: root.at("volumes"),
+            folder: &folder,
+            files,
+        };
         let services = root.at("services").map_or(&[][..], Node::entries);
         if !services.is_empty() {
             model.children.push(network(&project));

@@ -25,6 +25,11 @@ pub trait Files {
 
     /// Returns whether it is a folder.
     fn is_folder(&self, path: &Path) -> bool;
+
+    /// Returns the path from the root of the file system on, by the folder that this program is in.
+    fn whole(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    }
 }
 
 /// The files of this machine.

@@ -7,8 +7,6 @@ use crate::{Files, ImportError, text, units};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const FOR_EVER: &str = "5000w";
-
 /// Reads service folders, and the service folders within a folder that is none itself.
 pub(crate) fn read(paths: &[PathBuf], files: &dyn Files) -> Result<Draft, ImportError> {
     let mut given = Given::default();
@@ -194,7 +192,7 @@ fn file(child: &mut Child, name: &str, first: &str, kind: &str, id: Id, given: &
         "notification-fd" => match first.parse::<u64>() {
             Ok(number @ 3..=1023) => {
                 child.set("ready", Value::map([("fd", number)]));
-                child.set("ready_timeout", FOR_EVER);
+                child.set("ready_timeout", units::FOR_EVER);
                 given.kept(id, "`ready: {fd: ..}`");
             }
             Ok(_) | Err(_) => given.lost(id, "a descriptor is from 3 to 1023"),

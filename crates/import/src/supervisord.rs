@@ -243,13 +243,20 @@ fn daemon(section: &Section, here: &str, model: &mut Model, given: &mut Given) {
 fn elsewhere(section: &Section, kind: &str, given: &mut Given) {
     let why = match kind {
         "unix_http_server" => {
-            "the control socket is that of `api:`, with rights by user instead of a password: \
-                `api: {socket: .., mode: ..}`"
+            "for tools of supervisord say `supervisord: {listen: 'unix:/run/..'}`; rights go by user \
+                instead of a password"
         }
         "inet_http_server" => {
-            "the API is reached over TCP with TLS and tokens alone: `api: {tcp: ..}`"
+            "for tools of supervisord say `supervisord: {listen: '127.0.0.1:9001', user: .., \
+                password: ..}`; `api: {tcp: ..}` has TLS and tokens"
         }
-        "supervisorctl" => "the command line finds the daemon by its name or `--socket`",
+        "supervisorctl" => {
+            "`mainstay` finds the daemon by its name or `--socket`; supervisorctl reads this in its \
+                own file still, once `supervisord: {listen: ..}` says where"
+        }
+        "rpcinterface" if section.name.ends_with(":supervisor") => {
+            "`supervisord: {listen: ..}` speaks that interface"
+        }
         "rpcinterface" | "ctlplugin" => "there are no plug-ins: the HTTP API takes every command",
         _ => return,
     };

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// As long as any bound may be.
+pub(crate) const FOR_EVER: &str = "5000w";
+
 /// Returns a span as the spec file has it.
 pub(crate) fn span(span: Duration) -> String {
     let nanos = span.as_nanos();

@@ -265,6 +265,7 @@ impl Hold {
                 let Some((key, process)) = self.starts.pop_front() else { break };
                 self.begin(&key, &process);
             }
+            self.leave_without_brain();
             self.upgrade_when_quiet();
         }
         self.flush();

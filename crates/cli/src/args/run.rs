@@ -43,8 +43,8 @@ pub(crate) struct RunArgs {
     /// Keep what it prints, for `mainstay logs` and post-mortems: it then prints to pipes
     #[arg(long)]
     pub(crate) keep_output: bool,
-    /// Keep no journal
-    #[arg(long, conflicts_with = "state")]
+    /// Keep no journal, whatever `--state` says
+    #[arg(long)]
     pub(crate) no_journal: bool,
     /// The folder of the journal [default: by the daemon's name]
     #[arg(long, value_name = "FOLDER", env = "MAINSTAY_STATE", hide_env_values = true)]

@@ -101,6 +101,13 @@ fn version() -> Option<u32> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Fault> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| Fault::File {
+            path: folder.into(),
+            step: "make the folder",
+            source,
+        })?;
+    }
     let mut options = OpenOptions::new();
     let made = options.write(true).truncate(true).create(true).open(path);
     made.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Fault::File {

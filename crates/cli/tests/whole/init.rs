@@ -141,15 +141,21 @@ fn signals_arrive_while_the_brain_stands_still() {
     assert_eq!(case.ends(), 7);
 }
 
+/// Nor is what the command answers to an end that was asked for a failure to the next brain.
 #[test]
 fn signals_arrive_after_the_brain_has_died() {
     let program = &programs()[3].clone().expect("ours");
-    let mut case = Case::new(program, &[], &["on:TERM=[print:bye;exit:7]", "print:up", "hang"]);
-    case.sees("up");
-    super::harness::kill(case.brain());
-    case.signal(15);
-    case.sees("bye");
-    assert_eq!(case.ends(), 7);
+    // This one starts again at once what ends so.
+    let options = ["--preset", "supervisord"];
+    for code in [7, 0] {
+        let ends = format!("on:TERM=[print:bye;exit:{code}]");
+        let mut case = Case::new(program, &options, &[&ends, "print:up", "hang"]);
+        case.sees("up");
+        super::harness::kill(case.brain());
+        case.signal(15);
+        case.sees("bye");
+        assert_eq!(case.ends(), code);
+    }
 }
 
 /// Nothing to write to, no `/proc`, no rights, a user that nobody knows.

@@ -151,11 +151,13 @@ fn no_event_is_lost_when_the_brain_dies() {
     let Some(mut daemon) = daemon(
         "  watch:\n    command: /usr/bin/python3 listen.py seen\n    \
          listener: {events: PROCESS_STATE, buffer: 1000}\n    backoff: 10ms\n    budget: none\n  \
-         web: {backoff: 50ms, budget: none, command: [PUPPET, \"exit:3\"]}\n",
+         web: {backoff: 50ms, budget: none, command: [PUPPET, \"exit:3\"]}\n  \
+         stays: {command: [PUPPET, hang]}\n",
     ) else {
         return;
     };
     daemon.up();
+    let stays = daemon.until_ready("stays")["pid"].as_u64().expect("a number");
     for _ in 0..3 {
         let before = seen(&daemon, "seen").len();
         daemon.until("it is told more", || seen(&daemon, "seen").len() > before + 5);
@@ -180,6 +182,10 @@ fn no_event_is_lost_when_the_brain_dies() {
     };
     assert!(turns.windows(2).all(is_turn), "{turns:?}");
     assert!(daemon.child("watch")["trouble"].is_null());
+    // Its process is known by its number, though it began under another brain.
+    kill(u32::try_from(stays).expect("a pid"));
+    let all = until_seen(&daemon, "seen", "PROCESS_STATE_EXITED", "processname:stays ");
+    assert!(all.iter().any(|seen| seen[4].contains(&format!("pid:{stays}"))), "{all:?}");
 }
 
 #[test]

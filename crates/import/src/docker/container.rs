@@ -14,6 +14,8 @@ pub(super) const NETWORK: &str = "network";
 
 pub(super) struct Here<'a> {
     pub(super) project: &'a str,
+    /// What the file says about volumes.
+    pub(super) volumes: Option<&'a Node>,
     pub(super) folder: &'a Path,
     pub(super) files: &'a dyn Files,
 }
@@ -145,6 +147,9 @@ pub(super) fn read(
     life::stop(&mut child, node, &container, given);
     life::restart(&mut child, node, given);
     life::health(&mut child, node, &container, given);
+    if node.at("profiles").is_some_and(|profiles| !profiles.each().is_empty()) {
+        child.set("on_demand", "true");
+    }
     if !own_network {
         child.needs.push(Need {
             child: NETWORK.into(),
@@ -323,8 +328,9 @@ fn rest(
             node.lost(given, "all containers are in one network, PROJECT_default, in which each \
                 has the name of its service");
         }
-        ("profiles", _) => node.lost(given, "it starts with the others: say `on_demand: true` \
-            where it is not to"),
+        ("profiles", _) => {
+            node.changed(given, "`on_demand`: it waits for `mainstay start`, by itself, or for who needs it");
+        }
         ("deploy" | "scale", _) => node.lost(given, "one container runs: say `instances`, and \
             give each a name with `${instance}`; limits are `mem_limit`, `cpus`, `pids_limit`"),
         ("configs" | "secrets", _) => node.lost(given, "mount the file: add it to `-v` in the \
@@ -336,6 +342,22 @@ fn rest(
         }
         _ if key.starts_with("x-") => node.kept(given, "for its anchors alone, as there"),
         _ => {}
+    }
+}
+
+impl Here<'_> {
+    /// Returns a mount of a named volume under the name that docker knows it by.
+    fn volume(&self, said: &str) -> String {
+        let (name, rest) = said.split_once(':').unwrap_or((said, ""));
+        let declared = self.volumes.and_then(|volumes| volumes.at(name));
+        let called = declared.and_then(|node| node.at("name")).and_then(Node::text);
+        let is_external =
+            declared.and_then(|node| node.at("external")).and_then(Node::text) == Some("true");
+        match called {
+            Some(called) => format!("{called}:{rest}"),
+            None if is_external => said.to_owned(),
+            None => format!("{}_{said}", self.project),
+        }
     }
 }
 
@@ -360,13 +382,13 @@ fn addresses(
         let is_volume = option == "--volume";
         let is_named =
             is_volume && said.contains(':') && !said.starts_with(['/', '.', '~', '\u{e001}']);
-        let said = if is_named { format!("{}_{said}", here.project) } else { said };
+        let said = if is_named { here.volume(&said) } else { said };
         words.extend([option.to_owned(), said]);
         if is_volume {
             node.changed(
                 given,
                 "`--volume`: a path that begins with `.` is relative to the \
-                folder of the spec file; a named volume is PROJECT_NAME",
+                folder of the spec file; a named volume is PROJECT_NAME, unless it has a name of its own or is external",
             );
         } else {
             node.kept(given, "`--publish`");

@@ -102,7 +102,11 @@ pub(super) fn health(child: &mut Child, node: &Node, container: &str, given: &mu
             "test" | "interval" | "timeout" | "retries" | "disable" => {
                 value.kept(given, "a readiness probe, by `docker exec`");
             }
-            "start_period" => value.changed(given, "`initial`: nothing is asked until then"),
+            "start_period" => {
+                // Nobody ends a container there that is not healthy in time.
+                child.set("ready_timeout", units::FOR_EVER);
+                value.changed(given, "`initial`: nothing is asked until then");
+            }
             "start_interval" => value.lost(given, "there is one interval, `every`"),
             _ => {}
         }

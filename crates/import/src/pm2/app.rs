@@ -51,7 +51,10 @@ fn command(child: &mut Child, app: &Node, script: &str, given: &mut Given) {
     let mut words = Vec::new();
     let interpreter = app.at("interpreter").or_else(|| app.at("exec_interpreter"));
     let named = interpreter.and_then(Node::text);
+    // Words with spaces between them are a line for a shell.
+    let is_line = script.contains(' ') && named.is_none();
     let by_end = match script.rsplit_once('.').map(|(_, end)| end) {
+        _ if is_line => None,
         Some("js" | "cjs" | "mjs") => Some("node"),
         Some("py") => Some("python3"),
         Some("sh") => Some("bash"),
@@ -80,7 +83,7 @@ fn command(child: &mut Child, app: &Node, script: &str, given: &mut Given) {
         }
     }
     // A script is found in the folder of the app; a program in the search path.
-    let is_file = script.contains('/') || by_end.is_some();
+    let is_file = !is_line && (script.contains('/') || by_end.is_some());
     let is_bare = is_file && !script.starts_with(['/', '.']);
     let script_word =
         if is_bare && words.is_empty() { format!("./{script}") } else { script.to_owned() };
@@ -95,7 +98,12 @@ fn command(child: &mut Child, app: &Node, script: &str, given: &mut Given) {
             None => node.lost(given, "it cannot be split: write `command` by hand"),
         }
     }
-    child.set("command", shell::words(&words));
+    if is_line {
+        child.set("shell", "true");
+        child.set("command", words.join(" "));
+    } else {
+        child.set("command", shell::words(&words));
+    }
     for key in ["script", "exec"] {
         if let Some(node) = app.at(key) {
             node.kept(given, "`command`");

@@ -45,6 +45,10 @@ pub(super) fn probes(child: &mut Child, node: &Node, here: &Here<'_>, given: &mu
                 at.changed(given, text);
             }
         }
+        if kind == "readiness" && probe.iter().any(|(name, _)| name == "initial") {
+            // Else the start could be over before anything is asked.
+            child.set("ready_timeout", crate::units::FOR_EVER);
+        }
         all.push(Value::Map(probe));
     }
     if !all.is_empty() {

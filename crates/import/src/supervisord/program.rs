@@ -182,7 +182,8 @@ fn one(child: &mut Child, key: &str, id: Id, words: &Words, given: &mut Given) {
         "autorestart" => restart(child, &value, id, given),
         "exitcodes" => codes(child, &value, id, given),
         "killasgroup" => given.kept(id, "force is for every process of it in any case"),
-        "serverurl" => given.lost(id, "no SUPERVISOR_SERVER_URL is set: talk to the API"),
+        "serverurl" => given
+            .lost(id, "`supervisord: {listen: ..}` sets SUPERVISOR_SERVER_URL for every process"),
         "stdout_syslog" | "stderr_syslog" => match units::switch(&value) {
             Some(false) => given.kept(id, "nothing goes to syslog"),
             Some(true) | None => {

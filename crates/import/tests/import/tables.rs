@@ -190,6 +190,7 @@ fn of_pm2() {
         r#"{"apps": [{"name": "web", "script": "app.js" KEY}]}"#,
         r#"
         , "args": "-p 80" | kept | command: node app.js -p 80
+        , "interpreter": "python3" | kept | command: python3 app.js
         , "interpreter": "none" | kept | command: ./app.js
         , "node_args": ["--inspect"] | kept | command: node --inspect app.js
         , "cwd": "/srv" | kept | folder: /srv
@@ -242,7 +243,7 @@ fn of_docker_compose() {
         stop_grace_period: 1m | kept | stop: [{command: docker stop --time 60 shop-web-1, within: 1m 5s}]
         logging: {driver: none} | lost | -
         deploy: {replicas: 3} | lost | -
-        profiles: [x] | lost | -
+        profiles: [x] | changed | on_demand: true
         pull_policy: if_not_present | kept | -
         pull_policy: daily | lost | -
         env_file: [{path: a.env}] | lost | -
@@ -271,6 +272,26 @@ fn of_docker_compose() {
         let flat = made.spec.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains(part), "{part} is not in\n{}", made.spec);
     }
+}
+
+#[test]
+fn volumes_of_docker_have_the_names_that_docker_gives_them() {
+    let text = "services:\n  db:\n    image: pg\n    volumes: [a:/a, b:/b, c:/c]\n    \
+                healthcheck: {test: pg_isready, start_period: 2m}\n\
+                volumes: {a: {}, b: {external: true}, c: {name: real}}\n";
+    let made = imported(Neighbour::DockerCompose, &[("shop/compose.yaml", text)]);
+    let flat = made.spec.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["--volume shop_a:/a --volume b:/b --volume real:/c", "ready_timeout: 5000w"] {
+        assert!(flat.contains(part), "{part} is not in\n{}", made.spec);
+    }
+}
+
+#[test]
+fn a_script_of_pm2_with_spaces_is_a_line() {
+    let text = r#"{"apps": [{"name": "web", "script": "npm run start", "args": "-- --port 80"}]}"#;
+    let made = imported(Neighbour::Pm2, &[("ecosystem.json", text)]);
+    assert!(made.spec.contains("command: npm run start -- --port 80\n"), "{}", made.spec);
+    assert!(made.spec.contains("shell: true\n"), "{}", made.spec);
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) struct Brain {
     /// Signals that came while there was none that could hear them.
     unheard: Vec<i32>,
     /// Whether it has ordered something: from then on it hears signals, which would have ended it before.
-    speaks: bool,
+    pub(super) speaks: bool,
     /// How the last one ended.
     pub(super) status: Option<Status>,
     /// Its signs of life.
@@ -294,10 +294,6 @@ impl Hold {
         if self.leaving.is_some() || std::mem::replace(&mut brain.is_due, true) {
             return;
         }
-        if self.brain.as_ref().is_some_and(|brain| self.is_over_without_brain(brain)) {
-            return self.leave(true);
-        }
-        let Some(brain) = &mut self.brain else { return };
         let lived = now().saturating_sub(brain.since);
         brain.deaths = if lived >= SETTLED { 0 } else { brain.deaths };
         let delay = DELAYS[brain.deaths.min(DELAYS.len() - 1)];

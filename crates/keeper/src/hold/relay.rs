@@ -3,8 +3,8 @@
 //! The brain is told of the first that asks for the end, and no more: it ends the tree by the stop steps of the child.
 //! What it would send first has been sent from here.
 
+use super::Hold;
 use super::child::{Child, Run, Slot, Stage};
-use super::{Brain, Hold};
 use crate::relay::{Inherited, Relay, Seat, asks_to_end, asks_to_stand_still};
 use crate::start::Given;
 use crate::sys::reap;
@@ -30,6 +30,8 @@ pub(crate) struct Relaying {
     has_begun: bool,
     /// How the last run ended.
     status: Option<Status>,
+    /// Whether its end is that of the program, and no brain has a say in it.
+    is_over: bool,
 }
 
 impl Relaying {
@@ -43,6 +45,7 @@ impl Relaying {
         let asked = self.asked.and_then(|signal| u8::try_from(signal).ok());
         let never = asked.map(|signal| Status::Signal { signal, core: false });
         match self.status.as_ref().or(never.as_ref()).map(|status| self.relay.code(status)) {
+            Some(code) if self.is_over => code,
             // The brain may have judged an end that was asked for before it was told so.
             None | Some(0) => self.relay.code(&Status::Code(of_brain.into())),
             Some(code) => code,
@@ -191,10 +194,23 @@ impl Hold {
         }
     }
 
-    /// Returns whether nobody needs a brain any more that has died: the end is asked for, and all has ended.
-    pub(super) fn is_over_without_brain(&self, brain: &Brain) -> bool {
+    /// Ends the program where the end is asked for, the command has ended, and there is no brain that has heard of it:
+    /// the next one would judge how the command ended before it hears, and start it again.
+    pub(super) fn leave_without_brain(&mut self) {
         let holds_nothing = || self.children.iter().flatten().all(|child| child.run.is_none());
-        let is_asked = self.relaying.as_ref().is_some_and(Relaying::is_asked);
-        is_asked && brain.deaths > 1 && holds_nothing()
+        let (Some(relaying), Some(brain)) = (&self.relaying, &self.brain) else { return };
+        // Where nothing has begun a brain is given its second chance to begin it.
+        let is_due = relaying.is_asked() && (relaying.has_begun || brain.deaths > 1);
+        if self.leaving.is_some() || !is_due || brain.speaks || !holds_nothing() {
+            return;
+        }
+        let pid = brain.pid;
+        if let Some(relaying) = &mut self.relaying {
+            relaying.is_over = true;
+        }
+        if let Some(pid) = pid {
+            signals::send_to(pid, libc::SIGKILL);
+        }
+        self.leave(true);
     }
 }

@@ -43,7 +43,7 @@ impl Processes {
         for answer in lane.answers {
             self.hear_answer(answer, tree, views, &mut inputs);
         }
-        self.meet(lane.met, lane.last, tree, views);
+        self.meet(lane.met, lane.last, tree, views, news);
         inputs
     }
 

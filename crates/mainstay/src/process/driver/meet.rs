@@ -2,7 +2,7 @@
 
 use super::{Processes, Run};
 use crate::driver::Driver;
-use crate::process::Settings;
+use crate::process::{News, Settings};
 use crate::view::Views;
 use mainstay_core::child::{Child, Phase};
 #[cfg(feature = "durable")]
@@ -89,6 +89,7 @@ impl Processes {
         last: Option<Sequence>,
         tree: &Tree,
         views: &mut Views,
+        news: &mut dyn FnMut(News<'_>),
     ) {
         if let Some(until) = met.until {
             self.meeting.until = Some(until);
@@ -102,10 +103,16 @@ impl Processes {
         self.meeting.until = None;
         self.heard = self.heard.max(until);
         self.is_meeting = false;
-        self.compare(&held, tree, views);
+        self.compare(&held, tree, views, news);
     }
 
-    fn compare(&mut self, held: &[Held], tree: &Tree, views: &mut Views) {
+    fn compare(
+        &mut self,
+        held: &[Held],
+        tree: &Tree,
+        views: &mut Views,
+        news: &mut dyn FnMut(News<'_>),
+    ) {
         let live = held.iter().filter(|held| held.pid.is_some());
         let lives: BTreeSet<&Key> = live.clone().map(|held| &held.key).collect();
         for of in live {
@@ -113,7 +120,12 @@ impl Processes {
                 self.take_for(&of.key, &lives);
             }
             match self.runs.get(&of.key) {
-                Some(run) => views.process(tree, run.child, |process| process.pid = of.pid),
+                Some(run) => {
+                    views.process(tree, run.child, |process| process.pid = of.pid);
+                    if let Some(pid) = of.pid {
+                        news(News::Began { child: run.child, run: run.run, pid });
+                    }
+                }
                 // The tree wants nothing of it: what it decides next must not run beside it.
                 None => self.tell(Ask::Kill(of.key.clone())),
             }
