@@ -7,8 +7,8 @@
 //!                                                              ─▶ roster.rs  the tree in supervisord's words
 //! ```
 //!
-//! - [`state`]: what a child is doing, in its states. [`names`]: where a child stands, in its groups.
-//! - [`log`]: what children print, without what our logs add. [`diary`]: what has happened, as its main log.
+//! - `state`: what a child is doing, in its states. `names`: where a child stands, in its groups.
+//! - `log`: what children print, without what our logs add. `diary`: what has happened, as its main log.
 //! - `value`, `xml`, `fault`: calls and answers.
 
 mod diary;
